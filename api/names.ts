@@ -1,0 +1,1 @@
+export const group = 'kmm.sigs.x-k8s.io'
