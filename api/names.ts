@@ -1,1 +1,108 @@
+import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+
+/** KMM's API group; existing Modules work unchanged. */
 export const group = 'kmm.sigs.x-k8s.io'
+export const version = 'v1beta1'
+export const apiVersion = `${group}/${version}`
+
+/** Keeps a Module until nothing of it is left on any node (images:API-1). */
+export const moduleFinalizer = 'kmm.node.kubernetes.io/module-finalizer'
+
+export const labels = {
+  /** On namespaces that hold Modules (images:API-1). */
+  containsModules: 'kmm.node.k8s.io/contains-modules',
+  appName: 'app.kubernetes.io/name',
+  component: 'app.kubernetes.io/component',
+  partOf: 'app.kubernetes.io/part-of',
+  moduleName: 'kmm.node.kubernetes.io/module.name',
+  /** `BuildImage` on build pods (images:4.2). */
+  resourceType: 'kmm.node.kubernetes.io/resource-type',
+  targetKernel: 'kmm.node.kubernetes.io/target-kernel',
+  /** `Load` or `Unload` on worker pods (nodes:WPD-1). */
+  workerAction: 'kmm.node.kubernetes.io/worker-action',
+  moduleUid: 'kmm.sigs.x-k8s.io/module-uid',
+  inputHash: 'kmm.sigs.x-k8s.io/input-hash',
+  attempt: 'kmm.sigs.x-k8s.io/attempt',
+  configHash: 'kmm.sigs.x-k8s.io/config-hash',
+} as const
+
+export const annotations = {
+  /** The raw kernel release; labels hold its DNS-safe form only. */
+  kernel: 'kmm.sigs.x-k8s.io/kernel',
+  image: 'kmm.sigs.x-k8s.io/image',
+  workerConfig: 'kmm.node.kubernetes.io/worker-config',
+  modulesOrder: 'kmm.node.kubernetes.io/modules-order',
+  /** `<kernel>` or `all`: restarts held builds; removed when taken. */
+  retryBuild: 'kmm.sigs.x-k8s.io/retry-build',
+  forceFinalize: 'kmm.sigs.x-k8s.io/force-finalize',
+} as const
+
+/** A Module's place in the cluster. */
+export interface ModuleRef {
+  readonly namespace: string
+  readonly name: string
+}
+
+/** `namespace/name`, the key of a Module in queues, events and messages. */
+export function moduleKey(ref: ModuleRef): string {
+  return `${ref.namespace}/${ref.name}`
+}
+
+/** Labels that put a Module's namespace and name on its node objects (nodes:NMC-2, nodes:LBL). */
+export function moduleConfiguredLabel(ref: ModuleRef): string {
+  return `beta.kmm.node.kubernetes.io/${ref.namespace}.${ref.name}.module-configured`
+}
+export function moduleInUseLabel(ref: ModuleRef): string {
+  return `beta.kmm.node.kubernetes.io/${ref.namespace}.${ref.name}.module-in-use`
+}
+/** On a Node while the wanted module is loaded (nodes:8). */
+export function readyLabel(ref: ModuleRef): string {
+  return `kmm.node.kubernetes.io/${ref.namespace}.${ref.name}.ready`
+}
+
+/**
+ * Id of a kernel run. The raw kernel release stands in it, so that `6.1.0+` and `6.1.0_` are two.
+ * ":" cannot occur in namespaces, names or kernel releases, so ids never collide.
+ */
+export function kernelRunId(cluster: string, ref: ModuleRef, kernel: string): string {
+  return `module:${cluster}:${ref.namespace}:${ref.name}:${kernel}`
+}
+/** Id of the run that looks after the whole Module. */
+export function moduleRunId(cluster: string, ref: ModuleRef): string {
+  return `module:${cluster}:${ref.namespace}:${ref.name}`
+}
+
+/** Raised when recorded histories of the former release no longer replay. */
+export const taskQueueGeneration = 1
+/** Queue of workflows and short activities. */
+export function taskQueue(cluster: string): string {
+  return `kmm-${cluster}-${taskQueueGeneration}`
+}
+/** Queue of activities that follow pods, so that builds cannot starve status writes. */
+export function watchQueue(cluster: string): string {
+  return `${taskQueue(cluster)}-watch`
+}
+
+/** `<module>-build-<input hash, 8 digits>-<attempt>`: two operators that agree on the inputs agree on the name. */
+export function buildPodName(module: string, inputHash: string, attempt: number): string {
+  return `${module.slice(0, 40)}-build-${inputHash.slice(0, 8)}-${attempt}`
+}
+
+/**
+ * A worker pod's name depends on node and Module only, so that the API server itself refuses a second action of
+ * one Module on one node (nodes:WPD-1 Better).
+ */
+export function workerPodName(nodeUid: string, ref: ModuleRef): string {
+  return `kmm-worker-${ref.name.slice(0, 40)}-${sha256(`${nodeUid}/${ref.namespace}/${ref.name}`).slice(0, 10)}`
+}
+
+/** Field manager of a kernel run's entry in `status.kernels[]`; at most 128 characters. */
+export function kernelFieldManager(kernel: string): string {
+  return `kmm:${kernel}`.slice(0, 128)
+}
+
+/** Hex SHA-256 of a text; a library's, because workflows have no `node:crypto`. */
+export function sha256(text: string): string {
+  return bytesToHex(nobleSha256(utf8ToBytes(text)))
+}

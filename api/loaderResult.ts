@@ -1,0 +1,41 @@
+import { z } from 'zod'
+
+/** Why a loader ended without success; `Obsolete` means the node is not (any more) what the command was made for. */
+export const loaderReasons = [
+  'Obsolete',
+  'NoModulesForKernel',
+  'DepmodMissing',
+  'VermagicMismatch',
+  'InUse',
+  'KeyRejected',
+  'UnknownSymbol',
+  'ModuleNotFound',
+  'InvalidParameters',
+  'PermissionDenied',
+  'InTreeModuleNotRemoved',
+  'FirmwareNotCopied',
+  'ModprobeFailed',
+] as const
+export type LoaderReason = (typeof loaderReasons)[number]
+
+/**
+ * What the loader reports of its one run, as one line of JSON in the pod's termination message (at most 4 KiB).
+ * `command` is the argv that was run; `output` the last lines of modprobe; `lsmod` the line of /proc/modules of the
+ * module after a load. `simulated` is set by the lab's simulated nodes, where nothing was run.
+ */
+export const loaderResultSchema = z.object({
+  action: z.enum(['Load', 'Unload']),
+  bootId: z.string(),
+  kernel: z.string(),
+  command: z.array(z.string()),
+  exitStatus: z.number().int(),
+  output: z.string(),
+  lsmod: z.string().optional(),
+  reason: z.enum(loaderReasons).optional(),
+  message: z.string().optional(),
+  simulated: z.boolean().optional(),
+})
+export type LoaderResult = z.infer<typeof loaderResultSchema>
+
+/** Bytes a termination message may have; Kubernetes cuts what is longer. */
+export const terminationMessageLimit = 4096
