@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises'
+import {
+  ApiextensionsV1Api,
+  KubeConfig,
+  type KubernetesObject,
+  KubernetesObjectApi,
+  PatchStrategy,
+} from '@kubernetes/client-node'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseAllDocuments } from 'yaml'
+
+/**
+ * Applies the objects of YAML files (server-side apply, in order) and waits until the CustomResourceDefinitions
+ * among them are served. Throws what the API server answers, with the file's name, or when a definition is not
+ * served after 30 s.
+ */
+export async function applyManifests(kubeconfig: string, files: readonly string[]): Promise<void> {
+  const config = new KubeConfig()
+  config.loadFromFile(kubeconfig)
+  const objects = KubernetesObjectApi.makeApiClient(config)
+  const definitions = config.makeApiClient(ApiextensionsV1Api)
+  for (const file of files) {
+    for (const object of await readObjects(file)) {
+      try {
+        await objects.patch(object, undefined, undefined, 'kmm-lab', true, PatchStrategy.ServerSideApply)
+      } catch (error) {
+        const name = `${object.kind} ${object.metadata?.name}`
+        throw new Error(`${file}: the API server does not take ${name}: ${messageOf(error)}`, {
+          cause: error,
+        })
+      }
+      if (object.kind === 'CustomResourceDefinition') {
+        await untilServed(definitions, object.metadata?.name ?? '')
+      }
+    }
+  }
+}
+
+async function readObjects(file: string): Promise<KubernetesObject[]> {
+  const documents = parseAllDocuments(await readFile(file, 'utf8'))
+  return documents.flatMap((document) => (document.toJS() as KubernetesObject | null) ?? [])
+}
+
+async function untilServed(api: ApiextensionsV1Api, name: string): Promise<void> {
+  const deadline = performance.now() + 30_000
+  while (performance.now() < deadline) {
+    const { status } = await api.readCustomResourceDefinition({ name })
+    if (status?.conditions?.some(({ type, status: is }) => type === 'Established' && is === 'True') === true)
+      return
+    await sleep(50)
+  }
+  throw new Error(`the CustomResourceDefinition ${name} is not served after 30 s`)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,205 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Authority, adminToken, openAuthority, serviceAccountKeys } from './certificates.ts'
+import { kubeconfigText, writePrivately } from './kubeconfig.ts'
+import { freePorts } from './ports.ts'
+import { httpProbe } from './probes.ts'
+import type { Programs } from './programs.ts'
+import type { ManagedProcess, Supervisor } from './supervisor.ts'
+
+/** A running Kubernetes control plane. */
+export interface ControlPlane {
+  /** Address of the API server, https://HOST:PORT. */
+  readonly server: string
+  /** Kubeconfig of the administrator. */
+  readonly kubeconfig: string
+  /** PEM of the authority behind the API server's certificate and all client certificates. */
+  readonly caFile: string
+  /** JSON lines of every request, when asked for. */
+  readonly auditLog: string | null
+  readonly etcd: ManagedProcess
+  readonly apiserver: ManagedProcess
+  /** Kubeconfig text for the kubelet of a node (user system:node:NAME, group system:nodes). */
+  nodeKubeconfig(nodeName: string): Promise<string>
+}
+
+/** What a control plane is made of. */
+export interface ControlPlaneOptions {
+  /** Folder for data, certificates and kubeconfig; everything in it is used again at the next start. */
+  readonly dir: string
+  readonly supervisor: Supervisor
+  readonly programs: Programs
+  /** Address the API server listens on and is known by. */
+  readonly address: string
+  /** Port of the API server; a free one by default. */
+  readonly port?: number
+  /**
+   * `apiserver`: etcd and kube-apiserver only; pods need no service account then. `full`: with
+   * kube-controller-manager and kube-scheduler.
+   */
+  readonly components: 'apiserver' | 'full'
+  /** Write an audit log of request metadata. */
+  readonly audit?: boolean
+  readonly kubeconfig?: string
+}
+
+/** Where services would be; the API server's own service has the first address. */
+const serviceNetwork = '10.96.0.0/16'
+const apiServerService = '10.96.0.1'
+const fresh = 'or begin anew with --fresh'
+
+/** Starts a control plane and resolves when all of it is ready. Throws a ProgramError. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { dir, supervisor, programs, address } = options
+  mkdirSync(dir, { recursive: true })
+  const pki = join(dir, 'pki')
+  const authority = await openAuthority(pki)
+  const internal = await freePorts(5)
+  const [etcdPort = 0, peerPort = 0, managerPort = 0, schedulerPort = 0, spare = 0] = internal
+  const port = options.port ?? spare
+  const server = `https://${address}:${port}`
+  const { token, tokenFile } = adminToken(pki)
+  const kubeconfig = options.kubeconfig ?? join(dir, 'kubeconfig')
+  const auditLog = options.audit === true ? join(dir, 'audit.log') : null
+
+  const etcdUrl = `http://127.0.0.1:${etcdPort}`
+  const peerUrl = `http://127.0.0.1:${peerPort}`
+  const etcd = await supervisor.start({
+    name: 'etcd',
+    command: [
+      programs('etcd'),
+      ...[`--data-dir=${join(dir, 'etcd')}`, '--unsafe-no-fsync', '--log-level=warn'],
+      ...[`--listen-client-urls=${etcdUrl}`, `--advertise-client-urls=${etcdUrl}`],
+      ...[`--listen-peer-urls=${peerUrl}`, `--initial-advertise-peer-urls=${peerUrl}`],
+      `--initial-cluster=default=${peerUrl}`,
+    ],
+    ready: { probe: httpProbe(`${etcdUrl}/health`), timeoutMs: 30_000 },
+    fix: `see the log, ${fresh}`,
+  })
+
+  const keys = serviceAccountKeys(pki)
+  const ca = readFileSync(authority.certFile, 'utf8')
+  const headers = { authorization: `Bearer ${token}` }
+  const apiserver = await supervisor.start({
+    name: 'kube-apiserver',
+    command: [
+      programs('kube-apiserver'),
+      `--etcd-servers=${etcdUrl}`,
+      ...[`--bind-address=${address}`, `--advertise-address=${address}`, `--secure-port=${port}`],
+      '--endpoint-reconciler-type=none',
+      `--service-cluster-ip-range=${serviceNetwork}`,
+      ...(await servingFlags(authority, 'kube-apiserver', [
+        ...new Set([address, '127.0.0.1', 'localhost', apiServerService]),
+        'kubernetes.default.svc',
+      ])),
+      `--client-ca-file=${authority.certFile}`,
+      `--token-auth-file=${tokenFile}`,
+      ...(await kubeletClientFlags(authority)),
+      '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
+      ...[
+        `--service-account-key-file=${keys.publicFile}`,
+        `--service-account-signing-key-file=${keys.privateFile}`,
+      ],
+      '--authorization-mode=Node,RBAC',
+      '--enable-admission-plugins=NodeRestriction',
+      ...(options.components === 'apiserver' ? ['--disable-admission-plugins=ServiceAccount'] : []),
+      '--allow-privileged=true',
+      ...(auditLog === null ? [] : auditFlags(dir, auditLog)),
+    ],
+    ready: { probe: httpProbe(`${server}/readyz`, { ca, headers }), timeoutMs: 60_000 },
+    fix: `see the log, ${fresh}`,
+    stop: { timeoutMs: 5_000 },
+  })
+  writePrivately(
+    kubeconfig,
+    kubeconfigText({ server, caFile: authority.certFile, credentials: { kind: 'token', token } }),
+  )
+
+  const client = async (name: string, commonName: string, organization?: string) => {
+    const certificate = await authority.issue({
+      name,
+      commonName,
+      ...(organization === undefined ? {} : { organization }),
+      hosts: ['127.0.0.1'],
+    })
+    const credentials = { kind: 'certificate', ...certificate } as const
+    return { certificate, text: kubeconfigText({ server, caFile: authority.certFile, credentials }) }
+  }
+
+  if (options.components === 'full') {
+    /** kube-controller-manager and kube-scheduler: the same flags for client, serving and no leader election. */
+    const flags = async (name: string, atPort: number) => {
+      const { certificate, text } = await client(name, `system:${name}`)
+      const file = join(pki, `${name}.kubeconfig`)
+      writePrivately(file, text)
+      return [
+        `--kubeconfig=${file}`,
+        ...['--leader-elect=false', '--bind-address=127.0.0.1', `--secure-port=${atPort}`],
+        ...[`--tls-cert-file=${certificate.certFile}`, `--tls-private-key-file=${certificate.keyFile}`],
+      ]
+    }
+    const defaultAccount = `${server}/api/v1/namespaces/default/serviceaccounts/default`
+    await Promise.all([
+      supervisor.start({
+        name: 'kube-controller-manager',
+        command: [
+          programs('kube-controller-manager'),
+          ...(await flags('kube-controller-manager', managerPort)),
+          ...['--use-service-account-credentials=true', `--root-ca-file=${authority.certFile}`],
+          `--service-account-private-key-file=${keys.privateFile}`,
+        ],
+        ready: { probe: httpProbe(defaultAccount, { ca, headers }), timeoutMs: 60_000 },
+        fix: 'see the log',
+        stop: { timeoutMs: 5_000 },
+      }),
+      supervisor.start({
+        name: 'kube-scheduler',
+        command: [programs('kube-scheduler'), ...(await flags('kube-scheduler', schedulerPort))],
+        ready: { probe: httpProbe(`https://127.0.0.1:${schedulerPort}/healthz`, { ca }), timeoutMs: 60_000 },
+        fix: 'see the log',
+        stop: { timeoutMs: 5_000 },
+      }),
+    ])
+  }
+
+  return {
+    server,
+    kubeconfig,
+    caFile: authority.certFile,
+    auditLog,
+    etcd,
+    apiserver,
+    async nodeKubeconfig(nodeName) {
+      return (await client(`node-${nodeName}`, `system:node:${nodeName}`, 'system:nodes')).text
+    },
+  }
+}
+
+async function servingFlags(authority: Authority, name: string, hosts: readonly string[]): Promise<string[]> {
+  const { certFile, keyFile } = await authority.issue({ name, commonName: name, hosts })
+  return [`--tls-cert-file=${certFile}`, `--tls-private-key-file=${keyFile}`]
+}
+
+/** With these the API server reaches kubelets for logs and exec. */
+async function kubeletClientFlags(authority: Authority): Promise<string[]> {
+  const name = 'kube-apiserver-kubelet-client'
+  const { certFile, keyFile } = await authority.issue({ name, commonName: name })
+  return [
+    ...[`--kubelet-client-certificate=${certFile}`, `--kubelet-client-key=${keyFile}`],
+    '--kubelet-preferred-address-types=InternalIP',
+  ]
+}
+
+function auditFlags(dir: string, auditLog: string): string[] {
+  const policy = join(dir, 'audit-policy.json')
+  writeFileSync(
+    policy,
+    JSON.stringify({
+      apiVersion: 'audit.k8s.io/v1',
+      kind: 'Policy',
+      omitStages: ['RequestReceived'],
+      rules: [{ level: 'Metadata' }],
+    }),
+  )
+  return [`--audit-policy-file=${policy}`, `--audit-log-path=${auditLog}`]
+}

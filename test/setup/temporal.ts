@@ -1,0 +1,34 @@
+import type { TestProject } from 'vitest/node'
+import { freePorts } from '../../lab/ports.ts'
+import { programsOnPath } from '../../lab/programs.ts'
+import { startTemporal } from '../../lab/temporal.ts'
+import { openTestFolder } from './testFolder.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** HOST:PORT of the tier's Temporal server; namespace `default`. */
+    temporalAddress: string
+  }
+}
+
+/**
+ * Starts a Temporal dev server in memory with our search attributes on a free port and provides
+ * `temporalAddress`. Independent of a lab that runs.
+ */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = openTestFolder('temporal')
+  try {
+    const [port = 0] = await freePorts(1)
+    const { address } = await startTemporal({
+      supervisor: folder.supervisor,
+      programs: programsOnPath,
+      port,
+      namespace: 'default',
+    })
+    project.provide('temporalAddress', address)
+  } catch (error) {
+    await folder.close()
+    throw error
+  }
+  return folder.close
+}
