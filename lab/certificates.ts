@@ -107,18 +107,19 @@ async function request(
   writeFileSync(config, ['[req]', 'distinguished_name = dn', '[dn]', '[ext]', ...extensions, ''].join('\n'))
   await run([
     'openssl',
-    ...['req', '-x509', '-config', config, '-extensions', 'ext', '-subj', subject, '-days', days],
-    ...[
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-noenc',
-      '-keyout',
-      keyFile,
-      '-out',
-      certFile,
-    ],
+    'req',
+    '-x509',
+    ...Object.entries({
+      config,
+      extensions: 'ext',
+      subj: subject,
+      days,
+      newkey: 'ec',
+      pkeyopt: 'ec_paramgen_curve:P-256',
+      keyout: keyFile,
+      out: certFile,
+    }).flatMap(([name, value]) => [`-${name}`, value]),
+    '-noenc',
     ...signer,
   ])
 }

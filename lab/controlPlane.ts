@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Authority, adminToken, openAuthority, serviceAccountKeys } from './certificates.ts'
+import { adminToken, openAuthority, serviceAccountKeys } from './certificates.ts'
+import { flags } from './flags.ts'
 import { kubeconfigText, writePrivately } from './kubeconfig.ts'
 import { freePorts } from './ports.ts'
 import { httpProbe } from './probes.ts'
@@ -68,10 +69,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     name: 'etcd',
     command: [
       programs('etcd'),
-      ...[`--data-dir=${join(dir, 'etcd')}`, '--unsafe-no-fsync', '--log-level=warn'],
-      ...[`--listen-client-urls=${etcdUrl}`, `--advertise-client-urls=${etcdUrl}`],
-      ...[`--listen-peer-urls=${peerUrl}`, `--initial-advertise-peer-urls=${peerUrl}`],
-      `--initial-cluster=default=${peerUrl}`,
+      ...flags({
+        'data-dir': join(dir, 'etcd'),
+        'unsafe-no-fsync': true,
+        'log-level': 'warn',
+        'listen-client-urls': etcdUrl,
+        'advertise-client-urls': etcdUrl,
+        'listen-peer-urls': peerUrl,
+        'initial-advertise-peer-urls': peerUrl,
+        'initial-cluster': `default=${peerUrl}`,
+      }),
     ],
     ready: { probe: httpProbe(`${etcdUrl}/health`), timeoutMs: 30_000 },
     fix: `see the log, ${fresh}`,
@@ -80,31 +87,44 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const keys = serviceAccountKeys(pki)
   const ca = readFileSync(authority.certFile, 'utf8')
   const headers = { authorization: `Bearer ${token}` }
+  const serving = await authority.issue({
+    name: 'kube-apiserver',
+    commonName: 'kube-apiserver',
+    hosts: [...new Set([address, '127.0.0.1', 'localhost', apiServerService]), 'kubernetes.default.svc'],
+  })
+  const kubeletClient = await authority.issue({
+    name: 'kube-apiserver-kubelet-client',
+    commonName: 'kube-apiserver-kubelet-client',
+  })
   const apiserver = await supervisor.start({
     name: 'kube-apiserver',
     command: [
       programs('kube-apiserver'),
-      `--etcd-servers=${etcdUrl}`,
-      ...[`--bind-address=${address}`, `--advertise-address=${address}`, `--secure-port=${port}`],
-      '--endpoint-reconciler-type=none',
-      `--service-cluster-ip-range=${serviceNetwork}`,
-      ...(await servingFlags(authority, 'kube-apiserver', [
-        ...new Set([address, '127.0.0.1', 'localhost', apiServerService]),
-        'kubernetes.default.svc',
-      ])),
-      `--client-ca-file=${authority.certFile}`,
-      `--token-auth-file=${tokenFile}`,
-      ...(await kubeletClientFlags(authority)),
-      '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
-      ...[
-        `--service-account-key-file=${keys.publicFile}`,
-        `--service-account-signing-key-file=${keys.privateFile}`,
-      ],
-      '--authorization-mode=Node,RBAC',
-      '--enable-admission-plugins=NodeRestriction',
-      ...(options.components === 'apiserver' ? ['--disable-admission-plugins=ServiceAccount'] : []),
-      '--allow-privileged=true',
-      ...(auditLog === null ? [] : auditFlags(dir, auditLog)),
+      ...flags({
+        'etcd-servers': etcdUrl,
+        'bind-address': address,
+        'advertise-address': address,
+        'secure-port': port,
+        'endpoint-reconciler-type': 'none',
+        'service-cluster-ip-range': serviceNetwork,
+        'tls-cert-file': serving.certFile,
+        'tls-private-key-file': serving.keyFile,
+        'client-ca-file': authority.certFile,
+        'token-auth-file': tokenFile,
+        // With these it reaches kubelets for logs and exec.
+        'kubelet-client-certificate': kubeletClient.certFile,
+        'kubelet-client-key': kubeletClient.keyFile,
+        'kubelet-preferred-address-types': 'InternalIP',
+        'service-account-issuer': 'https://kubernetes.default.svc.cluster.local',
+        'service-account-key-file': keys.publicFile,
+        'service-account-signing-key-file': keys.privateFile,
+        'authorization-mode': 'Node,RBAC',
+        'enable-admission-plugins': 'NodeRestriction',
+        'disable-admission-plugins': options.components === 'apiserver' ? 'ServiceAccount' : undefined,
+        'allow-privileged': true,
+        'audit-policy-file': auditLog === null ? undefined : writeAuditPolicy(dir),
+        'audit-log-path': auditLog ?? undefined,
+      }),
     ],
     ready: { probe: httpProbe(`${server}/readyz`, { ca, headers }), timeoutMs: 60_000 },
     fix: `see the log, ${fresh}`,
@@ -127,16 +147,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 
   if (options.components === 'full') {
-    /** kube-controller-manager and kube-scheduler: the same flags for client, serving and no leader election. */
-    const flags = async (name: string, atPort: number) => {
+    /** What kube-controller-manager and kube-scheduler have in common. */
+    const component = async (name: string, atPort: number) => {
       const { certificate, text } = await client(name, `system:${name}`)
       const file = join(pki, `${name}.kubeconfig`)
       writePrivately(file, text)
-      return [
-        `--kubeconfig=${file}`,
-        ...['--leader-elect=false', '--bind-address=127.0.0.1', `--secure-port=${atPort}`],
-        ...[`--tls-cert-file=${certificate.certFile}`, `--tls-private-key-file=${certificate.keyFile}`],
-      ]
+      return flags({
+        kubeconfig: file,
+        'leader-elect': false,
+        'bind-address': '127.0.0.1',
+        'secure-port': atPort,
+        'tls-cert-file': certificate.certFile,
+        'tls-private-key-file': certificate.keyFile,
+      })
     }
     const defaultAccount = `${server}/api/v1/namespaces/default/serviceaccounts/default`
     await Promise.all([
@@ -144,9 +167,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         name: 'kube-controller-manager',
         command: [
           programs('kube-controller-manager'),
-          ...(await flags('kube-controller-manager', managerPort)),
-          ...['--use-service-account-credentials=true', `--root-ca-file=${authority.certFile}`],
-          `--service-account-private-key-file=${keys.privateFile}`,
+          ...(await component('kube-controller-manager', managerPort)),
+          ...flags({
+            'use-service-account-credentials': true,
+            'root-ca-file': authority.certFile,
+            'service-account-private-key-file': keys.privateFile,
+          }),
         ],
         ready: { probe: httpProbe(defaultAccount, { ca, headers }), timeoutMs: 60_000 },
         fix: 'see the log',
@@ -154,7 +180,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       }),
       supervisor.start({
         name: 'kube-scheduler',
-        command: [programs('kube-scheduler'), ...(await flags('kube-scheduler', schedulerPort))],
+        command: [programs('kube-scheduler'), ...(await component('kube-scheduler', schedulerPort))],
         ready: { probe: httpProbe(`https://127.0.0.1:${schedulerPort}/healthz`, { ca }), timeoutMs: 60_000 },
         fix: 'see the log',
         stop: { timeoutMs: 5_000 },
@@ -175,31 +201,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-async function servingFlags(authority: Authority, name: string, hosts: readonly string[]): Promise<string[]> {
-  const { certFile, keyFile } = await authority.issue({ name, commonName: name, hosts })
-  return [`--tls-cert-file=${certFile}`, `--tls-private-key-file=${keyFile}`]
-}
-
-/** With these the API server reaches kubelets for logs and exec. */
-async function kubeletClientFlags(authority: Authority): Promise<string[]> {
-  const name = 'kube-apiserver-kubelet-client'
-  const { certFile, keyFile } = await authority.issue({ name, commonName: name })
-  return [
-    ...[`--kubelet-client-certificate=${certFile}`, `--kubelet-client-key=${keyFile}`],
-    '--kubelet-preferred-address-types=InternalIP',
-  ]
-}
-
-function auditFlags(dir: string, auditLog: string): string[] {
-  const policy = join(dir, 'audit-policy.json')
+function writeAuditPolicy(dir: string): string {
+  const file = join(dir, 'audit-policy.json')
+  const rules = [{ level: 'Metadata' }]
   writeFileSync(
-    policy,
-    JSON.stringify({
-      apiVersion: 'audit.k8s.io/v1',
-      kind: 'Policy',
-      omitStages: ['RequestReceived'],
-      rules: [{ level: 'Metadata' }],
-    }),
+    file,
+    JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules }),
   )
-  return [`--audit-policy-file=${policy}`, `--audit-log-path=${auditLog}`]
+  return file
 }

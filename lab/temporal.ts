@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Connection } from '@temporalio/client'
 import { msToTs } from '@temporalio/common/lib/time.js'
+import { flags } from './flags.ts'
 import type { Programs } from './programs.ts'
 import type { ManagedProcess, Supervisor } from './supervisor.ts'
 
@@ -48,24 +49,21 @@ export async function startTemporal(options: {
     name: 'temporal',
     command: [
       programs('temporal'),
-      ...['server', 'start-dev', '--ip', ip, '--port', String(port)],
-      ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
-      ...['--namespace', namespace],
-      ...Object.entries(searchAttributes).flatMap(([name, type]) => [
-        '--search-attribute',
-        `${name}=${type}`,
-      ]),
+      'server',
+      'start-dev',
+      ...flags({
+        ip,
+        port,
+        headless: uiPort === undefined,
+        'ui-port': uiPort,
+        namespace,
+        'db-filename': database,
+      }),
+      ...Object.entries(searchAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
       // A write-ahead log without fsync is as fast as memory and safe against a killed server.
       ...(database === undefined
         ? []
-        : [
-            '--db-filename',
-            database,
-            '--sqlite-pragma',
-            'journal_mode=WAL',
-            '--sqlite-pragma',
-            'synchronous=OFF',
-          ]),
+        : ['--sqlite-pragma=journal_mode=WAL', '--sqlite-pragma=synchronous=OFF']),
     ],
     ready: { probe: () => prepareNamespace(address, namespace), timeoutMs: 60_000 },
     fix: 'see the log, or begin anew with --fresh',
