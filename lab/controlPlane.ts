@@ -5,7 +5,7 @@ import { flags } from './flags.ts'
 import { kubeconfigText, writePrivately } from './kubeconfig.ts'
 import { freePorts } from './ports.ts'
 import { httpProbe } from './probes.ts'
-import type { Programs } from './programs.ts'
+import type { ProgramPaths } from './programPaths.ts'
 import type { ManagedProcess, Supervisor } from './supervisor.ts'
 
 /** A running Kubernetes control plane. */
@@ -29,7 +29,7 @@ export interface ControlPlaneOptions {
   /** Folder for data, certificates and kubeconfig; everything in it is used again at the next start. */
   readonly dir: string
   readonly supervisor: Supervisor
-  readonly programs: Programs
+  readonly programs: ProgramPaths
   /** Address the API server listens on and is known by. */
   readonly address: string
   /** Port of the API server; a free one by default. */
@@ -68,7 +68,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const etcd = await supervisor.start({
     name: 'etcd',
     command: [
-      programs('etcd'),
+      await programs.path('etcd'),
       ...flags({
         'data-dir': join(dir, 'etcd'),
         'unsafe-no-fsync': true,
@@ -99,7 +99,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const apiserver = await supervisor.start({
     name: 'kube-apiserver',
     command: [
-      programs('kube-apiserver'),
+      await programs.path('kube-apiserver'),
       ...flags({
         'etcd-servers': etcdUrl,
         'bind-address': address,
@@ -161,26 +161,31 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         'tls-private-key-file': certificate.keyFile,
       })
     }
+    const manager = [
+      await programs.path('kube-controller-manager'),
+      ...(await component('kube-controller-manager', managerPort)),
+      ...flags({
+        'use-service-account-credentials': true,
+        'root-ca-file': authority.certFile,
+        'service-account-private-key-file': keys.privateFile,
+      }),
+    ] as const
+    const scheduler = [
+      await programs.path('kube-scheduler'),
+      ...(await component('kube-scheduler', schedulerPort)),
+    ] as const
     const defaultAccount = `${server}/api/v1/namespaces/default/serviceaccounts/default`
     await Promise.all([
       supervisor.start({
         name: 'kube-controller-manager',
-        command: [
-          programs('kube-controller-manager'),
-          ...(await component('kube-controller-manager', managerPort)),
-          ...flags({
-            'use-service-account-credentials': true,
-            'root-ca-file': authority.certFile,
-            'service-account-private-key-file': keys.privateFile,
-          }),
-        ],
+        command: manager,
         ready: { probe: httpProbe(defaultAccount, { ca, headers }), timeoutMs: 60_000 },
         fix: 'see the log',
         stop: { timeoutMs: 5_000 },
       }),
       supervisor.start({
         name: 'kube-scheduler',
-        command: [programs('kube-scheduler'), ...(await component('kube-scheduler', schedulerPort))],
+        command: scheduler,
         ready: { probe: httpProbe(`https://127.0.0.1:${schedulerPort}/healthz`, { ca }), timeoutMs: 60_000 },
         fix: 'see the log',
         stop: { timeoutMs: 5_000 },

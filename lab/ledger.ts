@@ -14,8 +14,6 @@ const entrySchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('device'), name: z.string() }),
   /** A cgroup by its path below every hierarchy of /sys/fs/cgroup. */
   z.object({ kind: z.literal('cgroup'), name: z.string() }),
-  /** A folder outside the lab's own one. */
-  z.object({ kind: z.literal('folder'), name: z.string() }),
 ])
 
 /** Something the lab has on the machine outside its own folder, and must take away again. */
@@ -23,7 +21,7 @@ export type LedgerEntry = z.infer<typeof entrySchema>
 
 /**
  * The list of what a lab has on the machine, one small file each, so that it survives a kill -9 at any moment.
- * A device, cgroup or folder is recorded before it is made, a process right after (until then its parent's
+ * A device or cgroup is recorded before it is made, a process right after (until then its parent's
  * death ends it).
  */
 export interface Ledger {
@@ -41,7 +39,7 @@ export function openLedger(dir: string): Ledger {
     `${entry.kind}-${encodeURIComponent(entry.name)}.json`
   const files = () =>
     readdirSync(folder)
-      .filter((file) => /^\d+-(process|device|cgroup|folder)-.*\.json$/.test(file))
+      .filter((file) => /^\d+-(process|device|cgroup)-.*\.json$/.test(file))
       .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
   let next = 1 + Math.max(0, ...files().map((file) => Number.parseInt(file, 10)))
   const forget: Ledger['forget'] = (entry) => {

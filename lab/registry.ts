@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Certificate } from './certificates.ts'
 import { tcpProbe } from './probes.ts'
-import type { Programs } from './programs.ts'
+import type { ProgramPaths } from './programPaths.ts'
 import type { ManagedProcess, Supervisor } from './supervisor.ts'
 
 /** A running OCI registry. */
@@ -26,7 +26,7 @@ export async function startRegistry(options: {
   /** Folder of images and configuration; kept. */
   readonly dir: string
   readonly supervisor: Supervisor
-  readonly programs: Programs
+  readonly programs: ProgramPaths
   readonly address: string
   readonly port: number
   readonly name?: string
@@ -54,7 +54,7 @@ export async function startRegistry(options: {
   )
   const process = await supervisor.start({
     name,
-    command: [programs('docker-registry'), 'serve', configFile],
+    command: [await programs.path('docker-registry'), 'serve', configFile],
     env: { OTEL_TRACES_EXPORTER: 'none' },
     ready: { probe: tcpProbe(address, port), timeoutMs: 20_000 },
     fix: 'see the log, or begin anew with --fresh',

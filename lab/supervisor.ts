@@ -56,7 +56,7 @@ export interface Supervisor {
   readonly dir: string
   /** Starts a program and resolves when it is ready; throws a ProgramError, with nothing left running. */
   start(spec: ProcessSpec): Promise<ManagedProcess>
-  /** Ends every program, the last started first. Programs still starting fail. */
+  /** Ends every program, the last started first, for good. Programs still starting fail, later starts too. */
   stop(): Promise<void>
 }
 
@@ -78,7 +78,8 @@ export function createSupervisor(options: {
   const ledger = openLedger(dir)
   const logs = join(dir, 'logs')
   mkdirSync(logs, { recursive: true })
-  const stops: { name: string; stop: () => Promise<void> }[] = []
+  const stops: (() => Promise<void>)[] = []
+  let closed = false
 
   const launch = (spec: ProcessSpec, logFile: string): Running => {
     if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`)
@@ -105,12 +106,8 @@ export function createSupervisor(options: {
 
   const end = async (spec: ProcessSpec, running: Running): Promise<void> => {
     signalGroup(running.pid, spec.stop?.signal ?? 'SIGTERM')
-    const patience = new AbortController()
-    const late = sleep(spec.stop?.timeoutMs ?? 10_000, undefined, { signal: patience.signal }).catch(
-      () => undefined,
-    )
-    await Promise.race([running.exited, late])
-    patience.abort()
+    const deadline = performance.now() + (spec.stop?.timeoutMs ?? 10_000)
+    while (signalGroup(running.pid, 0) && performance.now() < deadline) await sleep(25)
     signalGroup(running.pid, 'SIGKILL')
     await running.exited
     ledger.forget({ kind: 'process', name: spec.name })
@@ -119,6 +116,7 @@ export function createSupervisor(options: {
   return {
     dir,
     async start(spec) {
+      if (closed) throw new Error(`${spec.name} is not started: the lab is stopping`)
       const logFile = join(logs, `${spec.name}.log`)
       let running: Running
       let asked = false
@@ -148,7 +146,7 @@ export function createSupervisor(options: {
         asked = true
         await end(spec, running)
       }
-      stops.push({ name: spec.name, stop })
+      stops.push(stop)
       await up()
       return {
         name: spec.name,
@@ -164,7 +162,8 @@ export function createSupervisor(options: {
       }
     },
     async stop() {
-      for (const { stop } of stops.splice(0).toReversed()) await stop()
+      closed = true
+      for (const stop of stops.splice(0).toReversed()) await stop()
     },
   }
 }
@@ -196,12 +195,13 @@ async function waitReady(spec: ProcessSpec, exited: Promise<string>): Promise<Re
   }
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  if (pid === 0) return
+/** Sends a signal to a process group (0: only asks); false when nobody is left in it. */
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+  if (pid === 0) return false
   try {
-    process.kill(-pid, signal)
+    return process.kill(-pid, signal)
   } catch {
-    // Nobody is left in the group.
+    return false
   }
 }
 

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { Connection } from '@temporalio/client'
 import { msToTs } from '@temporalio/common/lib/time.js'
 import { flags } from './flags.ts'
-import type { Programs } from './programs.ts'
+import type { ProgramPaths } from './programPaths.ts'
 import type { ManagedProcess, Supervisor } from './supervisor.ts'
 
 /** Our search attributes and their types, as the dev server's flag takes them. */
@@ -35,7 +35,7 @@ export interface Temporal {
  */
 export async function startTemporal(options: {
   readonly supervisor: Supervisor
-  readonly programs: Programs
+  readonly programs: ProgramPaths
   readonly port: number
   readonly uiPort?: number
   readonly namespace: string
@@ -48,7 +48,7 @@ export async function startTemporal(options: {
   const process = await supervisor.start({
     name: 'temporal',
     command: [
-      programs('temporal'),
+      await programs.path('temporal'),
       'server',
       'start-dev',
       ...flags({

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { applyManifests } from '../../lab/applyManifests.ts'
 import { startControlPlane } from '../../lab/controlPlane.ts'
-import { programsOnPath } from '../../lab/programs.ts'
+import { ensurePrograms } from '../../lab/programs/ensure.ts'
+import { createProgress } from '../../lab/programs/progress.ts'
 import { openTestFolder } from './testFolder.ts'
 
 declare module 'vitest' {
@@ -20,12 +21,13 @@ const crds = join(import.meta.dirname, '../../deploy/crds')
  * deploy/crds, and provides `kubeconfig`. Independent of a lab that runs.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const progress = createProgress()
   const folder = openTestFolder('apiserver')
   try {
     const { kubeconfig } = await startControlPlane({
       dir: folder.dir,
       supervisor: folder.supervisor,
-      programs: programsOnPath,
+      programs: ensurePrograms(['etcd', 'kube-apiserver'], { progress }),
       address: '127.0.0.1',
       components: 'apiserver',
     })
@@ -38,6 +40,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   } catch (error) {
     await folder.close()
     throw error
+  } finally {
+    progress.close()
   }
   return folder.close
 }

@@ -1,6 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { freePorts } from '../../lab/ports.ts'
-import { programsOnPath } from '../../lab/programs.ts'
+import { ensurePrograms } from '../../lab/programs/ensure.ts'
+import { createProgress } from '../../lab/programs/progress.ts'
 import { startTemporal } from '../../lab/temporal.ts'
 import { openTestFolder } from './testFolder.ts'
 
@@ -16,12 +17,13 @@ declare module 'vitest' {
  * `temporalAddress`. Independent of a lab that runs.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const progress = createProgress()
   const folder = openTestFolder('temporal')
   try {
     const [port = 0] = await freePorts(1)
     const { address } = await startTemporal({
       supervisor: folder.supervisor,
-      programs: programsOnPath,
+      programs: ensurePrograms(['temporal'], { progress }),
       port,
       namespace: 'default',
     })
@@ -29,6 +31,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   } catch (error) {
     await folder.close()
     throw error
+  } finally {
+    progress.close()
   }
   return folder.close
 }

@@ -1,0 +1,79 @@
+import { BlockList } from 'node:net'
+import type { Ledger } from './ledger.ts'
+import { run } from './run.ts'
+
+/** The lab's network: a bridge on the machine, the build node's end, and its pods behind it. */
+export interface NetworkPlan {
+  /** All of it, A.B.0.0/16. */
+  readonly network: string
+  readonly bridge: string
+  /** The machine's address on the bridge, by which pods, nodes and virtual machines reach it. */
+  readonly address: string
+  readonly nodeAddress: string
+  readonly podNetwork: string
+}
+
+/**
+ * Makes the bridge with the machine's address. Throws when the device or any address of the network is in use,
+ * naming the device that holds it and the setting to change.
+ */
+export async function createBridge(plan: NetworkPlan, ledger: Ledger): Promise<void> {
+  const holder = await routeInto(plan.network)
+  if (holder !== null) {
+    throw new Error(
+      `the lab's network ${plan.network} overlaps ${holder}: set KMM_LAB_NETWORK to another network of 16 bits`,
+    )
+  }
+  if (await deviceExists(plan.bridge)) {
+    throw new Error(`there is a network device ${plan.bridge} already: set KMM_LAB_BRIDGE to another name`)
+  }
+  ledger.record({ kind: 'device', name: plan.bridge })
+  await run(['ip', 'link', 'add', 'name', plan.bridge, 'type', 'bridge'])
+  await run(['ip', 'address', 'add', `${plan.address}/24`, 'dev', plan.bridge])
+  await run(['ip', 'link', 'set', plan.bridge, 'up'])
+}
+
+/** Connects the network namespace of a process to the bridge as `nodeAddress`, and routes its pods there. */
+export async function attachNode(plan: NetworkPlan, ledger: Ledger, pid: number): Promise<void> {
+  const outer = `${plan.bridge}-n`
+  const inside = (...args: string[]) => run(['nsenter', '--target', String(pid), '--net', 'ip', ...args])
+  ledger.record({ kind: 'device', name: outer })
+  await run(['ip', 'link', 'add', outer, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid)])
+  await run(['ip', 'link', 'set', outer, 'master', plan.bridge, 'up'])
+  await inside('link', 'set', 'lo', 'up')
+  await inside('address', 'add', `${plan.nodeAddress}/24`, 'dev', 'eth0')
+  await inside('link', 'set', 'eth0', 'up')
+  await inside('route', 'add', 'default', 'via', plan.address)
+  await run(['ip', 'route', 'add', plan.podNetwork, 'via', plan.nodeAddress, 'dev', plan.bridge])
+}
+
+/** Removes a network device; false when there is none. */
+export async function removeDevice(name: string): Promise<boolean> {
+  if (!(await deviceExists(name))) return false
+  await run(['ip', 'link', 'delete', name])
+  return true
+}
+
+async function deviceExists(name: string): Promise<boolean> {
+  const { stdout } = await run(['ip', '-json', 'link', 'show'])
+  return (JSON.parse(stdout) as { ifname: string }[]).some(({ ifname }) => ifname === name)
+}
+
+/** The machine's first route that shares addresses with a network, in words, or null. */
+async function routeInto(network: string): Promise<string | null> {
+  const { stdout } = await run(['ip', '-json', '-4', 'route', 'show', 'table', 'main'])
+  const routes = JSON.parse(stdout) as { dst: string; dev?: string }[]
+  const taken = routes.find(({ dst }) => dst !== 'default' && overlap(dst, network))
+  return taken === undefined ? null : `the route to ${taken.dst} on ${taken.dev ?? 'no device'}`
+}
+
+/** Whether two IPv4 networks (or single addresses) have an address in common. */
+export function overlap(a: string, b: string): boolean {
+  const contains = (outer: string, inner: string) => {
+    const [address = '', bits = '32'] = outer.split('/')
+    const list = new BlockList()
+    list.addSubnet(address, Number(bits))
+    return list.check(inner.split('/')[0] ?? '')
+  }
+  return contains(a, b) || contains(b, a)
+}

@@ -1,0 +1,74 @@
+#!/bin/sh
+# First process of a lab node (see isolate.sh): sets up its mounts, says so, and collects orphans until killed.
+#   hold.sh NAME STATE MODULES READY
+# NAME: the node's host name. STATE: folder for all that is to be kept (containerd, kubelet, logs, cni, certs.d).
+# MODULES: folder to see as /lib/modules. READY: file to make when all is set up.
+set -eu
+name=$1 state=$2 modules=$3 ready=$4
+
+hostname "$name"
+mount --make-rshared /
+echo 1 >/proc/sys/net/ipv4/ip_forward
+
+# The kernel parameters kubelet insists on, as files: it finds what it wants and leaves the machine's alone.
+mount -t tmpfs -o mode=0755 tmpfs /run
+mkdir -p /run/lab/sysctl
+while read -r file value; do
+  fake="/run/lab/sysctl/$(basename "$file")"
+  echo "$value" >"$fake"
+  if [ -e "$file" ]; then mount --bind "$fake" "$file"; fi
+done <<'PARAMETERS'
+/proc/sys/vm/overcommit_memory 1
+/proc/sys/vm/panic_on_oom 0
+/proc/sys/kernel/panic 10
+/proc/sys/kernel/panic_on_oops 1
+/proc/sys/kernel/keys/root_maxkeys 1000000
+/proc/sys/kernel/keys/root_maxbytes 25000000
+PARAMETERS
+
+# /sys of this network, and the cgroup hierarchies from this node's root down.
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+  mount -t sysfs sysfs /sys
+  mount -t cgroup2 cgroup2 /sys/fs/cgroup
+  # Controllers can be given on only by a group without processes.
+  mkdir -p /sys/fs/cgroup/lab
+  while read -r pid; do echo "$pid" >/sys/fs/cgroup/lab/cgroup.procs; done </sys/fs/cgroup/cgroup.procs
+  for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
+    echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control || true
+  done
+else
+  hierarchies=$(awk '$3 == "cgroup" { print $2 }' /proc/mounts)
+  options() { awk -v at="$1" '$3 == "cgroup" && $2 == at { print $4 }' /run/lab/mounts; }
+  cp /proc/mounts /run/lab/mounts
+  mount -t sysfs sysfs /sys
+  mount -t tmpfs -o mode=0755 tmpfs /sys/fs/cgroup
+  for hierarchy in $hierarchies; do
+    controllers=$(options "$hierarchy" | tr , '\n' | grep -vxE 'rw|ro|nosuid|nodev|noexec|relatime|noatime' | paste -sd,)
+    case $controllers in name=*) controllers=none,$controllers ;; esac
+    mkdir -p "$hierarchy"
+    mount -t cgroup -o "$controllers" cgroup "$hierarchy"
+  done
+fi
+
+# What is kept, at short paths: unix sockets have room for 107 characters.
+for folder in containerd kubelet cni certs.d; do
+  mkdir -p "$state/$folder" "/run/lab/$folder"
+  mount --bind "$state/$folder" "/run/lab/$folder"
+done
+mkdir -p "$state/log"
+mount --bind "$state/log" /var/log
+: >/run/lab/resolv.conf
+
+# The target kernels' modules; the machine's own folder is hidden, or not made when it has none.
+if [ ! -d /lib/modules ]; then
+  lib=$(readlink -f /lib)
+  mkdir -p /run/lab/lib/modules
+  mount -t overlay overlay -o "lowerdir=/run/lab/lib:$lib" "$lib"
+fi
+mount --bind "$modules" /lib/modules
+
+touch "$ready"
+while :; do
+  sleep 3600 &
+  wait $!
+done
