@@ -1,0 +1,220 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { cleanUp } from './cleanUp.ts'
+import { networkPlan, readSettings, type LabSettings, settingVariables } from './config.ts'
+import { type ControlPlane, startControlPlane } from './controlPlane.ts'
+import { pushKaniko } from './kaniko.ts'
+import { openLedger } from './ledger.ts'
+import { lockLab } from './lock.ts'
+import { createBridge, type NetworkPlan } from './network.ts'
+import { type BuildNode, startBuildNode } from './node/buildNode.ts'
+import { pushPause } from './pauseImage.ts'
+import { freePorts, requireFree } from './ports.ts'
+import { identify } from './procfs.ts'
+import type { ProgramPaths } from './programPaths.ts'
+import { type Progress, silentProgress } from './programs/progress.ts'
+import { type Registry, startRegistry } from './registry.ts'
+import { addSimulatedNode, type SimulatedNode, startKwok } from './simulated/nodes.ts'
+import { type LabState, stateFile, writeState } from './state.ts'
+import { createSupervisor, type ProgramError, type Supervisor } from './supervisor.ts'
+import { startTemporal, type Temporal } from './temporal.ts'
+
+/** A lab that is up. */
+export interface Lab {
+  readonly dir: string
+  readonly state: LabState
+  readonly supervisor: Supervisor
+  readonly programs: ProgramPaths
+  readonly controlPlane: ControlPlane
+  readonly network: NetworkPlan
+  readonly registry: Registry
+  readonly temporal: Temporal
+  /** The real node of this machine; null in a simulated lab. */
+  readonly buildNode: BuildNode | null
+  /** Settles with the error of the first program that ends by itself; the lab is of no use then: stop it. */
+  readonly died: Promise<ProgramError>
+  addSimulatedNode(node: SimulatedNode): Promise<void>
+  /** Ends every program and removes what the lab has on the machine; the state in `dir` stays. */
+  stop(): Promise<void>
+}
+
+/** How a lab is to be. */
+export interface LabOptions {
+  /** Folder of all state; used again at the next start. */
+  readonly dir: string
+  readonly programs: ProgramPaths
+  /** `real`: this machine is the build node (root on Linux). `simulated`: KWOK nodes only, no privileges needed. */
+  readonly nodes: 'real' | 'simulated'
+  /** Wins over `<dir>/config.json` and the environment. */
+  readonly settings?: Partial<LabSettings>
+  /** Folder the build node sees as /lib/modules; by default `<dir>/modules`. */
+  readonly modules?: string
+  /** Write the API server's audit log. */
+  readonly audit?: boolean
+  readonly progress?: Progress
+  /** Aborting it ends a start that is under way. */
+  readonly signal?: AbortSignal
+}
+
+/** Name and label of the node that builds. */
+export const buildNodeName = 'build-1'
+export const buildNodeLabels = { 'kmm-temporal.lab/role': 'build' } as const
+
+/**
+ * Brings a lab up, after removing what a killed one left. Resolves when all of it is ready. Throws with nothing
+ * left behind: a ProgramError when a program fails, else an error that names what is in the way and the fix.
+ */
+export async function startLab(options: LabOptions): Promise<Lab> {
+  const { programs, nodes, progress = silentProgress, signal } = options
+  const dir = resolve(options.dir)
+  requireMachine(nodes)
+  const settings = readSettings(dir, process.env, options.settings)
+  mkdirSync(dir, { recursive: true })
+  const unlock = lockLab(dir)
+
+  const { promise: died, resolve: onDeath } = Promise.withResolvers<ProgramError>()
+  let supervisor: Supervisor | undefined
+  const stop = async () => {
+    rmSync(stateFile(dir), { force: true })
+    await supervisor?.stop()
+    await cleanUp(dir)
+    unlock()
+  }
+  const onAbort = () => void supervisor?.stop()
+  signal?.addEventListener('abort', onAbort)
+
+  const stage = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    signal?.throwIfAborted()
+    const line = progress.start(name)
+    line.say('starting')
+    try {
+      const result = await work()
+      line.done('ready')
+      return result
+    } catch (error) {
+      line.fail('failed')
+      throw error
+    }
+  }
+
+  try {
+    const left = await cleanUp(dir)
+    if (left.length > 0) progress.note(`removed what a former lab left: ${left.join(', ')}`)
+    const supervised = createSupervisor({ dir, onDeath })
+    supervisor = supervised
+    const network = networkPlan(settings)
+    const address = nodes === 'real' ? network.address : '127.0.0.1'
+    if (nodes === 'real') await stage('network', () => createBridge(network, openLedger(dir)))
+    await requirePorts(settings, address)
+
+    const shared = { supervisor: supervised, programs }
+    const [controlPlane, { registry, kaniko, pause }, temporal] = await Promise.all([
+      stage('control plane', () =>
+        startControlPlane({
+          ...shared,
+          dir: join(dir, 'kubernetes'),
+          address,
+          port: settings.apiPort,
+          components: 'full',
+          audit: options.audit ?? false,
+          kubeconfig: join(dir, 'kubeconfig'),
+        }),
+      ),
+      stage('registry', async () => {
+        const started = await startRegistry({
+          ...shared,
+          dir: join(dir, 'registry'),
+          address,
+          port: settings.registryPort,
+        })
+        const images = await Promise.all([
+          pushKaniko(programs, started.host),
+          pushPause(programs, started.host),
+        ])
+        return { registry: started, kaniko: images[0], pause: images[1] }
+      }),
+      stage('Temporal', () =>
+        startTemporal({
+          ...shared,
+          port: settings.temporalPort,
+          uiPort: settings.uiPort,
+          namespace: 'kmm',
+          database: join(dir, 'temporal', 'temporal.db'),
+        }),
+      ),
+    ])
+
+    const [kwokPort = 0] = await freePorts(1)
+    const { kubeconfig } = controlPlane
+    const [buildNode] = await Promise.all([
+      nodes === 'simulated'
+        ? null
+        : stage('build node', () =>
+            startBuildNode({
+              ...shared,
+              dir: join(dir, 'build-node'),
+              name: buildNodeName,
+              controlPlane,
+              network,
+              registry: registry.host,
+              pauseImage: pause,
+              modules: options.modules ?? join(dir, 'modules'),
+              labels: buildNodeLabels,
+            }),
+          ),
+      stage('simulated nodes', () => startKwok({ ...shared, kubeconfig, port: kwokPort })),
+    ])
+
+    const supervisorProcess = identify(process.pid)
+    if (supervisorProcess === null) throw new Error('the lab needs /proc to know its own process')
+    const state: LabState = {
+      supervisor: supervisorProcess,
+      address,
+      kubernetes: { server: controlPlane.server, kubeconfig, auditLog: controlPlane.auditLog },
+      registry: registry.host,
+      temporal: { address: temporal.address, namespace: temporal.namespace, ui: temporal.ui },
+      nodes: { build: buildNode?.name ?? null, load: null },
+      images: { kaniko },
+      logs: join(dir, 'logs'),
+    }
+    writeState(dir, state)
+    return {
+      dir,
+      state,
+      supervisor: supervised,
+      programs,
+      controlPlane,
+      network,
+      registry,
+      temporal,
+      buildNode,
+      died,
+      addSimulatedNode: (node) => addSimulatedNode(kubeconfig, node),
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+function requireMachine(nodes: 'real' | 'simulated'): void {
+  if (process.platform !== 'linux') throw new Error(`the lab needs Linux, this is ${process.platform}`)
+  if (nodes === 'real' && process.getuid?.() !== 0) {
+    throw new Error('a real build node needs root: start as root, or with --nodes simulated')
+  }
+}
+
+async function requirePorts(settings: LabSettings, address: string): Promise<void> {
+  const wanted = [
+    { program: 'the API server', address, setting: 'apiPort' },
+    { program: 'the registry', address, setting: 'registryPort' },
+    { program: 'Temporal', address: '127.0.0.1', setting: 'temporalPort' },
+    { program: "Temporal's UI", address: '127.0.0.1', setting: 'uiPort' },
+  ] as const
+  for (const { program, address: at, setting } of wanted) {
+    await requireFree({ program, address: at, port: settings[setting], setting: settingVariables[setting] })
+  }
+}
