@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { kubernetesType } from './kubernetesTypes.ts'
+
+const core = (type: string) => `io.k8s.api.core.v1.${type}`
+
+/** A container of a consumer pod: Kubernetes' own fields, passed on. */
+const consumerContainerSchema = z.looseObject({
+  image: z.string().describe('Image of the container.'),
+  command: z.array(z.string()).optional().describe('Entry point in place of that of the image.'),
+  args: z.array(z.string()).optional().describe('Arguments of the entry point.'),
+  env: z
+    .array(kubernetesType(core('EnvVar'), 'An environment variable.'))
+    .optional()
+    .describe('Environment variables.'),
+  imagePullPolicy: z.string().optional().describe('Pull policy of the image.'),
+  resources: kubernetesType(
+    core('ResourceRequirements'),
+    'Resources that the container asks for.',
+  ).optional(),
+  volumeMounts: z
+    .array(kubernetesType(core('VolumeMount'), 'A volume of the pod and its place in the container.'))
+    .optional()
+    .describe('Volumes the container sees.'),
+})
+
+const podFields = {
+  container: consumerContainerSchema.describe('The container.'),
+  initContainer: consumerContainerSchema.optional().describe('A container that runs first.'),
+  serviceAccountName: z.string().optional().describe('ServiceAccount of the pods.'),
+  volumes: z
+    .array(kubernetesType(core('Volume'), 'A volume.'))
+    .optional()
+    .describe('Volumes of the pods.'),
+  automountServiceAccountToken: z
+    .boolean()
+    .optional()
+    .describe('Whether the pods see a token of their ServiceAccount.'),
+}
+
+export const devicePluginSchema = z
+  .looseObject(podFields)
+  .meta({ description: 'The device plugin to run on nodes where the module is loaded.' })
+export type DevicePlugin = z.infer<typeof devicePluginSchema>
+
+const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+const resource = (type: string) => `io.k8s.api.resource.v1.${type}`
+
+export const draSchema = z
+  .looseObject({
+    ...podFields,
+    driverName: z.string().min(1).max(253).regex(dnsSubdomain).describe('Name of the DRA driver.'),
+    deviceClasses: z
+      .array(
+        z.looseObject({
+          name: z.string().min(1).max(253).regex(dnsSubdomain).describe('Name of the DeviceClass.'),
+          selectors: z
+            .array(kubernetesType(resource('DeviceSelector'), 'A rule that a device must match.'))
+            .max(32)
+            .optional()
+            .describe('Rules that a device must match, all of them.'),
+          config: z
+            .array(kubernetesType(resource('DeviceClassConfiguration'), 'Settings for the driver.'))
+            .max(32)
+            .optional()
+            .describe('Settings for the driver.'),
+        }),
+      )
+      .max(64)
+      .optional()
+      .meta({
+        description: 'DeviceClasses to make.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['name'],
+      }),
+  })
+  .meta({ description: 'The DRA driver to run on nodes where the module is loaded.' })
+export type DynamicResourceAllocation = z.infer<typeof draSchema>

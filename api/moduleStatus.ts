@@ -1,0 +1,99 @@
+import { z } from 'zod'
+
+/** Where one (Module, kernel) stands. */
+export const kernelPhases = [
+  'Resolving',
+  'CheckingImage',
+  'WaitingForImage',
+  'Building',
+  'BuildFailed',
+  'Verifying',
+  'Loading',
+  'LoadFailed',
+  'Loaded',
+  'Unloading',
+  'NoNodes',
+  'InputInvalid',
+  'Cancelled',
+] as const
+export type KernelPhase = (typeof kernelPhases)[number]
+
+const count = z.int32().min(0)
+const time = z.iso.datetime({ offset: true })
+
+/** KMM's counters of one part of a Module (images:STS-1 to STS-5). */
+const countersSchema = z.looseObject({
+  nodesMatchingSelectorNumber: count.optional().describe('Nodes that the Module selects.'),
+  desiredNumber: count.optional().describe('Nodes that shall have it.'),
+  availableNumber: count.optional().describe('Nodes that have it.'),
+})
+export type Counters = z.infer<typeof countersSchema>
+
+/** metav1.Condition. */
+export const conditionSchema = z.looseObject({
+  type: z.string().max(316).describe('What the condition is about.'),
+  status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
+  observedGeneration: z.int().min(0).optional().describe('Generation of the Module it was seen for.'),
+  lastTransitionTime: time.describe('When the status last changed.'),
+  reason: z.string().min(1).max(1024).describe('Why, in one CamelCase word.'),
+  message: z.string().max(32_768).describe('Why, for people.'),
+})
+export type Condition = z.infer<typeof conditionSchema>
+
+/** One kernel's part of a Module's status, written by that kernel's run alone. */
+export const kernelStatusSchema = z.looseObject({
+  kernel: z.string().describe('Kernel release as the nodes report it.'),
+  phase: z.enum(kernelPhases).describe('Where the run for this kernel stands.'),
+  image: z.string().optional().describe('The kmod image with its tag.'),
+  digest: z.string().optional().describe('The digest that was verified and that nodes pull.'),
+  imageGeneration: z
+    .int()
+    .optional()
+    .describe('imageRebuildTriggerGeneration for which the digest was resolved.'),
+  inputHash: z.string().optional().describe('Hash of the inputs of the build.'),
+  reason: z.string().optional().describe('Why it stands there, in one CamelCase word.'),
+  message: z.string().optional().describe('Why it stands there, and what would help.'),
+  errorLines: z.string().optional().describe('Last lines of the log of what failed.'),
+  buildPod: z.string().optional().describe('Pod of the last build.'),
+  attempt: count.optional().describe('Attempt of the build for these inputs.'),
+  workflowId: z.string().optional().describe('Temporal workflow of this kernel.'),
+  runId: z.string().optional().describe('Its run.'),
+  since: time.optional().describe('Since when the phase is this one.'),
+  nodes: z
+    .looseObject({
+      targets: count.describe('Nodes with this kernel that the Module selects.'),
+      loaded: count.describe('Nodes that have the module loaded.'),
+      failed: count.describe('Nodes on which loading or unloading failed.'),
+      waiting: count.describe('Nodes still to be done.'),
+    })
+    .optional()
+    .describe('Counts of nodes.'),
+})
+export type KernelStatus = z.infer<typeof kernelStatusSchema>
+
+export const moduleStatusSchema = z.looseObject({
+  moduleLoader: countersSchema.optional().describe('Nodes of the kernel module.'),
+  devicePlugin: countersSchema.optional().describe('Nodes of the device plugin.'),
+  dra: countersSchema.optional().describe('Nodes of the DRA driver.'),
+  imageRebuildTriggerGeneration: z
+    .int()
+    .optional()
+    .describe('The imageRebuildTriggerGeneration that was acted on.'),
+  conditions: z
+    .array(conditionSchema)
+    .optional()
+    .meta({
+      description: 'Ready, ImagesReady, Progressing and Degraded.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['type'],
+    }),
+  kernels: z
+    .array(kernelStatusSchema)
+    .optional()
+    .meta({
+      description: 'Where each kernel stands.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['kernel'],
+    }),
+})
+export type ModuleStatus = z.infer<typeof moduleStatusSchema>
