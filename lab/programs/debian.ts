@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CommandFailed, run, runOrThrow } from './exec.ts'
+import { withLock } from './lock.ts'
 import { isExecutable } from './lookup.ts'
 
 const environment = (): NodeJS.ProcessEnv => ({
@@ -9,6 +10,9 @@ const environment = (): NodeJS.ProcessEnv => ({
   DEBIAN_FRONTEND: 'noninteractive',
   LC_ALL: 'C',
 })
+
+/** apt locks its lists without waiting: everything of the lab that changes apt's state takes turns. */
+const inTurn = <T>(work: () => Promise<T>): Promise<T> => withLock('/', 'apt', {}, work)
 
 /** True on machines whose packages are Debian's: only there the table's package names mean anything. */
 export const isDebian = (): Promise<boolean> => isExecutable('/usr/bin/apt-get')
@@ -18,7 +22,7 @@ export const mayInstall = (): boolean => process.getuid?.() === 0
 
 /** Refreshes the package lists; without root this is left to the machine's owner. Rejects with CommandFailed. */
 export const updateLists = async (): Promise<void> => {
-  if (mayInstall()) await runOrThrow(['apt-get', 'update', '-q'], { env: environment() })
+  if (mayInstall()) await inTurn(() => runOrThrow(['apt-get', 'update', '-q'], { env: environment() }))
 }
 
 /**
@@ -38,7 +42,7 @@ export const install = async (packages: readonly string[]): Promise<void> => {
     'Dpkg::Use-Pty=0',
     ...packages,
   ] as const
-  const result = await run(argv, { env: environment(), detached: true })
+  const result = await inTurn(() => run(argv, { env: environment(), detached: true }))
   if (result.code !== 0) throw new CommandFailed(argv, result)
 }
 

@@ -61,13 +61,10 @@ export const run = (argv: readonly [string, ...string[]], options: RunOptions = 
 
 /** A command that had to succeed and did not: its command line, exit code and last lines. */
 export class CommandFailed extends Error {
-  readonly tail: readonly string[]
   constructor(argv: readonly string[], result: RunResult) {
-    super(
-      `${argv.join(' ')} ended with ${result.code === -1 ? 'no exit code' : `exit code ${String(result.code)}`}`,
-    )
+    const end = result.code === -1 ? 'was not run to its end' : `ended with exit code ${String(result.code)}`
+    super([`${argv.join(' ')} ${end}`, ...result.tail.map((line) => `    | ${line}`)].join('\n'))
     this.name = 'CommandFailed'
-    this.tail = result.tail
   }
 }
 

@@ -2,18 +2,13 @@ import { join } from 'node:path'
 import { cached, programFolder, publish, resultIn, withScratch } from './cache.ts'
 import { isDebian, mayInstall, unpackFolder } from './debian.ts'
 import { DownloadFailed, unpack } from './download.ts'
-import { CommandFailed } from './exec.ts'
 import { compile } from './goBuild.ts'
 import { withLock } from './lock.ts'
 import { lookUp, searchFolders, verify, wantedVersion } from './lookup.ts'
 import type { Pending, Session } from './session.ts'
 import { environmentVariable, type Download, type ProgramSpec } from './types.ts'
 
-const explain = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error)
-  if (!(error instanceof CommandFailed) || error.tail.length === 0) return error.message
-  return [error.message, ...error.tail.map((line) => `    | ${line}`)].join('\n')
-}
+const explain = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const installHint = (spec: ProgramSpec): string =>
   spec.debian === undefined ? '' : `; on Debian: sudo apt-get install ${spec.debian.package}`
@@ -219,7 +214,7 @@ export const runJob = async (
   } catch (error) {
     const failure = error instanceof Error ? error : new Error(String(error))
     for (const { line, reject } of open) {
-      line.fail(failure.name === 'AbortError' ? 'interrupted' : failure.message)
+      line.fail(session.signal?.aborted === true ? 'interrupted' : failure.message)
       reject(failure)
     }
   } finally {

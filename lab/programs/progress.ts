@@ -4,7 +4,7 @@ export interface ProgressLine {
   say(phase: string, detail?: string): void
   /** Ends the line well; the elapsed time is added. */
   done(text: string): void
-  /** Ends the line badly; the elapsed time is added. */
+  /** Ends the line badly; the first line of `text` is shown and the elapsed time added. */
   fail(text: string): void
 }
 
@@ -114,7 +114,7 @@ export const createProgress = (
         print(`  ${name}: ${phase}`)
       },
       done: (text) => end('✓', text),
-      fail: (text) => end('✗', text),
+      fail: (text) => end('✗', text.split('\n', 1)[0] ?? ''),
     }
   }
 
