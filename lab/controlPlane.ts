@@ -122,6 +122,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         'enable-admission-plugins': 'NodeRestriction',
         'disable-admission-plugins': options.components === 'apiserver' ? 'ServiceAccount' : undefined,
         'allow-privileged': true,
+        // etcd 3.4 cannot serve it, and clients that are told otherwise try for ever.
+        'feature-gates': 'WatchList=false',
         'audit-policy-file': auditLog === null ? undefined : writeAuditPolicy(dir),
         'audit-log-path': auditLog ?? undefined,
       }),
@@ -167,6 +169,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ...flags({
         'use-service-account-credentials': true,
         'root-ca-file': authority.certFile,
+        // It makes this folder; its default is in the machine's /usr.
+        'flex-volume-plugin-dir': join(dir, 'volume-plugins'),
         'service-account-private-key-file': keys.privateFile,
       }),
     ] as const

@@ -50,20 +50,28 @@ else
   done
 fi
 
-# What is kept, at short paths: unix sockets have room for 107 characters.
-for folder in containerd kubelet cni certs.d; do
-  mkdir -p "$state/$folder" "/run/lab/$folder"
-  mount --bind "$state/$folder" "/run/lab/$folder"
+# From here on changes below a folder stay in the node and end with it; what is mounted below it is still seen.
+private() {
+  copy=/run/lab/private/$(echo "$1" | tr / _)
+  mkdir -p "$copy/upper" "$copy/work" "$copy/machine"
+  mount --rbind "$1" "$copy/machine"
+  mount -t overlay overlay -o "lowerdir=$1,upperdir=$copy/upper,workdir=$copy/work" "$1"
+  awk -v below="$copy/machine/" 'index($2, below) == 1 { print substr($2, length(below) + 1) }' /proc/mounts |
+    while read -r mounted; do mount --rbind "$copy/machine/$mounted" "$1/$mounted"; done
+}
+
+# What is kept; sockets' paths must be short (107 characters).
+private /var/lib
+for folder in /var/lib/kubelet /run/lab/containerd /run/lab/cni /run/lab/certs.d /var/log; do
+  mkdir -p "$state/$(basename "$folder")" "$folder"
+  mount --bind "$state/$(basename "$folder")" "$folder"
 done
-mkdir -p "$state/log"
-mount --bind "$state/log" /var/log
 : >/run/lab/resolv.conf
 
 # The target kernels' modules; the machine's own folder is hidden, or not made when it has none.
 if [ ! -d /lib/modules ]; then
-  lib=$(readlink -f /lib)
-  mkdir -p /run/lab/lib/modules
-  mount -t overlay overlay -o "lowerdir=/run/lab/lib:$lib" "$lib"
+  private "$(readlink -f /lib)"
+  mkdir /lib/modules
 fi
 mount --bind "$modules" /lib/modules
 

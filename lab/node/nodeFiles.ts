@@ -122,8 +122,11 @@ export function writeKubeletConfig(node: {
       evictionHard: { 'memory.available': '0%', 'nodefs.available': '0%', 'imagefs.available': '0%' },
       imageGCHighThresholdPercent: 100,
       makeIPTablesUtilChains: false,
+      // Nobody answers there, so that a look-up fails at once: the lab's pods need no names.
+      clusterDNS: [node.address],
+      clusterDomain: 'cluster.local',
       resolvConf: '/run/lab/resolv.conf',
-      volumePluginDir: '/run/lab/volume-plugins',
+      volumePluginDir: '/var/lib/kubelet/volume-plugins',
       serializeImagePulls: false,
       registryPullQPS: 0,
       healthzPort: 0,
@@ -138,7 +141,5 @@ export function writeKubeletConfig(node: {
     'node-labels': Object.entries(node.labels)
       .map(([key, value]) => `${key}=${value}`)
       .join(','),
-    'root-dir': '/run/lab/kubelet',
-    'cert-dir': '/run/lab/kubelet/pki',
   })
 }
