@@ -75,6 +75,7 @@ export const withLock = async <T>(
     }
     if (!told) options.onWait?.()
     told = true
+    options.signal?.throwIfAborted()
     await ownerGone(path, options.signal)
   }
 }

@@ -109,9 +109,10 @@ export const createProgress = (
         task.phase = phase
         task.detail = detail
         open.add(task)
-        if (live || !changed) return
+        if (!changed) return
         task.spoken = now()
-        print(`  ${name}: ${phase}`)
+        if (live) draw()
+        else print(`  ${name}: ${phase}`)
       },
       done: (text) => end('✓', text),
       fail: (text) => end('✗', text.split('\n', 1)[0] ?? ''),
