@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { cached, programFolder, publish, resultIn, withScratch } from './cache.ts'
 import { isDebian, mayInstall, unpackFolder } from './debian.ts'
-import { DownloadFailed, unpack } from './download.ts'
+import { DownloadFailed, resolveAddress, unpack } from './download.ts'
 import { compile } from './goBuild.ts'
 import { withLock } from './lock.ts'
 import { lookUp, searchFolders, verify, wantedVersion } from './lookup.ts'
@@ -81,7 +81,7 @@ const downloadFor = async (
   decided: () => void,
 ): Promise<readonly Pending[]> => {
   const file = join(scratch, 'release')
-  const { host } = new URL(download.url.replace('{goproxy}', 'https://go.proxy'))
+  const { host } = new URL(resolveAddress(download.url))
   const say = (phase: string, detail?: string): void => {
     for (const { line } of programs) line.say(phase, detail)
   }
