@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { nodeEligibility, tolerates } from './eligibility.ts'
+import type { Toleration } from './kubernetesTypes.ts'
 
-const module = (selector: Record<string, string>, tolerations: object[] = []) => ({
+const module = (selector: Record<string, string>, tolerations: Toleration[] = []) => ({
   spec: { selector, tolerations },
 })
 const taint = (key: string, effect = 'NoSchedule', value = '') => ({ key, effect, value })

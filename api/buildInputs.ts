@@ -1,0 +1,58 @@
+import { canonicalJson } from './canonicalJson.ts'
+import type { ResolvedMapping } from './mapping.ts'
+import { mergeArgs } from './mergeMapping.ts'
+import type { BuildArg } from './moduleLoader.ts'
+import { sha256, type ModuleRef } from './names.ts'
+
+/**
+ * The build arguments in the order in which the executor gets them (images:BLD-4): the user's, where automatic names
+ * take over the value in place, then the missing automatic ones. The kernel is the raw release.
+ */
+export function buildArgs(mapping: ResolvedMapping, ref: ModuleRef, rawKernel: string): BuildArg[] {
+  return mergeArgs(mapping.build?.buildArgs ?? [], [
+    { name: 'KERNEL_FULL_VERSION', value: rawKernel },
+    { name: 'KERNEL_VERSION', value: rawKernel },
+    { name: 'MOD_NAME', value: ref.name },
+    { name: 'MOD_NAMESPACE', value: ref.namespace },
+  ])
+}
+
+/** Everything a build depends on, besides the contents of Secrets. */
+export interface BuildInputs {
+  readonly mapping: ResolvedMapping
+  readonly ref: ModuleRef
+  /** The raw kernel release. */
+  readonly kernel: string
+  /** As Kubernetes names it, such as amd64. */
+  readonly architecture: string
+  /** The text of the Dockerfile. */
+  readonly dockerfile: string
+}
+
+/**
+ * Hex SHA-256 of the inputs of a build: the same hash means the same build, another one supersedes it. Absent and
+ * default settings are the same. Secrets count by name, their contents never.
+ */
+export function buildInputHash(inputs: BuildInputs): string {
+  const { mapping, ref, kernel, architecture, dockerfile } = inputs
+  const { build } = mapping
+  const tls = (options: ResolvedMapping['registryTLS'] | undefined) => ({
+    insecure: options?.insecure ?? false,
+    insecureSkipTLSVerify: options?.insecureSkipTLSVerify ?? false,
+  })
+  return sha256(
+    canonicalJson({
+      dockerfile,
+      args: buildArgs(mapping, ref, kernel).map(({ name, value }) => [name, value]),
+      image: mapping.image,
+      kernel,
+      architecture,
+      registryTLS: tls(mapping.registryTLS),
+      baseImageRegistryTLS: tls(build?.baseImageRegistryTLS),
+      kanikoTag: build?.kanikoParams?.tag || undefined,
+      selector: build?.selector,
+      secrets: build?.secrets?.map(({ name }) => name).sort() ?? [],
+      imageRepoSecret: mapping.imageRepoSecret?.name,
+    }),
+  )
+}
