@@ -1,0 +1,216 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { runCommand } from './runCommand.ts'
+import { makeTestNode, testBootId, testCommand, testKernel, type TestNode } from './testNode.ts'
+
+let node: TestNode
+beforeEach(async () => {
+  node = await makeTestNode()
+})
+afterEach(() => node.remove())
+
+const line = (name: string, flags = ' (OE)'): string => `${name} 16384 0 - Live 0x0000000000000000${flags}\n`
+
+describe('load', () => {
+  it('runs modprobe and reports the line of the module', async () => {
+    await node.answer({ prints: 'insmod /opt/a.ko', modules: line('kmm_ci_a') })
+    expect(await runCommand(node.host, testCommand({ parameters: ['greeting=hi'] }))).toEqual({
+      action: 'Load',
+      bootId: testBootId,
+      kernel: testKernel,
+      command: ['modprobe', '-vd', '/opt', 'kmm_ci_a', 'greeting=hi'],
+      exitStatus: 0,
+      output: 'insmod /opt/a.ko',
+      lsmod: line('kmm_ci_a').trim(),
+    })
+    expect(await node.calls()).toEqual(['modprobe -vd /opt kmm_ci_a greeting=hi'])
+  })
+
+  it.each([
+    ['another boot', { bootId: 'other' }, 'rebooted'],
+    ['another kernel', { kernel: '6.1.0-56-amd64' }, 'runs kernel 6.1.0-50-amd64'],
+  ])('is obsolete on %s and touches nothing', async (_, changes, message) => {
+    const result = await runCommand(node.host, testCommand({}, changes))
+    expect(result).toMatchObject({ reason: 'Obsolete', exitStatus: 0, command: [] })
+    expect(result.message).toContain(message)
+    expect(await node.calls()).toEqual([])
+  })
+
+  it('names the missing tree and the image', async () => {
+    const result = await runCommand(node.host, testCommand({ dirName: '/elsewhere' }))
+    expect(result).toMatchObject({ reason: 'NoModulesForKernel', exitStatus: 1 })
+    expect(result.message).toContain(`/elsewhere/lib/modules/${testKernel}`)
+    expect(result.message).toContain('registry.example/kmm-ci:1')
+  })
+
+  it('names the missing modules.dep, but not when rawArgs point elsewhere', async () => {
+    await node.write(`/img/lib/modules/${testKernel}/a.ko`, '')
+    const withName = await runCommand(node.host, testCommand({ dirName: '/img' }))
+    expect(withName.reason).toBe('DepmodMissing')
+    expect(await node.calls()).toEqual([])
+    const raw = await runCommand(
+      node.host,
+      testCommand({ dirName: '/img', moduleName: '', rawArgs: { load: ['-d', '/x', 'm'], unload: ['m'] } }),
+    )
+    expect(raw.reason).toBeUndefined()
+    expect(await node.calls()).toEqual(['modprobe -d /x m'])
+  })
+
+  it.each([
+    ['6.1.0-56-amd64 SMP preempt mod_unload ', 'VermagicMismatch'],
+    ['6.1.0-56-amd64 SMP preempt mod_unload modversions ', undefined],
+    [`${testKernel} SMP preempt mod_unload `, undefined],
+  ])('compares vermagic %j as the kernel does', async (vermagic, reason) => {
+    await node.describe('kmm_ci_a', { filename: `/opt/lib/modules/${testKernel}/kmm_ci_a.ko`, vermagic })
+    const result = await runCommand(node.host, testCommand())
+    expect(result.reason).toBe(reason)
+    expect(await node.calls()).toHaveLength(reason === undefined ? 1 : 0)
+  })
+
+  it('looks at every module of the loading order', async () => {
+    await node.describe('kmm_ci_b', { filename: '/x/b.ko', vermagic: '5.10.0 SMP ' })
+    const result = await runCommand(node.host, testCommand({ modulesLoadingOrder: ['kmm_ci_a', 'kmm_ci_b'] }))
+    expect(result).toMatchObject({ reason: 'VermagicMismatch', message: expect.stringContaining('kmm_ci_b') })
+  })
+
+  it('does not believe a modprobe that loaded nothing', async () => {
+    await node.answer({ modules: line('loop') })
+    expect(await runCommand(node.host, testCommand())).toMatchObject({
+      reason: 'ModprobeFailed',
+      exitStatus: 0,
+    })
+  })
+
+  it('finds a module by the kernel’s spelling of its name', async () => {
+    await node.describe('kmm-ci-a', { filename: `/opt/lib/modules/${testKernel}/kmm_ci_a.ko` })
+    const result = await runCommand(node.host, testCommand({ moduleName: 'kmm-ci-a' }))
+    expect(result).toMatchObject({ lsmod: line('kmm_ci_a').trim(), exitStatus: 0 })
+  })
+
+  it('classifies what modprobe prints', async () => {
+    await node.answer({ status: 1, prints: `modprobe: ERROR: could not insert 'kmm_ci_a': Invalid argument` })
+    expect(await runCommand(node.host, testCommand())).toMatchObject({
+      reason: 'InvalidParameters',
+      exitStatus: 1,
+    })
+  })
+
+  it('says so when another module of that name was there before', async () => {
+    await node.write('/sys/module/kmm_ci_a/srcversion', 'BBBB\n')
+    const result = await runCommand(node.host, testCommand())
+    expect(result.reason).toBeUndefined()
+    expect(result.message).toContain('inTreeModulesToRemove')
+  })
+})
+
+describe('in-tree modules', () => {
+  const withInTree = (...inTreeModulesToRemove: string[]) => testCommand({}, { inTreeModulesToRemove })
+  const load = 'modprobe -vd /opt kmm_ci_a'
+
+  it.each([
+    ['is not loaded', '', {}, undefined, [load]],
+    ['is loaded', line('dummy', ''), {}, undefined, ['modprobe -rv dummy', load]],
+    [
+      'has our source version',
+      line('dummy'),
+      { filename: `/opt/lib/modules/${testKernel}/kmm_ci_a.ko`, srcversion: 'A' },
+      'A',
+      [load],
+    ],
+    [
+      'has another source version',
+      line('dummy'),
+      { filename: `/opt/lib/modules/${testKernel}/kmm_ci_a.ko`, srcversion: 'A' },
+      'B',
+      ['modprobe -rv dummy', load],
+    ],
+    [
+      'is indexed by the image through a link to the node’s tree',
+      line('dummy', ''),
+      { filename: `/opt/lib/modules/${testKernel}/host/dummy.ko`, srcversion: 'A' },
+      'A',
+      ['modprobe -rv dummy', load],
+    ],
+    [
+      'has no source version and is the kernel’s own',
+      line('dummy', ' (E)'),
+      { filename: `/opt/lib/modules/${testKernel}/kmm_ci_a.ko` },
+      undefined,
+      ['modprobe -rv dummy', load],
+    ],
+    [
+      'has no source version and is out of tree like ours',
+      line('dummy', ' (O)'),
+      { filename: `/opt/lib/modules/${testKernel}/kmm_ci_a.ko` },
+      undefined,
+      [load],
+    ],
+  ])('module that %s', async (_, loaded, modinfo, srcversion, calls) => {
+    await node.write('/proc/modules', loaded)
+    await node.write(`/lib/modules/${testKernel}/dummy.ko`, '')
+    await symlinkHost()
+    if ('filename' in modinfo) await node.describe('dummy', modinfo)
+    if (srcversion !== undefined) await node.write('/sys/module/dummy/srcversion', `${srcversion}\n`)
+    expect((await runCommand(node.host, withInTree('dummy'))).reason).toBeUndefined()
+    expect(await node.calls()).toEqual(calls)
+  })
+
+  it('stops when one cannot be removed', async () => {
+    await node.write('/proc/modules', line('dummy', ''))
+    await node.write('/sys/module/dummy/refcnt', '2\n')
+    await node.write('/sys/module/dummy/holders/bonding', '')
+    await node.answer({ status: 1, prints: 'modprobe: FATAL: Module dummy is in use.' })
+    const result = await runCommand(node.host, withInTree('dummy'))
+    expect(result).toMatchObject({ reason: 'InTreeModuleNotRemoved', command: ['modprobe', '-rv', 'dummy'] })
+    expect(result.message).toContain('reference count 2, held by bonding')
+    expect(await node.calls()).toHaveLength(1)
+  })
+
+  const symlinkHost = async (): Promise<void> => {
+    const { symlink } = await import('node:fs/promises')
+    await symlink(
+      node.host.path(`/lib/modules/${testKernel}`),
+      node.host.path(`/opt/lib/modules/${testKernel}/host`),
+    )
+  }
+})
+
+describe('unload', () => {
+  const unload = (modprobe = {}) => testCommand(modprobe, { action: 'Unload' })
+
+  it('runs modprobe -r', async () => {
+    await node.write('/proc/modules', line('kmm_ci_a'))
+    await node.answer({ prints: 'rmmod kmm_ci_a', modules: '' })
+    const result = await runCommand(node.host, unload())
+    expect(result).toMatchObject({ command: ['modprobe', '-rvd', '/opt', 'kmm_ci_a'], exitStatus: 0 })
+    expect(result.reason).toBeUndefined()
+    expect(result.lsmod).toBeUndefined()
+  })
+
+  it('does nothing for a module that is not loaded', async () => {
+    expect(await runCommand(node.host, unload())).toMatchObject({ command: [], exitStatus: 0 })
+    expect(await node.calls()).toEqual([])
+  })
+
+  it('runs rawArgs whatever is loaded', async () => {
+    await node.answer({})
+    await runCommand(node.host, unload({ rawArgs: { load: ['m'], unload: ['-r', 'm'] } }))
+    expect(await node.calls()).toEqual(['modprobe -r m'])
+  })
+
+  it('names who holds a module that is in use', async () => {
+    await node.write('/proc/modules', line('kmm_ci_a'))
+    await node.write('/sys/module/kmm_ci_a/refcnt', '3\n')
+    await node.write('/sys/module/kmm_ci_a/holders/user_b', '')
+    await node.write('/sys/module/kmm_ci_a/holders/user_a', '')
+    await node.answer({ status: 1, prints: 'modprobe: FATAL: Module kmm_ci_a is in use.' })
+    const result = await runCommand(node.host, unload())
+    expect(result.reason).toBe('InUse')
+    expect(result.message).toContain('(reference count 3, held by user_a, user_b)')
+  })
+
+  it('does not believe a modprobe that removed nothing', async () => {
+    await node.write('/proc/modules', line('kmm_ci_a'))
+    await node.answer({ modules: line('kmm_ci_a') })
+    expect(await runCommand(node.host, unload())).toMatchObject({ reason: 'ModprobeFailed' })
+  })
+})
