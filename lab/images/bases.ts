@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { chmod, copyFile, cp, mkdir, readdir, readFile, symlink } from 'node:fs/promises'
 import { createReadStream } from 'node:fs'
+import { createRequire } from 'node:module'
 import { pipeline } from 'node:stream/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -117,20 +118,31 @@ const addNpm = async (tree: string, scratch: string, signal?: AbortSignal): Prom
     await symlink(`../lib/node_modules/npm/bin/${name}-cli.js`, join(tree, 'usr/local/bin', name))
 }
 
+const platformPackage = z.object({ version: z.string() })
+
+/** Node of the npm platform package in the lock file: a plain glibc binary. Throws when it is not installed. */
+const lockedNode = async (): Promise<{ readonly binary: string; readonly version: string }> => {
+  const name = `node-linux-${process.arch}`
+  const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`)
+  const { version } = platformPackage.parse(JSON.parse(await readFile(manifest, 'utf8')))
+  return { binary: join(manifest, '../bin/node'), version }
+}
+
 /**
- * The tar of the lab's stand-in for the public Node image: Debian with CA certificates, kmod, npm, and this process's own
- * Node binary (the one in the lock file) as /usr/local/bin/node.
+ * The tar of the lab's stand-in for the public Node image: Debian with CA certificates, kmod, npm, and the lock file's
+ * Node as /usr/local/bin/node.
  */
-export const nodeBase = async (tools: ImageTools, options: CacheOptions = {}): Promise<string> =>
-  ensureRootfs(
+export const nodeBase = async (tools: ImageTools, options: CacheOptions = {}): Promise<string> => {
+  const node = await lockedNode()
+  return ensureRootfs(
     {
       name: 'node-base',
-      key: [process.version, npm.version, ...(await Promise.all((await authorities()).map(hashOf)))],
+      key: [node.version, npm.version, ...(await Promise.all((await authorities()).map(hashOf)))],
       base: { kind: 'debootstrap', packages: ['ca-certificates', 'kmod', 'libstdc++6'] },
       finish: async (tree, scratch) => {
         await trustAuthorities(tree)
         const target = join(tree, 'usr/local/bin/node')
-        await copyFile(process.execPath, target)
+        await copyFile(node.binary, target)
         await chmod(target, 0o755)
         await addNpm(tree, scratch, options.signal)
       },
@@ -138,6 +150,7 @@ export const nodeBase = async (tools: ImageTools, options: CacheOptions = {}): P
     tools.debootstrap,
     options,
   )
+}
 
 const ELF_PROGRAM_INTERPRETER = 3
 

@@ -49,13 +49,16 @@ describe('the order of sources', () => {
       response.end(script('1.0'))
     })
     const table = [tool({}, pinned(url, sha256(script('1.0'))))]
+    const progress = recordingProgress()
     const get = (folders: readonly string[]) =>
-      prepare(table, ['tool'], { cacheDir, folders, env: {} }).path('tool')
+      prepare(table, ['tool'], { cacheDir, folders, env: {}, progress }).path('tool')
 
     const downloaded = await get([folder])
     expect(downloaded).toBe(join(cacheDir, 'programs/tool-1.0.0/tool'))
+    progress.said.length = 0
     expect(await get([folder])).toBe(downloaded)
     expect(asked).toBe(1)
+    expect(progress.said.filter((line) => line.startsWith('tool'))).toEqual([])
     const onPath = await writeProgram(folder, 'tool', script('1.5'))
     expect(await get([folder])).toBe(onPath)
     expect(asked).toBe(1)
