@@ -17,7 +17,7 @@ export function logTail(file: string, count: number): readonly string[] {
     return buffer
       .toString('utf8')
       .split('\n')
-      .map((line) => line.trimEnd())
+      .map((line) => line.trimEnd().slice(0, 500))
       .filter((line) => line !== '')
       .slice(-count)
   } finally {

@@ -79,11 +79,12 @@ async function up(): Promise<number> {
     })
   }
   const progress = createProgress()
+  const over = new AbortController()
   try {
     if (values.fresh) await removeState()
     const programs = ensurePrograms(nodes === 'real' ? [...always, ...forRealNodes] : always, {
       progress,
-      signal: interrupt.signal,
+      signal: AbortSignal.any([interrupt.signal, over.signal]),
     })
     const lab = await startLab({
       dir,
@@ -95,16 +96,17 @@ async function up(): Promise<number> {
     })
     progress.note(describe(lab.state))
     const death = await Promise.race([lab.died, interrupted.promise])
+    if (death !== null) progress.note(death.message)
     progress.note('stopping')
     await lab.stop()
     progress.note('stopped; everything is kept for the next start')
-    if (death !== null) throw death
-    return 0
+    return death === null ? 0 : 1
   } catch (error) {
     if (!interrupt.signal.aborted) throw error
     progress.note('interrupted; nothing is left running')
     return 130
   } finally {
+    over.abort()
     progress.close()
   }
 }

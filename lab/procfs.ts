@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 /** A process that cannot be confused with a later one of the same number: pid, start (clock ticks since boot), boot. */
 export interface ProcessIdentity {
@@ -9,13 +9,24 @@ export interface ProcessIdentity {
 
 /** Identity of a running process, or null when there is none with this pid (a zombie counts as none). */
 export function identify(pid: number): ProcessIdentity | null {
+  const fields = statOf(pid)
+  return fields === null ? null : { pid, startTicks: Number(fields[19]), bootId: bootId() }
+}
+
+/** Whether a process group has a living member. */
+export function groupIsAlive(group: number): boolean {
+  return readdirSync('/proc').some(
+    (entry) => /^\d+$/.test(entry) && Number(statOf(Number(entry))?.[2]) === group,
+  )
+}
+
+/** The fields of /proc/PID/stat from the third on: state, parent, group ...; null for zombies and nobody. */
+function statOf(pid: number): readonly string[] | null {
   const stat = readText(`/proc/${pid}/stat`)
   if (stat === null) return null
   // The second field is the command in parentheses and may hold anything: count from the last one.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  if (fields[0] === 'Z' || fields[0] === 'X') return null
-  const startTicks = Number(fields[19])
-  return { pid, startTicks, bootId: bootId() }
+  return fields[0] === 'Z' || fields[0] === 'X' ? null : fields
 }
 
 /** Whether exactly this process still runs. */

@@ -55,7 +55,6 @@ export async function startRegistry(options: {
   const process = await supervisor.start({
     name,
     command: [await programs.path('docker-registry'), 'serve', configFile],
-    env: { OTEL_TRACES_EXPORTER: 'none' },
     ready: { probe: tcpProbe(address, port), timeoutMs: 20_000 },
     fix: 'see the log, or begin anew with --fresh',
     stop: { timeoutMs: 3_000 },

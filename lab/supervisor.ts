@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLedger } from './ledger.ts'
 import { logTail } from './logTail.ts'
-import { identify } from './procfs.ts'
+import { groupIsAlive, identify } from './procfs.ts'
 
 /** Resolves when the program serves, throws (with what was seen) while it does not. */
 export type Probe = (signal: AbortSignal) => Promise<void>
@@ -62,6 +62,7 @@ export interface Supervisor {
 
 interface Running {
   readonly pid: number
+  /** Settles with how it ended. */
   readonly exited: Promise<string>
 }
 
@@ -79,7 +80,7 @@ export function createSupervisor(options: {
   const logs = join(dir, 'logs')
   mkdirSync(logs, { recursive: true })
   const stops: (() => Promise<void>)[] = []
-  let closed = false
+  let closing: Promise<void> | undefined
 
   const launch = (spec: ProcessSpec, logFile: string): Running => {
     if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`)
@@ -107,7 +108,7 @@ export function createSupervisor(options: {
   const end = async (spec: ProcessSpec, running: Running): Promise<void> => {
     signalGroup(running.pid, spec.stop?.signal ?? 'SIGTERM')
     const deadline = performance.now() + (spec.stop?.timeoutMs ?? 10_000)
-    while (signalGroup(running.pid, 0) && performance.now() < deadline) await sleep(25)
+    while (groupIsAlive(running.pid) && performance.now() < deadline) await sleep(25)
     signalGroup(running.pid, 'SIGKILL')
     await running.exited
     ledger.forget({ kind: 'process', name: spec.name })
@@ -116,54 +117,63 @@ export function createSupervisor(options: {
   return {
     dir,
     async start(spec) {
-      if (closed) throw new Error(`${spec.name} is not started: the lab is stopping`)
       const logFile = join(logs, `${spec.name}.log`)
-      let running: Running
-      let asked = false
       const fail = (what: string) => new ProgramError(spec.name, what, logFile, spec.fix)
+      let current: { readonly running: Running; asked: boolean; gone: boolean } | undefined
+
       const up = async () => {
-        asked = false
+        if (closing !== undefined) throw new Error(`${spec.name} is not started: the lab is stopping`)
         const since = performance.now()
-        const current = launch(spec, logFile)
-        running = current
-        const outcome = await waitReady(spec, current.exited)
-        if (outcome.kind === 'ready') {
-          void current.exited.then((how) => {
-            if (asked) return
-            ledger.forget({ kind: 'process', name: spec.name })
-            onDeath(fail(`${how}, ${seconds(since)} after its start.`))
-          })
-          return
+        const life = { running: launch(spec, logFile), asked: false, gone: false }
+        current = life
+        const { running } = life
+        const outcome = await waitReady(spec, running.exited)
+        if (life.asked) throw fail('was stopped while it started.')
+        switch (outcome.kind) {
+          case 'ready':
+            void running.exited.then((how) => {
+              if (life.asked) return
+              // Its number may soon be another's: what is left of its group goes now, and is not signalled again.
+              signalGroup(running.pid, 'SIGKILL')
+              life.gone = true
+              ledger.forget({ kind: 'process', name: spec.name })
+              onDeath(fail(`${how}, ${seconds(since)} after its start.`))
+            })
+            return
+          case 'exited':
+            await down()
+            throw fail(`${outcome.how}, ${seconds(since)} after its start.`)
+          case 'late':
+            await down()
+            throw fail(`was not ready after ${seconds(since)}: ${outcome.last}.`)
         }
-        const stopped = asked
-        asked = true
-        await end(spec, current)
-        if (stopped) throw fail('was stopped while it started.')
-        if (outcome.kind === 'exited') throw fail(`${outcome.how}, ${seconds(since)} after its start.`)
-        throw fail(`was not ready after ${seconds(since)}: ${outcome.last}.`)
       }
-      const stop = async () => {
-        asked = true
-        await end(spec, running)
+      const down = async () => {
+        if (current === undefined || current.gone) return
+        current.asked = true
+        await end(spec, current.running)
+        current.gone = true
       }
-      stops.push(stop)
+      stops.push(down)
       await up()
       return {
         name: spec.name,
         get pid() {
-          return running.pid
+          return current?.running.pid ?? 0
         },
         logFile,
-        stop,
+        stop: down,
         async restart() {
-          await stop()
+          await down()
           await up()
         },
       }
     },
     async stop() {
-      closed = true
-      for (const stop of stops.splice(0).toReversed()) await stop()
+      closing ??= (async () => {
+        for (const stop of stops.toReversed()) await stop()
+      })()
+      await closing
     },
   }
 }
@@ -176,7 +186,7 @@ async function waitReady(spec: ProcessSpec, exited: Promise<string>): Promise<Re
   const probing = async (): Promise<Readiness> => {
     let last = 'no answer'
     while (performance.now() < deadline && !over.signal.aborted) {
-      const patience = Math.max(1, Math.min(2_000, deadline - performance.now()))
+      const patience = Math.ceil(Math.max(1, Math.min(2_000, deadline - performance.now())))
       try {
         await spec.ready.probe(AbortSignal.any([over.signal, AbortSignal.timeout(patience)]))
         return { kind: 'ready' }
@@ -195,13 +205,13 @@ async function waitReady(spec: ProcessSpec, exited: Promise<string>): Promise<Re
   }
 }
 
-/** Sends a signal to a process group (0: only asks); false when nobody is left in it. */
-function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
-  if (pid === 0) return false
+/** Sends a signal to a process group, if anybody is left in it. */
+function signalGroup(group: number, signal: NodeJS.Signals): void {
+  if (group === 0) return
   try {
-    return process.kill(-pid, signal)
+    process.kill(-group, signal)
   } catch {
-    return false
+    // Nobody is.
   }
 }
 
