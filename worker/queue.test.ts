@@ -2,12 +2,12 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createQueue, type Queue } from './queue.ts'
 
 let queue: Queue
-const log = { warn: vi.fn() }
+const onError = vi.fn()
 
 afterEach(async () => {
   release.clear()
   vi.useRealTimers()
-  log.warn.mockReset()
+  onError.mockReset()
   await queue.stop()
 })
 
@@ -22,9 +22,8 @@ function start(concurrency: number) {
     })
   }
   queue = createQueue({
-    name: 'modules',
-    log,
     handle,
+    onError,
     concurrency,
     firstBackoffMs: 1_000,
     longestBackoffMs: 4_000,
@@ -91,11 +90,11 @@ describe('failure', () => {
       await vi.advanceTimersByTimeAsync(1)
       expect(calls).toHaveLength(before + 1)
     }
-    expect(log.warn.mock.lastCall?.[0]).toMatchObject({ queue: 'modules', key: 'a', retryInMs: 4_000 })
+    expect(onError.mock.lastCall).toEqual(['a', new Error('broken'), 4_000])
     await end('a')
     queue.add('a')
     await end('a', new Error('broken'))
-    expect(log.warn.mock.lastCall?.[0]).toMatchObject({ retryInMs: 1_000 })
+    expect(onError.mock.lastCall?.[2]).toBe(1_000)
     random.mockRestore()
   })
 
@@ -103,10 +102,10 @@ describe('failure', () => {
     const handle = () => {
       throw new Error('at once')
     }
-    queue = createQueue({ name: 'q', log, handle, concurrency: 1 })
+    queue = createQueue({ handle, onError, concurrency: 1 })
     queue.add('a')
     await queue.drain()
-    expect(log.warn).toHaveBeenCalledOnce()
+    expect(onError).toHaveBeenCalledOnce()
   })
 
   test('a failed key does not keep others from their turn', async () => {

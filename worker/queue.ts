@@ -1,18 +1,12 @@
 import { createBackoff, type Backoff } from '../activities/kube/backoff.ts'
 
-/** Where the queue tells of failed handlers; a pino logger fits. */
-export interface QueueLog {
-  warn(fields: Readonly<Record<string, unknown>>, message: string): void
-}
-
 export interface QueueOptions {
-  /** In log lines. */
-  readonly name: string
-  readonly log: QueueLog
   /** Looks after one key; it reads what is true now, so one call answers any number of adds before it. */
   readonly handle: (key: string) => Promise<void>
   /** Keys handled at the same time. */
   readonly concurrency: number
+  /** Told of a handler that failed, and when its key comes back. */
+  readonly onError: (key: string, error: unknown, retryInMs: number) => void
   /** Bounds of the random wait before a key whose handler failed is handled again. */
   readonly firstBackoffMs?: number
   readonly longestBackoffMs?: number
@@ -37,7 +31,7 @@ export interface Queue {
 
 /** Starts a queue. */
 export function createQueue(options: QueueOptions): Queue {
-  const { name, log, handle, concurrency, firstBackoffMs = 1_000, longestBackoffMs = 300_000 } = options
+  const { handle, concurrency, onError, firstBackoffMs = 1_000, longestBackoffMs = 300_000 } = options
   /** In order of arrival. */
   const waiting = new Set<string>()
   const handled = new Set<string>()
@@ -88,8 +82,8 @@ export function createQueue(options: QueueOptions): Queue {
         failures.set(key, backoff)
       }
       const retryInMs = Math.round(backoff.next())
-      log.warn({ queue: name, key, err: error, retryInMs }, 'a key failed')
       addAfter(key, retryInMs)
+      onError(key, error, retryInMs)
     }
     handled.delete(key)
     if (dirty.delete(key)) add(key)
