@@ -3,12 +3,11 @@ import { join, resolve } from 'node:path'
 import { cleanUp } from './cleanUp.ts'
 import { networkPlan, readSettings, type LabSettings, settingVariables } from './config.ts'
 import { type ControlPlane, startControlPlane } from './controlPlane.ts'
-import { pushKaniko } from './kaniko.ts'
+import { prepareArtefacts, pushLabImages } from './labImages.ts'
 import { openLedger } from './ledger.ts'
 import { lockLab } from './lock.ts'
 import { createBridge, type NetworkPlan } from './network.ts'
 import { type BuildNode, startBuildNode } from './node/buildNode.ts'
-import { pushPause } from './pauseImage.ts'
 import { freePorts, requireFree } from './ports.ts'
 import { identify } from './procfs.ts'
 import type { ProgramPaths } from './programPaths.ts'
@@ -47,8 +46,6 @@ export interface LabOptions {
   readonly nodes: 'real' | 'simulated'
   /** Wins over `<dir>/config.json` and the environment. */
   readonly settings?: Partial<LabSettings>
-  /** Folder the build node sees as /lib/modules; by default `<dir>/modules`. */
-  readonly modules?: string
   /** Write the API server's audit log. */
   readonly audit?: boolean
   readonly progress?: Progress
@@ -71,10 +68,12 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   const settings = readSettings(dir, process.env, options.settings)
   mkdirSync(dir, { recursive: true })
   const unlock = lockLab(dir)
+  const over = new AbortController()
 
   const { promise: died, resolve: onDeath } = Promise.withResolvers<ProgramError>()
   let supervisor: Supervisor | undefined
   const stop = async () => {
+    over.abort()
     rmSync(stateFile(dir), { force: true })
     await supervisor?.stop()
     await cleanUp(dir)
@@ -108,7 +107,14 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     await requirePorts(settings, address)
 
     const shared = { supervisor: supervised, programs }
-    const [controlPlane, { registry, kaniko, pause }, temporal] = await Promise.all([
+    const artefacts =
+      nodes === 'real'
+        ? prepareArtefacts(programs, {
+            progress,
+            signal: AbortSignal.any([over.signal, ...(signal ? [signal] : [])]),
+          })
+        : null
+    const [controlPlane, { registry, pushed }, temporal] = await Promise.all([
       stage('control plane', () =>
         startControlPlane({
           ...shared,
@@ -127,11 +133,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
           address,
           port: settings.registryPort,
         })
-        const images = await Promise.all([
-          pushKaniko(programs, started.host),
-          pushPause(programs, started.host),
-        ])
-        return { registry: started, kaniko: images[0], pause: images[1] }
+        return { registry: started, pushed: artefacts && pushLabImages(started.host, artefacts, programs) }
       }),
       stage('Temporal', () =>
         startTemporal({
@@ -144,24 +146,26 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       ),
     ])
 
-    const [kwokPort = 0] = await freePorts(1)
     const { kubeconfig } = controlPlane
-    const [buildNode] = await Promise.all([
-      nodes === 'simulated'
-        ? null
-        : stage('build node', () =>
-            startBuildNode({
-              ...shared,
-              dir: join(dir, 'build-node'),
-              name: buildNodeName,
-              controlPlane,
-              network,
-              registry: registry.host,
-              pauseImage: pause,
-              modules: options.modules ?? join(dir, 'modules'),
-              labels: buildNodeLabels,
-            }),
-          ),
+    const [kwokPort = 0] = await freePorts(1)
+    const [images, buildNode, kernels] = await Promise.all([
+      pushed && stage('images', () => pushed.all),
+      artefacts &&
+        pushed &&
+        stage('build node', async () =>
+          startBuildNode({
+            ...shared,
+            dir: join(dir, 'build-node'),
+            name: buildNodeName,
+            controlPlane,
+            network,
+            registry: registry.host,
+            pauseImage: await pushed.pause,
+            moduleTrees: (await artefacts.kernels).map(({ modules }) => modules),
+            labels: buildNodeLabels,
+          }),
+        ),
+      artefacts?.kernels ?? [],
       stage('simulated nodes', () => startKwok({ ...shared, kubeconfig, port: kwokPort })),
     ])
 
@@ -174,7 +178,8 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       registry: registry.host,
       temporal: { address: temporal.address, namespace: temporal.namespace, ui: temporal.ui },
       nodes: { build: buildNode?.name ?? null, load: null },
-      images: { kaniko },
+      images,
+      kernels: kernels.map(({ release }) => release),
       logs: join(dir, 'logs'),
     }
     writeState(dir, state)

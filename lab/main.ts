@@ -27,11 +27,19 @@ const always: readonly ProgramName[] = [
   'docker-registry',
   'temporal',
   'kwok',
+]
+const forRealNodes: readonly ProgramName[] = [
+  'ip',
+  'containerd',
+  'runc',
+  'cni-plugins',
+  'kubelet',
   'crane',
   'kaniko-executor',
   'busybox',
+  'debootstrap',
+  'depmod',
 ]
-const forRealNodes: readonly ProgramName[] = ['ip', 'containerd', 'runc', 'cni-plugins', 'kubelet']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

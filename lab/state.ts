@@ -17,8 +17,12 @@ const stateSchema = z.object({
   temporal: z.object({ address: z.string(), namespace: z.string(), ui: z.string().nullable() }),
   /** Name of the real node of each kind, null where there is none. */
   nodes: z.object({ build: z.string().nullable(), load: z.string().nullable() }),
-  /** Images the lab has put into its registry. */
-  images: z.object({ kaniko: z.string() }),
+  /** References of the images the lab has put into its registry; null in a simulated lab, which runs none. */
+  images: z
+    .object({ kaniko: z.string(), pause: z.string(), buildBase: z.string(), nodeBase: z.string() })
+    .nullable(),
+  /** Kernel releases of load nodes, newest first: the build node has their module trees. */
+  kernels: z.array(z.string()),
   /** Folder with one log per program. */
   logs: z.string(),
 })

@@ -35,13 +35,12 @@ export async function startBuildNode(options: {
   /** HOST:PORT of the lab's registry (plain HTTP). */
   readonly registry: string
   readonly pauseImage: string
-  /** Folder the node sees as /lib/modules. */
-  readonly modules: string
+  /** Module trees the node sees (and nothing else) in /lib/modules: folders named like their kernel releases. */
+  readonly moduleTrees: readonly string[]
   readonly labels: Readonly<Record<string, string>>
 }): Promise<BuildNode> {
   const { dir, name, supervisor, programs, controlPlane, network, registry } = options
   mkdirSync(dir, { recursive: true })
-  mkdirSync(options.modules, { recursive: true })
   const ledger = openLedger(supervisor.dir)
   const script = (file: string) => join(import.meta.dirname, file)
 
@@ -60,8 +59,8 @@ export async function startBuildNode(options: {
       script('hold.sh'),
       name,
       state,
-      options.modules,
       ready,
+      ...options.moduleTrees,
     ],
     ready: {
       probe: async () => {

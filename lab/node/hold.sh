@@ -1,10 +1,11 @@
 #!/bin/sh
 # First process of a lab node (see isolate.sh): sets up its mounts, says so, and collects orphans until killed.
-#   hold.sh NAME STATE MODULES READY
+#   hold.sh NAME STATE READY TREES...
 # NAME: the node's host name. STATE: folder for all that is to be kept (containerd, kubelet, logs, cni, certs.d).
-# MODULES: folder to see as /lib/modules. READY: file to make when all is set up.
+# READY: file to make when all is set up. TREES: folders to see in /lib/modules, each named like its kernel.
 set -eu
-name=$1 state=$2 modules=$3 ready=$4
+name=$1 state=$2 ready=$3
+shift 3
 
 hostname "$name"
 mount --make-rshared /
@@ -68,12 +69,18 @@ for folder in /var/lib/kubelet /run/lab/containerd /run/lab/cni /run/lab/certs.d
 done
 : >/run/lab/resolv.conf
 
-# The target kernels' modules; the machine's own folder is hidden, or not made when it has none.
+# The target kernels' modules and nothing else; a folder is not made on the machine when it has none.
 if [ ! -d /lib/modules ]; then
   private "$(readlink -f /lib)"
   mkdir /lib/modules
 fi
-mount --bind "$modules" /lib/modules
+mount -t tmpfs -o mode=0755 tmpfs /lib/modules
+for tree in "$@"; do
+  at=/lib/modules/$(basename "$tree")
+  mkdir "$at"
+  mount --bind "$tree" "$at"
+  mount -o remount,bind,ro "$at"
+done
 
 touch "$ready"
 while :; do
