@@ -10,7 +10,7 @@ export function kubernetesType(name: string, description: string) {
 
 /** The name of an object in the Module's own namespace. */
 export function localReference(description: string) {
-  return z.looseObject({ name: z.string().describe('Name of the object.') }).meta({ description })
+  return z.looseObject({ name: z.string().default('').describe('Name of the object.') }).meta({ description })
 }
 
 /** core/v1 Toleration, typed because node eligibility depends on it. */

@@ -4,6 +4,35 @@ import { localReference, objectMetaSchema, tolerationSchema } from './kubernetes
 import { moduleLoaderContainerSchema } from './moduleLoader.ts'
 import { moduleStatusSchema } from './moduleStatus.ts'
 
+/** images:VAL-3; Kubernetes itself would refuse the pods only. */
+const tolerationRules = [
+  {
+    rule: "!has(self.operator) || self.operator in ['', 'Exists', 'Equal']",
+    message: 'must be Exists or Equal',
+    fieldPath: '.operator',
+  },
+  {
+    rule: "!has(self.effect) || self.effect in ['', 'NoSchedule', 'PreferNoSchedule', 'NoExecute']",
+    message: 'must be NoSchedule, PreferNoSchedule or NoExecute',
+    fieldPath: '.effect',
+  },
+  {
+    rule: "has(self.key) && self.key != '' || has(self.operator) && self.operator == 'Exists'",
+    message: 'without a key the operator must be Exists',
+    fieldPath: '.operator',
+  },
+  {
+    rule: "!has(self.operator) || self.operator != 'Exists' || !has(self.value) || self.value == ''",
+    message: 'must be empty when the operator is Exists',
+    fieldPath: '.value',
+  },
+  {
+    rule: "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'",
+    message: 'needs the effect NoExecute',
+    fieldPath: '.tolerationSeconds',
+  },
+]
+
 /** `spec` of a Module, complete as in KMM (images:1.1). Unknown fields are kept, so a newer CRD does no harm. */
 export const moduleSpecSchema = z
   .looseObject({
@@ -11,7 +40,8 @@ export const moduleSpecSchema = z
       .record(z.string(), z.string())
       .describe('Labels of the nodes that get the module; {} selects every node.'),
     tolerations: z
-      .array(tolerationSchema)
+      .array(tolerationSchema.meta({ 'x-kubernetes-validations': tolerationRules }))
+      .max(64)
       .optional()
       .describe('Taints of nodes that are no obstacle, and tolerations of all pods made for the Module.'),
     imageRepoSecret: localReference(

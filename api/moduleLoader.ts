@@ -49,6 +49,12 @@ export const buildSchema = z
   .meta({ description: 'How to build the image when the registry does not have it.' })
 export type Build = z.infer<typeof buildSchema>
 
+/** images:VAL-10 */
+const cleanPath = {
+  rule: "self.startsWith('/') && !self.matches('(^|/)[.][.](/|$)')",
+  message: 'must be an absolute path without ".."',
+}
+
 export const signSchema = z
   .looseObject({
     unsignedImage: z.string().optional().describe('Image to sign when there is no build section.'),
@@ -56,10 +62,17 @@ export const signSchema = z
     keySecret: localReference('Secret with the private key under the key `key`.'),
     certSecret: localReference('Secret with the certificate under the key `cert`.'),
     filesToSign: z
-      .array(z.string().max(1024))
-      .max(256)
-      .optional()
-      .describe('Absolute paths of the module files in the image, below modprobe.dirName.'),
+      .array(
+        z
+          .string()
+          .max(256)
+          .meta({ 'x-kubernetes-validations': [cleanPath] }),
+      )
+      .min(1)
+      .max(64)
+      .describe(
+        'Absolute paths of the module files in the image, below modprobe.dirName; * ? [ ] may stand in them.',
+      ),
   })
   .meta({ description: 'How to sign the modules for nodes with Secure Boot.' })
 export type Sign = z.infer<typeof signSchema>
@@ -100,27 +113,26 @@ export const modprobeSchema = z
       .optional()
       .describe('The module and those it needs: the first is moduleName, the last is loaded first.'),
   })
-  .meta({
-    description: 'How to load and unload the module.',
-    'x-kubernetes-validations': [
-      {
-        // images:VAL-9
-        rule: "has(self.moduleName) && self.moduleName != '' ? !has(self.rawArgs) || !has(self.rawArgs.load) && !has(self.rawArgs.unload) : has(self.rawArgs) && has(self.rawArgs.load) && has(self.rawArgs.unload)",
-        message: 'give either moduleName, or both rawArgs.load and rawArgs.unload',
-      },
-      {
-        rule: "!has(self.modulesLoadingOrder) || self.modulesLoadingOrder.size() >= 2 && has(self.moduleName) && self.moduleName != '' && self.modulesLoadingOrder[0] == self.moduleName",
-        message: 'modulesLoadingOrder needs at least two names, of which the first is moduleName',
-        fieldPath: '.modulesLoadingOrder',
-      },
-      {
-        rule: '!has(self.modulesLoadingOrder) || self.modulesLoadingOrder.all(m, self.modulesLoadingOrder.exists_one(n, n == m))',
-        message: 'modulesLoadingOrder must not name a module twice',
-        fieldPath: '.modulesLoadingOrder',
-      },
-    ],
-  })
+  .meta({ description: 'How to load and unload the module.' })
 export type Modprobe = z.infer<typeof modprobeSchema>
+
+/** images:VAL-9 */
+const modprobeRules = [
+  {
+    rule: "has(self.moduleName) && self.moduleName != '' ? !has(self.rawArgs) || !has(self.rawArgs.load) && !has(self.rawArgs.unload) : has(self.rawArgs) && has(self.rawArgs.load) && has(self.rawArgs.unload)",
+    message: 'give either moduleName, or both rawArgs.load and rawArgs.unload',
+  },
+  {
+    rule: "!has(self.modulesLoadingOrder) || self.modulesLoadingOrder.size() >= 2 && has(self.moduleName) && self.moduleName != '' && self.modulesLoadingOrder[0] == self.moduleName",
+    message: 'modulesLoadingOrder needs at least two names, of which the first is moduleName',
+    fieldPath: '.modulesLoadingOrder',
+  },
+  {
+    rule: '!has(self.modulesLoadingOrder) || self.modulesLoadingOrder.all(m, self.modulesLoadingOrder.exists_one(n, n == m))',
+    message: 'modulesLoadingOrder must not name a module twice',
+    fieldPath: '.modulesLoadingOrder',
+  },
+]
 
 const inTreeModuleToRemove = z.string().optional().describe('Deprecated: use inTreeModulesToRemove.')
 const inTreeModulesToRemove = z
@@ -135,12 +147,9 @@ const oneInTreeForm = {
   fieldPath: '.inTreeModuleToRemove',
 }
 
-/**
- * images:VAL-7, VAL-8: an image names a tag or a digest; a registry's port is not a tag. A template may hold ":"
- * (`${NAME:-x}`), so a "/" after the last ":" decides only when no template closes after it.
- */
+/** images:VAL-7, VAL-8, better: the ":" before a registry's port is no tag. */
 const imageHasTag = {
-  rule: "self == '' || self.matches('@') || self.matches(':[^/]*$') || self.matches(':[^/]*[}][^/]*$')",
+  rule: "self == '' || self.contains('@') || self.matches(':[^/]*$')",
   message: 'an image needs a tag or a digest, such as :${KERNEL_FULL_VERSION}',
 }
 const imageSchema = z
@@ -198,7 +207,7 @@ export const moduleLoaderContainerSchema = z
       .min(1)
       .max(256)
       .describe('For which kernels the module exists; the first that matches wins.'),
-    modprobe: modprobeSchema,
+    modprobe: modprobeSchema.meta({ 'x-kubernetes-validations': modprobeRules }),
     registryTLS: tlsOptionsSchema.optional(),
     inTreeModuleToRemove,
     inTreeModulesToRemove,
@@ -223,6 +232,17 @@ export const moduleLoaderContainerSchema = z
         rule: "(!has(self.inTreeModulesToRemove) || self.kernelMappings.all(m, !has(m.inTreeModuleToRemove) || m.inTreeModuleToRemove == '')) && (!has(self.inTreeModuleToRemove) || self.inTreeModuleToRemove == '' || self.kernelMappings.all(m, !has(m.inTreeModulesToRemove)))",
         message:
           'use inTreeModulesToRemove in the container and in every mapping, not the deprecated form in one of them',
+      },
+      {
+        // images:VAL-10
+        rule: "!has(self.sign) || self.sign.filesToSign.all(f, f.startsWith(self.modprobe.dirName + '/'))",
+        message: 'every file to sign lies below modprobe.dirName',
+        fieldPath: '.sign.filesToSign',
+      },
+      {
+        rule: "self.kernelMappings.all(m, !has(m.sign) || m.sign.filesToSign.all(f, f.startsWith(self.modprobe.dirName + '/')))",
+        message: 'every file to sign lies below modprobe.dirName',
+        fieldPath: '.kernelMappings',
       },
     ],
   })

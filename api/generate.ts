@@ -1,0 +1,55 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { stringify } from 'yaml'
+import { crdFileName, customResourceDefinition, resources } from './crds.ts'
+import { kubernetesTypeNames } from './crdSchema.ts'
+import { type SchemasByName, structuralSchema } from './openApiTypes.ts'
+
+const typesFile = join(import.meta.dirname, 'kubernetesTypes.json')
+const crdFolder = join(import.meta.dirname, '../deploy/crds')
+
+/** The files of deploy/crds, by path, as they should be. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  const types = JSON.parse(readFileSync(typesFile, 'utf8')) as { schemas: SchemasByName }
+  return new Map(
+    resources.map((resource) => [
+      join(crdFolder, crdFileName(resource)),
+      `# Made by \`npm run generate\` from the schemas in api/; do not edit.\n${stringify(
+        customResourceDefinition(resource, types.schemas),
+        { aliasDuplicateObjects: false, lineWidth: 110 },
+      )}`,
+    ]),
+  )
+}
+
+/** Takes the structural schemas of Kubernetes' own types that we use out of OpenAPI v3 documents of an API server. */
+function extractKubernetesTypes(version: string, documents: readonly string[]): string {
+  const all: SchemasByName = Object.assign(
+    {},
+    ...documents.map((file) => JSON.parse(readFileSync(file, 'utf8')).components.schemas as SchemasByName),
+  )
+  const names = new Set(resources.flatMap(({ spec, status }) => [spec, status].flatMap(kubernetesTypeNames)))
+  const schemas = Object.fromEntries([...names].sort().map((name) => [name, structuralSchema(all, name)]))
+  return `${JSON.stringify({ kubernetes: version, schemas }, undefined, 1)}\n`
+}
+
+/**
+ * `npm run generate` writes deploy/crds. To take over the types of another Kubernetes version first:
+ *
+ *     kubectl get --raw /openapi/v3/api/v1 > core.json
+ *     kubectl get --raw /openapi/v3/apis/resource.k8s.io/v1 > resource.json
+ *     npm run generate -- --kubernetes v1.34.4 core.json resource.json
+ */
+function main(): void {
+  const { values, positionals } = parseArgs({
+    options: { kubernetes: { type: 'string' } },
+    allowPositionals: true,
+  })
+  if (values.kubernetes !== undefined) {
+    writeFileSync(typesFile, extractKubernetesTypes(values.kubernetes, positionals))
+  }
+  for (const [file, text] of generatedFiles()) writeFileSync(file, text)
+}
+
+if (import.meta.main) main()
