@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheRoot, publish, withScratch } from '../programs/cache.ts'
-import { CommandFailed, run, runOrThrow } from '../programs/exec.ts'
+import { CommandFailed, endingWithUs, run, runOrThrow } from '../programs/exec.ts'
 import { withLock } from '../programs/lock.ts'
 import { silentProgress } from '../programs/progress.ts'
 import { debianSources } from './debianSources.ts'
@@ -32,8 +32,8 @@ const recipeHash = (recipe: RootfsRecipe, codename: string): string =>
     .slice(0, 12)
 
 /**
- * Runs debootstrap in a mount namespace of its own: what it mounts disappears with it, also after kill -9. Packages come
- * from the machine's archive and are kept for the next image. Rejects with CommandFailed.
+ * Runs debootstrap in namespaces of its own: its mounts and its children disappear with it, also after kill -9. Packages
+ * come from the machine's archive and are kept for the next image. Rejects with CommandFailed.
  */
 const debootstrap = async (
   program: string,
@@ -48,6 +48,9 @@ const debootstrap = async (
   const argv = [
     'unshare',
     '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
     program,
     '--variant=minbase',
     `--cache-dir=${archives}`,
@@ -56,7 +59,8 @@ const debootstrap = async (
     tree,
     mirror,
   ] as const
-  const result = await run(['unshare', ...argv.slice(1)], { env, ...options })
+  // unshare ignores SIGTERM while it waits for its child.
+  const result = await run(endingWithUs(argv), { env, killSignal: 'SIGKILL', ...options })
   options.signal?.throwIfAborted()
   if (result.code !== 0) throw new CommandFailed(argv, result)
 }

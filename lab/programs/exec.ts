@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 /** How a command is run; `detached` commands are left to finish when the caller is interrupted. */
@@ -8,6 +9,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   readonly timeoutMs?: number
   readonly detached?: boolean
+  /** Sent on abort and timeout. Default: SIGTERM. */
+  readonly killSignal?: NodeJS.Signals
   /** Called for every line of stdout and stderr. */
   readonly onLine?: (line: string) => void
 }
@@ -21,9 +24,15 @@ export interface RunResult {
 
 const tailLines = 12
 
+const setpriv = '/usr/bin/setpriv'
+
+/** A long command that ends with this process, also after kill -9 (where util-linux' setpriv is installed). */
+export const endingWithUs = (argv: readonly [string, ...string[]]): readonly [string, ...string[]] =>
+  existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--', ...argv] : argv
+
 /**
  * Runs argv without a shell and resolves with the outcome; a command that cannot be started is code -1 with the
- * reason in `tail`. An abort or the timeout ends it with SIGTERM.
+ * reason in `tail`. An abort or the timeout ends it with `killSignal`.
  */
 export const run = (argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<RunResult> =>
   new Promise((resolve) => {
@@ -41,6 +50,7 @@ export const run = (argv: readonly [string, ...string[]], options: RunOptions = 
       ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
       env: options.env ?? process.env,
       detached: options.detached ?? false,
+      killSignal: options.killSignal ?? 'SIGTERM',
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     createInterface({ input: child.stdout }).on('line', (line) => {

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { run, runOrThrow, CommandFailed } from './exec.ts'
+import { CommandFailed, endingWithUs, run, runOrThrow } from './exec.ts'
 import type { GoBuild } from './types.ts'
 
 const downloadedModule = z.object({ GoMod: z.string() })
@@ -77,7 +77,7 @@ export const compile = async (
     build.package,
   ] as const
   let packages = 0
-  const result = await run(argv, {
+  const result = await run(endingWithUs(argv), {
     env,
     cwd: folder,
     ...signal,
