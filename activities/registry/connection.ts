@@ -1,0 +1,175 @@
+import { getCACertificates } from 'node:tls'
+import { type Dispatcher, EnvHttpProxyAgent, request as send } from 'undici'
+import { CheckEnd } from './imageCheck.ts'
+
+/** An answer, read whole. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Dispatcher.ResponseData['headers']
+  readonly body: Buffer
+}
+
+export interface Request {
+  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly url: URL
+  readonly headers?: Readonly<Record<string, string>>
+  readonly authorization?: string | undefined
+  readonly body?: string
+}
+
+/** HTTP for one check. */
+export interface Connection {
+  /**
+   * Sends a request and follows redirects; the authorization never goes to another host. Throws a
+   * ConnectionError when there is no answer, or the reason of the signal.
+   */
+  send(request: Request): Promise<Answer>
+  close(): Promise<void>
+}
+
+export interface ConnectionOptions {
+  /** Plain HTTP is allowed. */
+  readonly insecure: boolean
+  readonly insecureSkipTLSVerify: boolean
+  /** PEM of authorities that are trusted beside the usual ones. */
+  readonly ca?: string
+  readonly signal?: AbortSignal
+  /** For the whole check. */
+  readonly timeoutMs: number
+}
+
+/** No answer. `certificate`: the server is there, but nobody trusted vouches for it. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError'
+  readonly certificate: boolean
+
+  constructor(message: string, certificate: boolean, cause?: unknown) {
+    super(message, { cause })
+    this.certificate = certificate
+  }
+}
+
+const answerTimeoutMs = 15_000
+const redirects = 5
+/** Manifests may have 4 MiB. */
+const bodyLimit = 4 * 1024 * 1024
+
+/** Opens one. A proxy of the environment is used, as by the programs that build and pull. */
+export function openConnection(options: ConnectionOptions): Connection {
+  const { insecure, insecureSkipTLSVerify, ca, signal, timeoutMs } = options
+  const tls = {
+    rejectUnauthorized: !insecureSkipTLSVerify,
+    ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
+  }
+  const dispatcher = new EnvHttpProxyAgent({
+    allowH2: false,
+    connect: { ...tls, timeout: answerTimeoutMs },
+    requestTls: tls,
+    headersTimeout: answerTimeoutMs,
+    bodyTimeout: answerTimeoutMs,
+  })
+  const deadline = AbortSignal.timeout(timeoutMs)
+  const ending = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
+
+  async function once({ method, url, headers, authorization, body }: Request): Promise<Answer> {
+    try {
+      const response = await send(url, {
+        method,
+        dispatcher,
+        signal: ending,
+        headers: {
+          'user-agent': 'kmm-temporal',
+          ...headers,
+          ...(authorization === undefined ? {} : { authorization }),
+        },
+        ...(body === undefined ? {} : { body }),
+      })
+      return { status: response.statusCode, headers: response.headers, body: await readBody(response, url) }
+    } catch (error) {
+      if (error instanceof CheckEnd) throw error
+      signal?.throwIfAborted()
+      const why = deadline.aborted ? `no answer within ${timeoutMs / 1000} s` : causeOf(error)
+      throw new ConnectionError(why, certificateCodes.test(codeOf(error)), error)
+    }
+  }
+
+  return {
+    async send(request) {
+      let { url, authorization } = request
+      for (let hop = 0; hop <= redirects; hop++) {
+        const answer = await once({ ...request, url, authorization })
+        const location = answer.headers['location']
+        if (![301, 302, 303, 307, 308].includes(answer.status) || typeof location !== 'string') return answer
+        const target = redirectTarget(url, location, insecure)
+        if (target.origin !== url.origin) {
+          // The body of a token request is a login, too.
+          if (request.body !== undefined) throw unreachable(url, `a redirect of the login to ${target.host}`)
+          authorization = undefined
+        }
+        url = target
+      }
+      throw unreachable(request.url, `more than ${redirects} redirects`)
+    },
+    close: async () => await dispatcher.destroy(),
+  }
+}
+
+/** Locations may be signed, so that they are as good as a credential: only their host is named. */
+function redirectTarget(from: URL, location: string, insecure: boolean): URL {
+  if (!URL.canParse(location, from.href)) throw unreachable(from, 'a redirect to an address that is none')
+  const target = new URL(location, from)
+  if (target.protocol === 'https:' || (target.protocol === 'http:' && insecure)) return target
+  throw unreachable(
+    from,
+    `a redirect to ${target.host} over ${target.protocol.slice(0, -1)}, which is not allowed`,
+  )
+}
+
+/** The end of a check at a host that gave no usable answer. */
+export function unreachable(url: URL, why: string): CheckEnd {
+  return new CheckEnd({ kind: 'unreachable', message: `registry ${url.host}: ${why}` })
+}
+
+async function readBody({ body }: Dispatcher.ResponseData, url: URL): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of body) {
+    const bytes = chunk as Buffer
+    length += bytes.length
+    if (length > bodyLimit) throw unreachable(url, `an answer of more than ${bodyLimit} bytes`)
+    chunks.push(bytes)
+  }
+  return Buffer.concat(chunks)
+}
+
+const certificateCodes =
+  /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT|UNABLE_TO_(VERIFY|GET_ISSUER|GET_CRL))/
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+/** What a server that speaks plain HTTP makes of HTTPS. */
+export const noTls = 'no TLS'
+
+/** Short names for what people meet most. */
+function causeOf(error: unknown): string {
+  const code = codeOf(error)
+  switch (code) {
+    case 'ENOTFOUND':
+      return 'host name not found'
+    case 'EAI_AGAIN':
+      return 'the name server does not answer'
+    case 'ECONNREFUSED':
+      return 'connection refused'
+    case 'UND_ERR_CONNECT_TIMEOUT':
+    case 'UND_ERR_HEADERS_TIMEOUT':
+    case 'UND_ERR_BODY_TIMEOUT':
+      return `no answer within ${answerTimeoutMs / 1000} s`
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+      return noTls
+    default:
+      return error instanceof Error ? error.message || code || error.name : String(error)
+  }
+}

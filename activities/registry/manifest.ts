@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import type { ImageReference } from '../../api/imageReference.ts'
+import { errorCode } from './answers.ts'
+import { type Answer, unreachable } from './connection.ts'
+import { CheckEnd } from './imageCheck.ts'
+import type { Repository } from './repository.ts'
+
+/** A manifest that is there. `body` is known when it had to be fetched. */
+export interface Manifest {
+  readonly digest: string
+  readonly body: Buffer | undefined
+}
+
+/** Everything an image reference can stand for. */
+const accept = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ')
+
+const digestText = /^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/
+
+/**
+ * Finds the manifest of a reference (tag `latest` when it has neither tag nor digest). Throws a CheckEnd, `absent`
+ * only when a registry, and not something else under its name, says that it is not there.
+ */
+export async function findManifest(repository: Repository, reference: ImageReference): Promise<Manifest> {
+  const path = pathOf(reference)
+  const head = await repository.ask('HEAD', path, { accept })
+  const digest = head.headers['docker-content-digest']
+  if (head.status === 200 && typeof digest === 'string' && digestText.test(digest)) {
+    if (reference.digest === undefined || reference.digest === digest) return { digest, body: undefined }
+  }
+  return await fetchManifest(repository, path, reference.digest)
+}
+
+function pathOf({ digest, tag = 'latest' }: ImageReference): string {
+  return `manifests/${digest ?? tag}`
+}
+
+/** Fetches a manifest; its digest is that of the bytes that came. */
+async function fetchManifest(
+  repository: Repository,
+  path: string,
+  wanted: string | undefined,
+): Promise<{ readonly digest: string; readonly body: Buffer }> {
+  const answer = await repository.ask('GET', path, { accept })
+  if (answer.status === 404) throw absence(repository, answer)
+  const claimed = wanted ?? answer.headers['docker-content-digest']
+  const algorithm =
+    typeof claimed === 'string' && digestText.test(claimed) ? claimed.split(':')[0] : undefined
+  const digest = digestOf(answer.body, algorithm ?? 'sha256')
+  if (typeof claimed === 'string' && claimed !== digest)
+    throw unreachable(repository.registry, `it sent a manifest that is ${digest}, not ${claimed}`)
+  return { digest, body: answer.body }
+}
+
+/** A proxy or a wrong address may say 404 as well; building on that would overwrite an image that is there. */
+function absence(repository: Repository, answer: Answer): CheckEnd {
+  if (errorCode(answer) !== undefined || repository.isRegistry) return new CheckEnd({ kind: 'absent' })
+  return unreachable(repository.registry, 'it answers 404 to everything, so it is no registry')
+}
+
+function digestOf(body: Buffer, algorithm: string): string {
+  return `${algorithm}:${createHash(algorithm).update(body).digest('hex')}`
+}
+
+const platformSchema = z.looseObject({ architecture: z.string().optional(), os: z.string().optional() })
+const manifestSchema = z.looseObject({
+  manifests: z.array(z.looseObject({ platform: platformSchema.optional() })).optional(),
+  config: z.looseObject({ digest: z.string().regex(digestText) }).optional(),
+})
+
+/** The architectures of an image: of each Linux image in an index, or of the one image. Throws a CheckEnd. */
+export async function architecturesOf(
+  repository: Repository,
+  manifest: Manifest,
+): Promise<readonly string[]> {
+  const body =
+    manifest.body ?? (await fetchManifest(repository, `manifests/${manifest.digest}`, manifest.digest)).body
+  const { manifests, config } = parse(repository, 'manifest', body, manifestSchema)
+  if (manifests !== undefined) {
+    const platforms = manifests.flatMap(({ platform }) =>
+      platform?.os === 'linux' ? [platform.architecture] : [],
+    )
+    return [...new Set(platforms.filter((architecture) => architecture !== undefined))].sort()
+  }
+  if (config === undefined) return []
+  const blob = await repository.ask('GET', `blobs/${config.digest}`)
+  if (blob.status === 404) throw unreachable(repository.registry, `it has lost ${config.digest}`)
+  const algorithm = config.digest.split(':')[0] ?? ''
+  if (digestOf(blob.body, algorithm) !== config.digest)
+    throw unreachable(repository.registry, `it sent something else than ${config.digest}`)
+  const { architecture } = parse(repository, 'image configuration', blob.body, platformSchema)
+  return architecture === undefined ? [] : [architecture]
+}
+
+function parse<T>(repository: Repository, what: string, body: Buffer, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(body.toString('utf8')))
+  } catch {
+    throw unreachable(repository.registry, `it sent a ${what} that is none`)
+  }
+}

@@ -1,0 +1,112 @@
+import { defaultRegistry, type ImageReference } from '../../api/imageReference.ts'
+import { answerEnd } from './answers.ts'
+import { authorize, parseChallenges } from './authentication.ts'
+import {
+  type Answer,
+  type Connection,
+  ConnectionError,
+  noTls,
+  type Request,
+  unreachable,
+} from './connection.ts'
+import type { Credentials } from './credentials.ts'
+
+/** One repository of a registry, logged in as far as it asks for it. */
+export interface Repository {
+  /** Address of the registry, with the scheme that works there. */
+  readonly registry: URL
+  /**
+   * Asks for a path below the repository, as `manifests/latest`. Throws a CheckEnd for every answer that is
+   * neither a success nor 404.
+   */
+  ask(method: 'GET' | 'HEAD', path: string, headers?: Readonly<Record<string, string>>): Promise<Answer>
+  /** Its root answers as a registry's does. */
+  readonly isRegistry: boolean
+}
+
+/** What registries say that do not know HEAD, or say to HEAD what only GET explains. */
+const unknownMethod: ReadonlySet<number> = new Set([400, 405, 501])
+
+/** Docker's own registry has another address than name. */
+const hosts: Readonly<Record<string, string>> = { [defaultRegistry]: 'registry-1.docker.io' }
+
+/** Finds the registry of a reference. Throws a CheckEnd. */
+export async function openRepository(
+  connection: Connection,
+  reference: ImageReference,
+  options: { readonly insecure: boolean; readonly credentials?: Credentials },
+): Promise<Repository> {
+  const { insecure, credentials } = options
+  const host = hosts[reference.registry] ?? reference.registry
+  const { root, status: rootStatus } = await findRoot(connection, host, insecure)
+  let authorization: string | undefined
+
+  /** Sends once more with a login when the registry asks for one. */
+  async function send(request: Omit<Request, 'authorization'>): Promise<Answer> {
+    const first = await sendOrEnd(connection, { ...request, authorization })
+    if (first.status !== 401) return first
+    authorization = await authorize(connection, {
+      registry: root,
+      repository: reference.repository,
+      challenges: parseChallenges(first.headers['www-authenticate']),
+      credentials,
+      insecure,
+    })
+    return await sendOrEnd(connection, { ...request, authorization })
+  }
+
+  return {
+    registry: root,
+    async ask(method, path, headers = {}) {
+      const url = new URL(`/v2/${reference.repository}/${path}`, root)
+      const answer = await send({ method, url, headers })
+      const { status } = answer
+      if (status === 200 || status === 404 || (method === 'HEAD' && unknownMethod.has(status))) return answer
+      throw answerEnd(root, answer)
+    },
+    isRegistry: rootStatus === 200 || rootStatus === 401,
+  }
+}
+
+interface Root {
+  readonly root: URL
+  readonly status: number
+}
+
+/** Tries HTTPS, then plain HTTP where that is allowed and TLS is not spoken. Any answer will do. */
+async function findRoot(connection: Connection, host: string, insecure: boolean): Promise<Root> {
+  const secure = new URL(`https://${host}`)
+  const answer = await tryRoot(connection, secure)
+  if (!(answer instanceof ConnectionError)) return answer
+  if (answer.certificate) {
+    const fix = 'trust its authority, or set registryTLS.insecureSkipTLSVerify'
+    throw unreachable(secure, `its certificate is not trusted: ${answer.message}; ${fix}`)
+  }
+  if (!insecure) {
+    const hint = answer.message === noTls ? '; for plain HTTP set registryTLS.insecure' : ''
+    throw unreachable(secure, `${answer.message}${hint}`)
+  }
+  const plain = new URL(`http://${host}`)
+  const second = await tryRoot(connection, plain)
+  if (!(second instanceof ConnectionError)) return second
+  throw unreachable(plain, `HTTPS: ${answer.message}; HTTP: ${second.message}`)
+}
+
+async function tryRoot(connection: Connection, root: URL): Promise<Root | ConnectionError> {
+  try {
+    const { status } = await connection.send({ method: 'GET', url: new URL('/v2/', root) })
+    return { root, status }
+  } catch (error) {
+    if (error instanceof ConnectionError) return error
+    throw error
+  }
+}
+
+async function sendOrEnd(connection: Connection, request: Request): Promise<Answer> {
+  try {
+    return await connection.send(request)
+  } catch (error) {
+    if (error instanceof ConnectionError) throw unreachable(request.url, error.message)
+    throw error
+  }
+}
