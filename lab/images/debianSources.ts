@@ -29,8 +29,8 @@ const aptSetting = async (name: string): Promise<string | undefined> => {
   return value === undefined || value === '' || value === 'DIRECT' ? undefined : value
 }
 
-/** Reads the machine's Debian sources. Throws when this is not Debian or no archive of its release is configured. */
-export const debianSources = async (): Promise<DebianSources> => {
+/** Release name of this machine's Debian. Throws on other systems. */
+export const debianCodename = async (): Promise<string> => {
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '')
   const field = (name: string): string | undefined =>
     new RegExp(`^${name}="?([^"\\n]*)"?$`, 'm').exec(release)?.[1]
@@ -39,6 +39,12 @@ export const debianSources = async (): Promise<DebianSources> => {
     throw new Error(
       'the base images of the lab are made with debootstrap from Debian packages: run the lab on Debian',
     )
+  return codename
+}
+
+/** Reads the machine's Debian sources. Throws when this is not Debian or no archive of its release is configured. */
+export const debianSources = async (): Promise<DebianSources> => {
+  const codename = await debianCodename()
   const targets = await runOrThrow([
     'apt-get',
     'indextargets',

@@ -6,7 +6,7 @@ import { cacheRoot, publish, withScratch } from '../programs/cache.ts'
 import { CommandFailed, endingWithUs, run, runOrThrow } from '../programs/exec.ts'
 import { withLock } from '../programs/lock.ts'
 import { silentProgress } from '../programs/progress.ts'
-import { debianSources } from './debianSources.ts'
+import { debianCodename, debianSources } from './debianSources.ts'
 import type { CacheOptions } from './kernels.ts'
 
 /** How a root filesystem is made. Everything that changes the result belongs to `key`, which names it in the cache. */
@@ -112,7 +112,7 @@ export const ensureRootfs = async (
   options: CacheOptions = {},
 ): Promise<string> => {
   const root = options.cacheDir ?? cacheRoot()
-  const codename = recipe.base.kind === 'none' ? '' : (await debianSources()).codename
+  const codename = recipe.base.kind === 'none' ? '' : await debianCodename()
   const key = `${recipe.name}-${recipeHash(recipe, codename)}`
   const tar = join(root, 'images', `${key}.tar`)
   if (existsSync(tar)) return tar
