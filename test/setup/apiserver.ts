@@ -5,7 +5,7 @@ import { applyManifests } from '../../lab/applyManifests.ts'
 import { startControlPlane } from '../../lab/controlPlane.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { createProgress } from '../../lab/programs/progress.ts'
-import { openTestFolder } from './testFolder.ts'
+import { openTestFolder } from '../../lab/testFolder.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {

@@ -3,7 +3,7 @@ import { freePorts } from '../../lab/ports.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { createProgress } from '../../lab/programs/progress.ts'
 import { startTemporal } from '../../lab/temporal.ts'
-import { openTestFolder } from './testFolder.ts'
+import { openTestFolder } from '../../lab/testFolder.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {

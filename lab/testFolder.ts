@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createSupervisor, type Supervisor } from '../../lab/supervisor.ts'
+import { createSupervisor, type Supervisor } from './supervisor.ts'
 
 /** A temporary folder with a supervisor; `close` ends its programs and removes it. */
 export interface TestFolder {
