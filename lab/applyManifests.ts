@@ -4,10 +4,10 @@ import {
   KubeConfig,
   type KubernetesObject,
   KubernetesObjectApi,
+  loadAllYaml,
   PatchStrategy,
 } from '@kubernetes/client-node'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseAllDocuments } from 'yaml'
 
 /**
  * Applies the objects of YAML files (server-side apply, in order) and waits until the CustomResourceDefinitions
@@ -36,9 +36,9 @@ export async function applyManifests(kubeconfig: string, files: readonly string[
   }
 }
 
+/** The client's own reader: its writer drops `default` and `x-kubernetes-*` of a definition read by another. */
 async function readObjects(file: string): Promise<KubernetesObject[]> {
-  const documents = parseAllDocuments(await readFile(file, 'utf8'))
-  return documents.flatMap((document) => (document.toJS() as KubernetesObject | null) ?? [])
+  return loadAllYaml(await readFile(file, 'utf8')) as KubernetesObject[]
 }
 
 async function untilServed(api: ApiextensionsV1Api, name: string): Promise<void> {
