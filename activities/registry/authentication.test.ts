@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'vitest'
+import { parseChallenges } from './authentication.ts'
+import { checkImage, type CheckOptions } from './checkImage.ts'
+import type { Credentials } from './credentials.ts'
+import { refusal, type Script, scriptedRegistry, sha256 } from './testing/scriptedRegistry.ts'
+
+const login: Credentials = { kind: 'password', username: 'user', password: 'se:cret' }
+const basicLogin = `Basic ${Buffer.from('user:se:cret').toString('base64')}`
+const options: CheckOptions = { insecure: true, insecureSkipTLSVerify: false, timeoutMs: 5_000 }
+const present = { headers: { 'docker-content-digest': sha256('m') }, body: 'm' }
+
+/** A registry that wants `Bearer good` from the token server at `realm`. */
+function wants(realm: string, scope = 'repository:a/b:pull'): Script {
+  const challenge = `Bearer realm="${realm}",service="reg.test",scope="${scope}"`
+  return ({ path, authorization }) =>
+    path === '/v2/' || authorization === 'Bearer good'
+      ? present
+      : refusal(401, 'UNAUTHORIZED', { 'www-authenticate': challenge })
+}
+
+async function check(script: Script, credentials?: Credentials) {
+  const { host, asked } = await scriptedRegistry(script)
+  const result = await checkImage(`${host}/a/b:1`, {
+    ...options,
+    ...(credentials === undefined ? {} : { credentials }),
+  })
+  expect(JSON.stringify(result)).not.toMatch(/se:cret|refresh-me|Basic |good/)
+  return { result, asked }
+}
+
+describe('tokens', () => {
+  test.each([
+    ['without credentials', undefined, 'GET /token'],
+    ['with a password', login, `GET /token ${basicLogin}`],
+  ])('%s: the token server is asked, the registry gets the token only', async (_, credentials, asking) => {
+    const queries: object[] = []
+    const tokens = await scriptedRegistry(({ query }) => {
+      queries.push(Object.fromEntries(query))
+      return { body: JSON.stringify({ token: 'good' }) }
+    })
+    const { result, asked } = await check(wants(`http://${tokens.host}/token`), credentials)
+    expect(result.kind).toBe('present')
+    expect(tokens.asked).toEqual([asking])
+    expect(queries).toEqual([{ scope: 'repository:a/b:pull', service: 'reg.test' }])
+    expect(asked).toEqual(['GET /v2/', 'HEAD /v2/a/b/manifests/1', 'HEAD /v2/a/b/manifests/1 Bearer good'])
+  })
+
+  test('an identity token is exchanged in the body of a POST', async () => {
+    const forms: object[] = []
+    const tokens = await scriptedRegistry(({ body }) => {
+      forms.push(Object.fromEntries(new URLSearchParams(body)))
+      return { body: JSON.stringify({ access_token: 'good' }) }
+    })
+    const token: Credentials = { kind: 'identityToken', token: 'refresh-me' }
+    expect((await check(wants(`http://${tokens.host}/token`), token)).result.kind).toBe('present')
+    expect(tokens.asked).toEqual(['POST /token'])
+    expect(forms).toMatchObject([
+      {
+        grant_type: 'refresh_token',
+        refresh_token: 'refresh-me',
+        service: 'reg.test',
+        scope: 'repository:a/b:pull',
+      },
+    ])
+  })
+
+  test.each([
+    [{ status: 401 }, 'unauthorised'],
+    [{ status: 403 }, 'unauthorised'],
+    [{ status: 404 }, 'unauthorised'],
+    [{ status: 429 }, 'rateLimited'],
+    [{ status: 503 }, 'unreachable'],
+    [{ body: 'no token' }, 'unreachable'],
+    [{ body: '{}' }, 'unreachable'],
+    ['drop', 'unreachable'],
+  ] as const)('a token server that answers %j: %s', async (answer, kind) => {
+    const tokens = await scriptedRegistry(() => answer)
+    const { result } = await check(wants(`http://${tokens.host}/token`), login)
+    expect(result).toMatchObject({ kind, message: expect.stringContaining(tokens.host) })
+  })
+
+  test('a token that is not enough: unauthorised, asked once', async () => {
+    const tokens = await scriptedRegistry(() => ({ body: JSON.stringify({ token: 'weak' }) }))
+    const { result } = await check(wants(`http://${tokens.host}/token`), login)
+    expect(result).toMatchObject({
+      kind: 'unauthorised',
+      message: expect.stringMatching(
+        /401 UNAUTHORIZED; check the login for it in the Secret of imageRepoSecret/,
+      ),
+    })
+    expect(tokens.asked).toHaveLength(1)
+  })
+
+  test.each(['ftp://tokens.test/', 'not an address', 'http://user:pw@tokens.test/'])(
+    'a token server at "%s" gets nothing',
+    async (realm) => {
+      expect((await check(wants(realm), login)).result.kind).toBe('unreachable')
+    },
+  )
+
+  test('a redirect gets neither the password nor the identity token', async () => {
+    const thief = await scriptedRegistry(() => ({ body: JSON.stringify({ token: 'good' }) }))
+    const redirect = { status: 307, headers: { location: `http://${thief.host}/` } }
+    const tokens = await scriptedRegistry(() => redirect)
+    await check(wants(`http://${tokens.host}/token`), login)
+    expect(thief.asked).toEqual(['GET /'])
+    const { result } = await check(wants(`http://${tokens.host}/token`), {
+      kind: 'identityToken',
+      token: 'refresh-me',
+    })
+    expect(result.kind).toBe('unreachable')
+    expect(thief.asked).toEqual(['GET /'])
+  })
+})
+
+describe('basic', () => {
+  const wantsBasic: Script = ({ path, authorization }) =>
+    path !== '/v2/' && authorization === undefined
+      ? refusal(401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="reg"' })
+      : authorization === basicLogin || path === '/v2/'
+        ? present
+        : refusal(401, 'UNAUTHORIZED')
+
+  test('the password is sent once it is asked for', async () => {
+    const { result, asked } = await check(wantsBasic, login)
+    expect(result.kind).toBe('present')
+    expect(asked.slice(1)).toEqual(['HEAD /v2/a/b/manifests/1', `HEAD /v2/a/b/manifests/1 ${basicLogin}`])
+  })
+
+  test('without a login, and with a wrong one, the message says what to do', async () => {
+    expect((await check(wantsBasic)).result).toMatchObject({
+      kind: 'unauthorised',
+      message: expect.stringMatching(
+        /asks for a login; give a login for it in the Secret of imageRepoSecret/,
+      ),
+    })
+    const wrong: Credentials = { kind: 'password', username: 'user', password: 'other' }
+    expect((await check(wantsBasic, wrong)).result.kind).toBe('unauthorised')
+  })
+})
+
+test.each([
+  [undefined, []],
+  ['Basic realm="r"', [{ scheme: 'basic', parameters: { realm: 'r' } }]],
+  [
+    'Bearer realm="https://t.test/x",scope="repository:a:pull,push", Basic realm=plain',
+    [
+      { scheme: 'bearer', parameters: { realm: 'https://t.test/x', scope: 'repository:a:pull,push' } },
+      { scheme: 'basic', parameters: { realm: 'plain' } },
+    ],
+  ],
+  [
+    'Negotiate, BEARER Realm = "a\\"b"',
+    [
+      { scheme: 'negotiate', parameters: {} },
+      { scheme: 'bearer', parameters: { realm: 'a"b' } },
+    ],
+  ],
+  ['realm="nobody asked"', []],
+])('challenge %s', (header, expected) => {
+  expect(parseChallenges(header)).toEqual(expected)
+})
