@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { crdSchema } from './crdSchema.ts'
 import { moduleSpecSchema } from './module.ts'
 import { moduleStatusSchema } from './moduleStatus.ts'
