@@ -49,6 +49,7 @@ test.each([
   ['reg_x:5000/img', '"reg_x:5000" is not a registry'],
   ['reg:99999/img', '"reg:99999" is not a registry'],
   ['img@sha256:abc', '"sha256:abc" is not a digest'],
+  [`img@sha256:${'a'.repeat(40)}`, 'is not a digest'],
   [`img@sha256:${'g'.repeat(64)}`, 'is not a digest'],
   [`img@${digest}@${digest}`, 'more than one "@"'],
   [`${'a'.repeat(256)}`, 'longer than 255'],
