@@ -39,7 +39,7 @@ function extractKubernetesTypes(version: string, documents: readonly string[]): 
  *
  *     kubectl get --raw /openapi/v3/api/v1 > core.json
  *     kubectl get --raw /openapi/v3/apis/resource.k8s.io/v1 > resource.json
- *     npm run generate -- --kubernetes v1.34.4 core.json resource.json
+ *     npm run generate -- --kubernetes v1.34.4 core.json resource.json && npm run format
  */
 function main(): void {
   const { values, positionals } = parseArgs({
