@@ -1,0 +1,145 @@
+import type {
+  V1EnvVar,
+  V1Pod,
+  V1ResourceRequirements,
+  V1Toleration,
+  V1Volume,
+  V1VolumeMount,
+} from '@kubernetes/client-node'
+import type { OperatorConfig } from '../../api/config.ts'
+import { dnsKernel } from '../../api/kernel.ts'
+import type { ResolvedMapping } from '../../api/mapping.ts'
+import type { Module } from '../../api/module.ts'
+import { annotations, apiVersion, buildPodName, labels } from '../../api/names.ts'
+import type { PodBody } from '../podBody.ts'
+import { buildArgs } from '../../api/buildInputs.ts'
+
+export interface BuildPodInput {
+  readonly module: Module
+  readonly mapping: ResolvedMapping
+  readonly kernel: string
+  readonly architecture: string
+  readonly inputHash: string
+  readonly attempt: number
+  readonly build: OperatorConfig['build']
+}
+
+/** The container that runs the executor; its log is the build log. */
+export const buildContainer = 'kaniko'
+
+/**
+ * The kaniko pod of one build attempt (images:4.2 with the Betters): owned by the Module, no finalizer, volumes
+ * named by index so that any Secret name fits (BLD-8), no service account token, the digest of the pushed image as
+ * termination message. Throws when the mapping has no `build` section.
+ */
+export function buildPod(input: BuildPodInput): PodBody {
+  const { module, mapping, kernel, inputHash, attempt, build: settings } = input
+  const build = mapping.build
+  if (build === undefined) throw new Error('a build pod needs a mapping with a build section')
+  const { name, namespace, uid } = module.metadata
+  const mounts: V1VolumeMount[] = []
+  const volumes: V1Volume[] = []
+  const mount = (volume: V1Volume, mountPath: string) => {
+    volumes.push(volume)
+    mounts.push({ name: volume.name, mountPath, readOnly: true })
+  }
+  const dockerfile = {
+    name: build.dockerfileConfigMap.name,
+    items: [{ key: 'dockerfile', path: 'Dockerfile' }],
+  }
+  mount({ name: 'dockerfile', configMap: dockerfile }, '/workspace')
+  mount({ name: 'lib-modules', hostPath: { path: '/lib/modules', type: 'Directory' } }, '/host/lib/modules')
+  for (const [index, secret] of (build.secrets ?? []).entries()) {
+    mount({ name: `secret-${index}`, secret: { secretName: secret.name } }, `/run/secrets/${secret.name}`)
+  }
+  if (mapping.imageRepoSecret !== undefined) {
+    const items = [{ key: '.dockerconfigjson', path: 'config.json' }]
+    mount(
+      { name: 'registry-auth', secret: { secretName: mapping.imageRepoSecret.name, items } },
+      '/kaniko/.docker',
+    )
+  }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: buildPodName(name, inputHash, attempt),
+      namespace,
+      labels: {
+        [labels.appName]: 'kmm',
+        [labels.component]: 'BuildImage',
+        [labels.partOf]: 'kmm',
+        [labels.moduleName]: name,
+        [labels.resourceType]: 'BuildImage',
+        [labels.targetKernel]: dnsKernel(kernel),
+        [labels.moduleUid]: uid,
+        [labels.inputHash]: inputHash,
+        [labels.attempt]: String(attempt),
+      },
+      annotations: { [annotations.kernel]: kernel, [annotations.image]: mapping.image },
+      ownerReferences: [
+        { apiVersion, kind: 'Module', name, uid, controller: true, blockOwnerDeletion: false },
+      ],
+    },
+    spec: {
+      restartPolicy: 'Never',
+      enableServiceLinks: false,
+      automountServiceAccountToken: false,
+      ...(settings.deadlineSeconds === undefined ? {} : { activeDeadlineSeconds: settings.deadlineSeconds }),
+      ...placement(input),
+      ...(settings.pullSecret === undefined ? {} : { imagePullSecrets: [{ name: settings.pullSecret }] }),
+      tolerations: [...mapping.tolerations] as V1Toleration[],
+      containers: [
+        {
+          name: buildContainer,
+          image: executorImage(settings.image, build.kanikoParams?.tag),
+          args: kanikoArguments(input),
+          env: [...(settings.env as V1EnvVar[])],
+          ...(settings.resources === undefined
+            ? {}
+            : { resources: settings.resources as V1ResourceRequirements }),
+          volumeMounts: mounts,
+          terminationMessagePath: '/dev/termination-log',
+          terminationMessagePolicy: 'FallbackToLogsOnError',
+        },
+      ],
+      volumes,
+    },
+  }
+}
+
+/** `build.selector` when given; otherwise nodes of the kernel's architecture, those with the kernel preferred. */
+function placement(input: BuildPodInput): Pick<NonNullable<V1Pod['spec']>, 'nodeSelector'> {
+  const selector = input.mapping.build?.selector ?? input.build.nodeSelector
+  if (selector !== undefined) return { nodeSelector: { ...selector } }
+  return { nodeSelector: { 'kubernetes.io/arch': input.architecture } }
+}
+
+function kanikoArguments(input: BuildPodInput): string[] {
+  const { mapping, module, kernel, build: settings } = input
+  const { registryTLS, build } = mapping
+  return [
+    '--destination',
+    mapping.image,
+    ...(registryTLS.insecure ? ['--insecure'] : []),
+    ...(registryTLS.insecureSkipTLSVerify ? ['--skip-tls-verify'] : []),
+    ...(build?.baseImageRegistryTLS?.insecure ? ['--insecure-pull'] : []),
+    ...(build?.baseImageRegistryTLS?.insecureSkipTLSVerify ? ['--skip-tls-verify-pull'] : []),
+    '--digest-file=/dev/termination-log',
+    `--push-retry=${settings.pushRetry}`,
+    `--image-download-retry=${settings.downloadRetry}`,
+    ...buildArgs(mapping, module.metadata, kernel).flatMap(({ name, value }) => [
+      '--build-arg',
+      `${name}=${value}`,
+    ]),
+  ]
+}
+
+/** `kanikoParams.tag` replaces the tag (or digest) of the executor image; a registry port is no tag (BLD-3). */
+export function executorImage(image: string, tag: string | undefined): string {
+  if (tag === undefined || tag === '') return image
+  const [path = ''] = image.split('@')
+  const slash = path.lastIndexOf('/')
+  const colon = path.indexOf(':', slash + 1)
+  return `${colon === -1 ? path : path.slice(0, colon)}:${tag}`
+}

@@ -1,0 +1,78 @@
+import { viewKernel } from '../../api/viewKernel.ts'
+import { labels } from '../../api/names.ts'
+import { Context } from '@temporalio/activity'
+import { ApplicationFailure } from '@temporalio/common'
+import type { BuildRequest, BuildStart } from '../contract.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { viewSettings } from '../dependencies.ts'
+import { classifyPodRejection } from '../kube/errors.ts'
+import { pods, secrets } from '../kube/resources.ts'
+import { podRefusedReason } from '../podRefused.ts'
+import { moduleOf, waitBecause } from '../status.ts'
+import { buildPod } from './buildPod.ts'
+
+/** How soon something that a person mends outside our sight (a Secret, a label, a quota) is tried again. */
+const outsidePaceMs = 15_000
+
+/**
+ * Creates the pod of one build attempt. The name depends on inputs and attempt alone, so a repeated call finds the
+ * pod it made before. Missing Secrets and a refusing cluster are said in status and tried again until mended.
+ */
+export async function createBuildPod(deps: Dependencies, request: BuildRequest): Promise<BuildStart> {
+  const { subject, inputHash, attempt, entry } = request
+  const { facts, view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
+  const module = moduleOf(deps, subject)
+  const { mapping, architecture } = facts
+  const current =
+    view.wish.kind === 'wanted' && view.wish.build.kind === 'ready' ? view.wish.build.inputHash : undefined
+  if (
+    mapping === undefined ||
+    architecture === undefined ||
+    current !== inputHash ||
+    view.module !== 'alive'
+  ) {
+    return { kind: 'obsolete', why: 'the build inputs have changed' }
+  }
+  const wait = (reason: string, message: string) =>
+    waitBecause(deps, subject, entry, { reason, message, delayMs: outsidePaceMs })
+  const { namespace } = subject.ref
+  const wanted = [
+    ...(mapping.build?.secrets ?? []).map((s) => ({ field: 'build.secrets', name: s.name })),
+    ...(mapping.imageRepoSecret === undefined
+      ? []
+      : [{ field: 'imageRepoSecret', name: mapping.imageRepoSecret.name }]),
+  ]
+  for (const { field, name } of wanted) {
+    const secret = await deps.kube.get(secrets, { namespace, name })
+    if (secret === undefined)
+      await wait('SecretMissing', `${field}: Secret ${namespace}/${name} does not exist.`)
+  }
+  const body = buildPod({
+    module,
+    mapping,
+    kernel: subject.kernel,
+    architecture,
+    inputHash,
+    attempt,
+    build: deps.config.build,
+  })
+  try {
+    const made = await deps.kube.create(pods, body)
+    const { uid, name, labels: found = {}, deletionTimestamp } = made.object.metadata
+    const ours = found[labels.moduleUid] === subject.uid && found[labels.inputHash] === inputHash
+    if (ours && deletionTimestamp === undefined) {
+      // The cache must know the pod before its absence can mean that it is gone.
+      const pod = { namespace, name, uid }
+      await deps.cache.waitForPod(pod, (facts) => facts?.uid === uid, Context.current().cancellationSignal)
+      return { kind: 'created', pod }
+    }
+    throw ApplicationFailure.retryable(
+      `Pod ${namespace}/${name} of another owner is in the way.`,
+      'PodNameTaken',
+    )
+  } catch (error) {
+    const rejection = classifyPodRejection(error, namespace)
+    if (rejection === undefined) throw error
+    return await wait(podRefusedReason(rejection.reason), rejection.message)
+  }
+}

@@ -1,0 +1,101 @@
+import type { DockerfileFacts, NodeFacts, PodFacts, PodState } from '../../api/facts.ts'
+import type { ConfigMap, Node, Pod } from '../kube/resources.ts'
+
+/** What we act on of a Node object. */
+export function nodeFacts(node: Node): NodeFacts {
+  const info = node.status?.nodeInfo
+  return {
+    name: node.metadata.name,
+    uid: node.metadata.uid,
+    kernel: info?.kernelVersion ?? '',
+    bootId: info?.bootID ?? '',
+    architecture: info?.architecture ?? '',
+    osImage: info?.osImage ?? '',
+    ready: node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false,
+    labels: node.metadata.labels ?? {},
+    taints: (node.spec?.taints ?? []).map(({ key, value, effect }) => ({
+      key,
+      effect,
+      ...(value === undefined ? {} : { value }),
+    })),
+  }
+}
+
+/** What we act on of one of our pods. */
+export function podFacts(pod: Pod): PodFacts {
+  const { namespace = '', name, uid, resourceVersion, labels, annotations, deletionTimestamp } = pod.metadata
+  const nodeName = pod.spec?.nodeName
+  return {
+    namespace,
+    name,
+    uid,
+    resourceVersion,
+    ...(nodeName === undefined ? {} : { nodeName }),
+    labels: labels ?? {},
+    annotations: annotations ?? {},
+    deleting: deletionTimestamp !== undefined,
+    state: podState(pod),
+  }
+}
+
+type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number]
+
+function podState(pod: Pod): PodState {
+  const { status } = pod
+  const containers: readonly ContainerStatus[] = status?.containerStatuses ?? []
+  const all: readonly ContainerStatus[] = [...(status?.initContainerStatuses ?? []), ...containers]
+  const ends = all.flatMap((c) =>
+    c.state?.terminated === undefined ? [] : [{ name: c.name, ...c.state.terminated }],
+  )
+  const finishedAt =
+    ends
+      .map((end) => end.finishedAt ?? '')
+      .sort()
+      .at(-1) ||
+    (pod.metadata.creationTimestamp ?? '')
+  switch (status?.phase) {
+    case 'Succeeded': {
+      const last = containers[0]?.state?.terminated
+      return { kind: 'succeeded', message: last?.message ?? '', finishedAt }
+    }
+    case 'Failed': {
+      const end = ends.find((e) => e.exitCode !== 0)
+      return {
+        kind: 'failed',
+        ...(status.reason === undefined ? {} : { podReason: status.reason }),
+        ...(end === undefined ? {} : { container: end.name, exitCode: end.exitCode }),
+        ...(end?.reason === undefined ? {} : { reason: end.reason }),
+        message: end?.message ?? status.message ?? '',
+        finishedAt,
+      }
+    }
+    case 'Running':
+      return { kind: 'running' }
+    default:
+      return { kind: 'pending', ...pendingReason(pod, all) }
+  }
+}
+
+/** Why a pod has not started: a container's waiting reason, or the scheduler's. */
+function pendingReason(
+  pod: Pod,
+  containers: readonly ContainerStatus[],
+): { reason?: string; message?: string } {
+  const waiting = containers
+    .map((c) => c.state?.waiting)
+    .find((w) => w?.reason !== undefined && !isUsual(w.reason))
+  const scheduled = pod.status?.conditions?.find((c) => c.type === 'PodScheduled' && c.status === 'False')
+  const { reason, message } = waiting ?? scheduled ?? {}
+  return { ...(reason === undefined ? {} : { reason }), ...(message === undefined ? {} : { message }) }
+}
+
+function isUsual(reason: string): boolean {
+  return reason === 'ContainerCreating' || reason === 'PodInitializing'
+}
+
+/** The one key of a ConfigMap that concerns us; the rest is not kept. */
+export function dockerfileFacts(configMap: ConfigMap): DockerfileFacts {
+  const { namespace = '', name } = configMap.metadata
+  const dockerfile = configMap.data?.['dockerfile']
+  return { namespace, name, ...(dockerfile === undefined ? {} : { dockerfile }) }
+}

@@ -1,0 +1,125 @@
+import type { KernelView } from '../api/kernelView.ts'
+import type { KernelStatus } from '../api/module.ts'
+import type { ModuleRef } from '../api/names.ts'
+import type { NodeWork } from '../api/nodePlan.ts'
+
+/** Whom a run is about. Activities refuse a Module of another uid. */
+export interface ModuleSubject {
+  readonly ref: ModuleRef
+  readonly uid: string
+}
+export interface KernelSubject extends ModuleSubject {
+  readonly kernel: string
+}
+
+/**
+ * Newest resourceVersion a run has heard of, by kind: a reading activity waits until its own cache is as new.
+ */
+export type Seen = Readonly<Record<string, string>>
+
+/** Where a build pod is. */
+export interface PodRef {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+}
+
+export interface BuildRequest {
+  readonly subject: KernelSubject
+  readonly image: string
+  readonly inputHash: string
+  readonly attempt: number
+  /** The entry as the run would write it; the activity writes it with its own reason while it has to wait. */
+  readonly entry: KernelStatus | undefined
+}
+
+export interface CheckRequest {
+  readonly subject: KernelSubject
+  readonly image: string
+  /** Ask for this digest rather than for the tag: is what a build says it pushed really there? */
+  readonly digest?: string
+  readonly entry: KernelStatus | undefined
+}
+
+export type ImageAnswer = { readonly kind: 'present'; readonly digest: string } | { readonly kind: 'absent' }
+
+export type BuildStart =
+  | { readonly kind: 'created'; readonly pod: PodRef }
+  /** The inputs are not (any more) those asked for: read again. */
+  | { readonly kind: 'obsolete'; readonly why: string }
+
+/** How a build pod ended. `log` is its tail, at most 64 KiB, secrets masked; `errorLines` at most 2 KiB of it. */
+export type BuildOutcome =
+  | { readonly kind: 'succeeded'; readonly digest: string | undefined; readonly log: string }
+  | {
+      readonly kind: 'failed'
+      readonly reason: string
+      readonly message: string
+      readonly errorLines: string
+      readonly log: string
+    }
+  /** The pod is gone without an end that anybody saw. */
+  | { readonly kind: 'gone' }
+
+export interface NodeRequest {
+  readonly subject: KernelSubject
+  readonly work: NodeWork
+  readonly entry: KernelStatus | undefined
+}
+
+export type NodeOutcome = {
+  readonly kind: 'done' | 'obsolete' | 'failed'
+  readonly message: string
+  readonly seen: Seen
+}
+
+export type HoldNews =
+  | { readonly kind: 'podGone' }
+  | { readonly kind: 'imagePresent'; readonly digest: string }
+
+/** What a kernel run does to the world. Every one may run twice. */
+export interface KernelActivities {
+  /** Reads the truth about one (Module, kernel) from the caches, not older than `seen`. */
+  readKernel(request: {
+    subject: KernelSubject
+    seen: Seen
+  }): Promise<{ uid: string | undefined; view: KernelView }>
+  /** Writes the kernel's entry in the Module's status; without an entry, takes it away. */
+  reportKernel(request: { subject: KernelSubject; entry: KernelStatus | undefined }): Promise<{ seen: Seen }>
+  /** Asks the registry until it answers; while it does not, says so in status. */
+  checkImage(request: CheckRequest): Promise<ImageAnswer>
+  /** Creates the build pod, or finds it created; while the cluster refuses it, says so in status. */
+  createBuildPod(request: BuildRequest): Promise<BuildStart>
+  /** Waits for the end of a build pod, heartbeating its last log line. */
+  followBuildPod(request: { subject: KernelSubject; pod: PodRef }): Promise<BuildOutcome>
+  /** Deletes a pod (this uid only) and waits until it is gone. */
+  removePod(request: { pod: PodRef }): Promise<void>
+  /** Looks now and then whether a hold has ended by itself. */
+  watchHold(request: { subject: KernelSubject; image: string; pod: PodRef | undefined }): Promise<HoldNews>
+  /** Loads, unloads or forgets a module on one node, and writes down what came of it. */
+  workOnNode(request: NodeRequest): Promise<NodeOutcome>
+}
+
+/** What the Module's own run sees: is its finalizer on, may it go, do counters and conditions differ? */
+export interface ModuleView {
+  readonly module: KernelView['module']
+  /** While deleting: what still stands, in words; empty when the finalizer may go. */
+  readonly remains: readonly string[]
+  /** Counters and conditions in status differ from what nodes and kernels say. */
+  readonly outdated: boolean
+  readonly summary: string
+}
+
+/** What a module run does to the world. */
+export interface ModuleActivities {
+  readModule(request: {
+    subject: ModuleSubject
+    seen: Seen
+  }): Promise<{ uid: string | undefined; view: ModuleView }>
+  /** Puts the finalizer on the Module and the guard label on its namespace (images:API-1). */
+  guardModule(request: { subject: ModuleSubject }): Promise<{ seen: Seen }>
+  /** Writes counters and conditions from the caches as they are. */
+  summarizeModule(request: { subject: ModuleSubject }): Promise<{ seen: Seen }>
+  /** Takes the finalizer off, and the guard label when this was the namespace's last Module. */
+  releaseModule(request: { subject: ModuleSubject }): Promise<void>
+}

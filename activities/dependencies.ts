@@ -1,0 +1,18 @@
+import type { OperatorConfig } from '../api/config.ts'
+import type { ViewSettings } from '../api/viewKernel.ts'
+import type { ClusterCache } from './cluster/cache.ts'
+import type { Kube } from './kube/kube.ts'
+
+/** What activities work with; made once per process by `worker/`, or by a test. */
+export interface Dependencies {
+  readonly kube: Kube
+  readonly cache: ClusterCache
+  readonly config: OperatorConfig
+  /** The image of worker pods: this operator's own. */
+  readonly workerImage: string
+}
+
+/** What the configuration says about views. */
+export function viewSettings({ config }: Dependencies): ViewSettings {
+  return { gcDelayMs: config.job.gcDelay }
+}

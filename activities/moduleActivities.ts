@@ -1,0 +1,79 @@
+import { ApplicationFailure } from '@temporalio/common'
+import type { Module } from '../api/module.ts'
+import { apiVersion, labels, moduleFinalizer } from '../api/names.ts'
+import { viewModule } from '../api/viewModule.ts'
+import { answering } from './answering.ts'
+import type { ModuleActivities } from './contract.ts'
+import type { Dependencies } from './dependencies.ts'
+import { modules, namespaces } from './kube/resources.ts'
+import { moduleOf } from './status.ts'
+
+const catchUpMs = 10_000
+/** Owner of counters and conditions in the Module's status. */
+const fieldManager = 'kmm:module'
+
+/** The activities of module runs over real clients. */
+export function createModuleActivities(deps: Dependencies): ModuleActivities {
+  const { kube, cache } = deps
+  const now = () => new Date().toISOString()
+  return answering({
+    async readModule({ subject, seen }) {
+      if (!(await cache.caughtUp(seen, catchUpMs))) {
+        throw ApplicationFailure.retryable('The cache is behind the change that rang.', 'CacheBehind')
+      }
+      const { view, module } = viewModule(cache, subject.ref, now())
+      return { uid: module?.metadata.uid, view }
+    },
+    async guardModule({ subject }) {
+      const module = moduleOf(deps, subject)
+      const { namespace } = subject.ref
+      await kube.patch(
+        namespaces,
+        { name: namespace },
+        { metadata: { labels: { [labels.containsModules]: '' } } },
+      )
+      return {
+        seen: await setFinalizers(deps, module, [...(module.metadata.finalizers ?? []), moduleFinalizer]),
+      }
+    },
+    async summarizeModule({ subject }) {
+      const { summary, module } = viewModule(cache, subject.ref, now())
+      if (module === undefined || summary === undefined || module.metadata.uid !== subject.uid)
+        return { seen: {} }
+      const { namespace, name, uid } = module.metadata
+      const body = { apiVersion, kind: 'Module', metadata: { namespace, name, uid }, status: { ...summary } }
+      const written = await kube.applyObject(body, { fieldManager, force: true, subresource: 'status' })
+      return { seen: written.kind === 'written' ? { Module: written.object.metadata.resourceVersion } : {} }
+    },
+    async releaseModule({ subject }) {
+      const module = cache.module(subject.ref)
+      if (module === undefined || module.metadata.uid !== subject.uid) return
+      const others = cache
+        .modules()
+        .filter((m) => m.metadata.namespace === subject.ref.namespace && m !== module)
+      await setFinalizers(
+        deps,
+        module,
+        (module.metadata.finalizers ?? []).filter((f) => f !== moduleFinalizer),
+      )
+      if (others.length > 0) return
+      const body = { metadata: { labels: { [labels.containsModules]: null } } }
+      await kube.patch(namespaces, { name: subject.ref.namespace }, body)
+    },
+  } satisfies ModuleActivities)
+}
+
+/** Finalizers are one list: it is written only over the version it was read from. */
+async function setFinalizers(deps: Dependencies, module: Module, finalizers: readonly string[]) {
+  const { namespace, name, uid, resourceVersion } = module.metadata
+  const body = { metadata: { uid, resourceVersion, finalizers } }
+  const written = await deps.kube.patch(modules, { namespace, name }, body)
+  switch (written.kind) {
+    case 'written':
+      return { Module: written.object.metadata.resourceVersion }
+    case 'gone':
+      return {}
+    case 'modified':
+      throw ApplicationFailure.retryable('The Module changed meanwhile; it is read again.', 'KubeConflict')
+  }
+}

@@ -1,0 +1,84 @@
+import { ApplicationFailure } from '@temporalio/common'
+import type { NodeFacts } from '../../api/facts.ts'
+import {
+  apiVersion,
+  moduleConfiguredLabel,
+  moduleInUseLabel,
+  moduleKey,
+  type ModuleRef,
+} from '../../api/names.ts'
+import type { ModuleEntry, ModuleStatusEntry } from '../../api/nodeModulesConfig.ts'
+import type { Seen } from '../contract.ts'
+import type { Dependencies } from '../dependencies.ts'
+import type { CustomObject } from '../kube/resources.ts'
+
+/** Each Module has its own field manager in the records of nodes, so Modules never disturb each other. */
+function fieldManager(ref: ModuleRef): string {
+  return `kmm:${moduleKey(ref)}`.slice(0, 128)
+}
+
+/** The record a write went to. */
+export interface RecordRef {
+  readonly name: string
+  readonly uid: string
+  readonly seen: Seen
+}
+
+/**
+ * Writes down what a node shall have, before anything is made for it. The record is created with its Node as owner,
+ * so it goes with the Node (nodes:NMC-3).
+ */
+export async function recordWish(
+  deps: Dependencies,
+  ref: ModuleRef,
+  node: NodeFacts,
+  entry: ModuleEntry,
+): Promise<RecordRef> {
+  const labels = { [moduleConfiguredLabel(ref)]: '', [moduleInUseLabel(ref)]: '' }
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.uid }]
+  const metadata = { name: node.name, labels, ownerReferences }
+  const body = { apiVersion, kind: 'NodeModulesConfig', metadata, spec: { modules: [entry] } }
+  const options = { fieldManager: fieldManager(ref), force: true }
+  const written = await deps.kube.applyObject<CustomObject>(body, options)
+  if (written.kind === 'written') return recordRef(written.object)
+  throw ApplicationFailure.retryable(`The record of node ${node.name} changed meanwhile.`, 'KubeConflict')
+}
+
+/** Writes down what a node has of a Module; without an entry, that it has nothing. Never creates the record. */
+export async function recordFact(
+  deps: Dependencies,
+  ref: ModuleRef,
+  record: RecordRef,
+  entry: ModuleStatusEntry | undefined,
+): Promise<Seen> {
+  const { name, uid } = record
+  const status = { modules: entry === undefined ? [] : [entry] }
+  const body = { apiVersion, kind: 'NodeModulesConfig', metadata: { name, uid }, status }
+  return await apply(deps, ref, body, { subresource: 'status' })
+}
+
+/** Takes a Module out of a node's record altogether. */
+export async function forget(deps: Dependencies, ref: ModuleRef, record: RecordRef): Promise<Seen> {
+  await recordFact(deps, ref, record, undefined)
+  const { name, uid } = record
+  const body = { apiVersion, kind: 'NodeModulesConfig', metadata: { name, uid }, spec: { modules: [] } }
+  return await apply(deps, ref, body, {})
+}
+
+async function apply(
+  deps: Dependencies,
+  ref: ModuleRef,
+  body: Parameters<Dependencies['kube']['applyObject']>[0],
+  options: { subresource?: 'status' },
+): Promise<Seen> {
+  const written = await deps.kube.applyObject<CustomObject>(body, {
+    ...options,
+    fieldManager: fieldManager(ref),
+    force: true,
+  })
+  return written.kind === 'written' ? recordRef(written.object).seen : {}
+}
+
+function recordRef({ metadata }: CustomObject): RecordRef {
+  return { name: metadata.name, uid: metadata.uid, seen: { NodeModulesConfig: metadata.resourceVersion } }
+}

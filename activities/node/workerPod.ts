@@ -1,0 +1,161 @@
+import type { V1Container, V1Toleration, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
+import type { OperatorConfig } from '../../api/config.ts'
+import type { NodeFacts } from '../../api/facts.ts'
+import { softdep } from '../../api/loadCommand.ts'
+import { defaultDirName } from '../../api/moduleLoader.ts'
+import { annotations, apiVersion, labels, workerPodName, type ModuleRef } from '../../api/names.ts'
+import type { PodBody } from '../podBody.ts'
+import type { ModuleEntry } from '../../api/nodeModulesConfig.ts'
+import { extractCommand, moduleTree, workerPaths } from '../../api/workerCommand.ts'
+
+export interface WorkerPodInput {
+  readonly ref: ModuleRef
+  readonly node: NodeFacts
+  readonly action: 'Load' | 'Unload'
+  /** What to load, or what was loaded: config, Secret, ServiceAccount and tolerations of that time. */
+  readonly entry: Pick<ModuleEntry, 'config' | 'imageRepoSecret' | 'serviceAccountName' | 'tolerations'>
+  readonly configHash: string
+  /** The node's NodeModulesConfig. */
+  readonly owner: { readonly name: string; readonly uid: string }
+  readonly worker: OperatorConfig['worker']
+  readonly workerImage: string
+}
+
+/** The container that runs the loader; its termination message is the result. */
+export const workerContainer = 'worker'
+
+/**
+ * The pod that loads or unloads a module on one node (nodes:WPD with the Betters): no shell, no service account
+ * token, `restartPolicy: Never`, a name that depends on node and Module only. Init containers of the kmod image copy
+ * its tree by `cp` alone into an emptyDir whose directories the kubelet makes (`subPath`), so the loader finds it
+ * under its own path; boot id and kernel in the command make a late pod obsolete.
+ */
+export function workerPod(input: WorkerPodInput): PodBody {
+  const { ref, node, action, entry, configHash, owner, worker } = input
+  const { config } = entry
+  const { modprobe } = config
+  const dirName = modprobe.dirName ?? defaultDirName
+  const firmware = firmwareOf(input)
+  const order = action === 'Load' ? softdep(modprobe.modulesLoadingOrder ?? []) : ''
+  const command = {
+    action,
+    bootId: node.bootId,
+    kernel: node.kernel,
+    config: { ...config, modprobe: { ...modprobe, dirName } },
+    ...(firmware === undefined ? {} : { firmwareHostPath: firmware.host }),
+  }
+  const volumes: V1Volume[] = [
+    downwardFile('config', annotations.workerConfig, 'config.json'),
+    { name: 'image', emptyDir: {} },
+    { name: 'lib-modules', hostPath: { path: '/lib/modules', type: 'Directory' } },
+  ]
+  const tree = moduleTree(dirName, node.kernel)
+  const mounts: V1VolumeMount[] = [
+    { name: 'config', mountPath: '/etc/kmm-worker', readOnly: true },
+    { name: 'lib-modules', mountPath: '/lib/modules', readOnly: true },
+    { name: 'lib-modules', mountPath: '/host/lib/modules', readOnly: true },
+    { name: 'image', mountPath: tree, subPath: 'modules', readOnly: true },
+    // Where KMM puts it: raw arguments of existing Modules say `-d /tmp/opt` (nodes:WRK Better).
+    { name: 'image', mountPath: `/tmp${tree}`, subPath: 'modules', readOnly: true },
+  ]
+  const extractors = [extractor(entry, 'image-extractor', tree, 'modules')]
+  if (firmware !== undefined) {
+    extractors.push(extractor(entry, 'firmware-extractor', firmware.image, 'firmware'))
+    mounts.push({ name: 'image', mountPath: workerPaths.firmware, subPath: 'firmware', readOnly: true })
+    mounts.push({ name: 'lib-firmware', mountPath: firmware.host })
+    volumes.push({ name: 'lib-firmware', hostPath: { path: firmware.host, type: 'DirectoryOrCreate' } })
+  }
+  if (order !== '') {
+    volumes.push(downwardFile('modules-order', annotations.modulesOrder, 'softdep.conf'))
+    mounts.push({ name: 'modules-order', mountPath: '/etc/modprobe.d', readOnly: true })
+  }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: workerPodName(node.uid, ref),
+      namespace: ref.namespace,
+      labels: {
+        [labels.appName]: 'kmm',
+        [labels.component]: 'worker',
+        [labels.partOf]: 'kmm',
+        [labels.moduleName]: ref.name,
+        [labels.workerAction]: action,
+        [labels.configHash]: configHash,
+      },
+      annotations: {
+        [annotations.workerConfig]: JSON.stringify(command),
+        ...(order === '' ? {} : { [annotations.modulesOrder]: order }),
+      },
+      ownerReferences: [
+        { apiVersion, kind: 'NodeModulesConfig', ...owner, controller: true, blockOwnerDeletion: false },
+      ],
+    },
+    spec: {
+      nodeName: node.name,
+      restartPolicy: 'Never',
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      serviceAccountName: entry.serviceAccountName,
+      priorityClassName: 'system-node-critical',
+      ...(entry.imageRepoSecret === undefined
+        ? {}
+        : { imagePullSecrets: [{ name: entry.imageRepoSecret.name }] }),
+      tolerations: (entry.tolerations ?? []) as V1Toleration[],
+      initContainers: extractors,
+      containers: [
+        {
+          name: workerContainer,
+          image: input.workerImage,
+          args: ['loader'],
+          resources: { requests: { cpu: '10m', memory: '64Mi' } },
+          securityContext: {
+            runAsUser: worker.runAsUser ?? 0,
+            seLinuxOptions: { type: worker.seLinuxType },
+            readOnlyRootFilesystem: true,
+            allowPrivilegeEscalation: false,
+            capabilities: { drop: ['ALL'], add: ['SYS_MODULE'] },
+          },
+          volumeMounts: mounts,
+          terminationMessagePolicy: 'FallbackToLogsOnError',
+        },
+      ],
+      volumes,
+    },
+  }
+}
+
+/** Copies one tree of the kmod image by `cp` alone: argv, no shell (nodes:IMG Better). */
+function extractor(entry: WorkerPodInput['entry'], name: string, from: string, subPath: string): V1Container {
+  const policy = entry.config.imagePullPolicy
+  return {
+    name,
+    image: entry.config.containerImage,
+    ...(policy === undefined || policy === '' ? {} : { imagePullPolicy: policy }),
+    command: extractCommand(from, `/kmm/${subPath}`),
+    resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '128Mi' } },
+    securityContext: {
+      runAsUser: 0,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'], add: ['DAC_OVERRIDE'] },
+    },
+    volumeMounts: [{ name: 'image', mountPath: `/kmm/${subPath}`, subPath }],
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  }
+}
+
+/** Where firmware comes from in the image and goes to on the node; undefined when the Module has none. */
+function firmwareOf({ entry, worker }: WorkerPodInput): { image: string; host: string } | undefined {
+  const image = entry.config.modprobe.firmwarePath
+  return image === undefined || worker.firmwareHostPath === null
+    ? undefined
+    : { image, host: worker.firmwareHostPath }
+}
+
+function downwardFile(name: string, annotation: string, path: string): V1Volume {
+  return {
+    name,
+    downwardAPI: { items: [{ path, fieldRef: { fieldPath: `metadata.annotations['${annotation}']` } }] },
+  }
+}

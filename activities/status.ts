@@ -1,0 +1,75 @@
+import { ApplicationFailure } from '@temporalio/common'
+import type { KernelStatus, Module } from '../api/module.ts'
+import { apiVersion, kernelFieldManager } from '../api/names.ts'
+import type { KernelSubject, ModuleSubject, Seen } from './contract.ts'
+import type { Dependencies } from './dependencies.ts'
+
+/** The Module a run is about, from the cache; another uid under the same name is refused. */
+export function moduleOf({ cache }: Dependencies, subject: ModuleSubject): Module {
+  const module = cache.module(subject.ref)
+  if (module?.metadata.uid === subject.uid) return module
+  const { namespace, name } = subject.ref
+  throw ApplicationFailure.nonRetryable(
+    `Module ${namespace}/${name} is gone or was created anew.`,
+    'ModuleGone',
+  )
+}
+
+/**
+ * Applies one kernel's entry in `status.kernels[]` under the kernel's own field manager; without an entry the
+ * manager gives up what it had. An attempt is raised only on the Module version it was decided on, so that two
+ * writers never raise it twice (design: "the attempt is raised in status with a precondition").
+ */
+export async function applyKernelStatus(
+  deps: Dependencies,
+  subject: KernelSubject,
+  entry: KernelStatus | undefined,
+): Promise<Seen> {
+  const module = deps.cache.module(subject.ref)
+  if (module?.metadata.uid !== subject.uid) return {}
+  const stored = module.status?.kernels?.find((k) => k.kernel === subject.kernel)
+  const raises = entry?.attempt !== undefined && entry.attempt !== stored?.attempt
+  const { namespace, name, uid, resourceVersion } = module.metadata
+  const body = {
+    apiVersion,
+    kind: 'Module',
+    metadata: { namespace, name, uid, ...(raises ? { resourceVersion } : {}) },
+    status: { kernels: entry === undefined ? [] : [entry] },
+  }
+  const fieldManager = kernelFieldManager(subject.kernel)
+  const written = await deps.kube.applyObject(body, { fieldManager, force: true, subresource: 'status' })
+  switch (written.kind) {
+    case 'written':
+      return { Module: written.object.metadata.resourceVersion }
+    case 'gone':
+      return {}
+    case 'modified':
+      throw ApplicationFailure.retryable(
+        'The Module changed meanwhile; its status is read again.',
+        'KubeConflict',
+      )
+  }
+}
+
+/**
+ * Says in status why something has to wait, and lets Temporal try again: a registry that is down, a quota, a
+ * missing Secret. The reason goes away with the next write of the run. `delayMs` overrides the policy's pace.
+ */
+export async function waitBecause(
+  deps: Dependencies,
+  subject: KernelSubject,
+  entry: KernelStatus | undefined,
+  because: { readonly reason: string; readonly message: string; readonly delayMs?: number },
+): Promise<never> {
+  const { reason, message, delayMs } = because
+  const stored = deps.cache.module(subject.ref)?.status?.kernels?.find((k) => k.kernel === subject.kernel)
+  if (entry !== undefined && (stored?.reason !== reason || stored.message !== message)) {
+    await applyKernelStatus(deps, subject, { ...entry, reason, message })
+  }
+  throw ApplicationFailure.create({
+    message,
+    type: reason,
+    category: 'BENIGN',
+    ...(delayMs === undefined ? {} : { nextRetryDelay: delayMs }),
+  })
+}

@@ -1,0 +1,77 @@
+import type { Module } from './module.ts'
+import type { ModuleRef } from './names.ts'
+import type { NodeModulesConfig } from './nodeModulesConfig.ts'
+
+/** A taint as Kubernetes writes it. */
+export interface Taint {
+  readonly key: string
+  readonly value?: string
+  readonly effect: string
+}
+
+/** What we act on of a Node. `kernel` is the raw release, `bootId` changes with every boot. */
+export interface NodeFacts {
+  readonly name: string
+  readonly uid: string
+  readonly kernel: string
+  readonly bootId: string
+  readonly architecture: string
+  readonly osImage: string
+  readonly ready: boolean
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly Taint[]
+}
+
+/**
+ * How a pod stands. `failed` carries what the pod or its first failed container says; `message` of an ended pod is
+ * its termination message.
+ */
+export type PodState =
+  | { readonly kind: 'pending'; readonly reason?: string; readonly message?: string }
+  | { readonly kind: 'running' }
+  | { readonly kind: 'succeeded'; readonly message: string; readonly finishedAt: string }
+  | {
+      readonly kind: 'failed'
+      /** The pod's own reason when the cluster ended it: `Evicted`, `Preempting`, `NodeLost` ... */
+      readonly podReason?: string
+      readonly container?: string
+      readonly exitCode?: number
+      /** The container's reason, such as `OOMKilled` or `Error`. */
+      readonly reason?: string
+      readonly message: string
+      readonly finishedAt: string
+    }
+
+/** What we act on of one of our pods. */
+export interface PodFacts {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly resourceVersion: string
+  readonly nodeName?: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly deleting: boolean
+  readonly state: PodState
+}
+
+/** A ConfigMap that may hold a Dockerfile (images:BLD-12): key `dockerfile`. */
+export interface DockerfileFacts {
+  readonly namespace: string
+  readonly name: string
+  readonly dockerfile?: string
+}
+
+/** The cluster as the process's caches have it now. All plans are pure functions of it. */
+export interface ClusterSnapshot {
+  module(ref: ModuleRef): Module | undefined
+  modules(): readonly Module[]
+  /** Why a Module that is there cannot be read; nothing is done for or against it. */
+  unreadable(ref: ModuleRef): string | undefined
+  nodes(): readonly NodeFacts[]
+  nodeModulesConfig(node: string): NodeModulesConfig | undefined
+  nodeModulesConfigs(): readonly NodeModulesConfig[]
+  /** Build and worker pods of one Module, by namespace and name of the Module. */
+  pods(ref: ModuleRef): readonly PodFacts[]
+  configMap(namespace: string, name: string): DockerfileFacts | undefined
+}

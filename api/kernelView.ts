@@ -1,0 +1,50 @@
+import type { KernelStatus } from './module.ts'
+import type { NodesView } from './nodePlan.ts'
+
+/** What the kernel's image should be, and whether a build of it could start. */
+export type ImageWish =
+  | {
+      readonly kind: 'none'
+      readonly why: 'ModuleGone' | 'ModuleDeleted' | 'NoModuleLoader' | 'NoNodes' | 'NoMapping'
+    }
+  | { readonly kind: 'invalid'; readonly reason: string; readonly field: string; readonly message: string }
+  | {
+      readonly kind: 'wanted'
+      readonly image: string
+      /** `imageRebuildTriggerGeneration`; a change asks the registry again. */
+      readonly generation: number | null
+      readonly build: BuildWish
+    }
+
+/** `invalid` stops only a build that is needed: an image that exists is loaded without its Dockerfile. */
+export type BuildWish =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'invalid'; readonly reason: string; readonly field: string; readonly message: string }
+  | { readonly kind: 'ready'; readonly inputHash: string }
+
+/** A build pod of this Module and kernel. `collectAt` (RFC 3339) is when a succeeded one may go (`job.gcDelay`). */
+export interface BuildPodView {
+  readonly name: string
+  readonly uid: string
+  readonly inputHash: string
+  readonly attempt: number
+  readonly state: 'active' | 'succeeded' | 'failed'
+  readonly collectAt?: string
+}
+
+/**
+ * The truth about one (Module, kernel), small enough for a payload: what is wanted, what is there, what differs.
+ * Made by one pure function over the caches; the watcher rings on it, the kernel run decides on it.
+ */
+export interface KernelView {
+  /** `unguarded`: alive without its finalizer yet, so nothing may be created. `unreadable`: left alone. */
+  readonly module: 'alive' | 'unguarded' | 'deleting' | 'gone' | 'unreadable'
+  readonly generation: number
+  readonly wish: ImageWish
+  /** The digest in status, when it is of the wanted image and generation. */
+  readonly digest?: string
+  readonly pods: readonly BuildPodView[]
+  readonly nodes: NodesView
+  /** This kernel's entry in `status.kernels[]` as stored. */
+  readonly stored?: KernelStatus
+}

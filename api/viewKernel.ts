@@ -1,0 +1,209 @@
+import { buildInputHash } from './buildInputs.ts'
+import { nodeEligibility } from './eligibility.ts'
+import type { ClusterSnapshot, NodeFacts, PodFacts } from './facts.ts'
+import type { BuildPodView, BuildWish, ImageWish, KernelView } from './kernelView.ts'
+import { withDigest } from './imageReference.ts'
+import { resolveMapping, type ResolvedMapping } from './mapping.ts'
+import type { KernelStatus, Module } from './module.ts'
+import { annotations, labels, moduleFinalizer, type ModuleRef } from './names.ts'
+import { planNode, viewNodes, type NodePlan } from './nodePlan.ts'
+import type { ModuleConfig, NodeModulesConfig } from './nodeModulesConfig.ts'
+
+/** What the operator's configuration says about views. `gcDelayMs`: `job.gcDelay` in milliseconds. */
+export interface ViewSettings {
+  readonly gcDelayMs: number
+}
+
+/** The facts behind a view that are too large or too private for a payload; activities act on them. */
+export interface KernelFacts {
+  readonly module: Module | undefined
+  readonly mapping: ResolvedMapping | undefined
+  readonly dockerfile: string | undefined
+  readonly architecture: string | undefined
+  readonly plans: ReadonlyMap<
+    string,
+    { readonly node: NodeFacts; readonly target: boolean; readonly plan: NodePlan }
+  >
+}
+
+/** Kernels that concern a Module: of its target nodes, of nodes with a record of it, of its pods and of its status. */
+export function kernelsOf(cluster: ClusterSnapshot, ref: ModuleRef): string[] {
+  const module = cluster.module(ref)
+  const kernels = new Set<string>()
+  for (const node of cluster.nodes()) {
+    const target = module !== undefined && nodeEligibility(module, node).kind !== 'selector'
+    if (target || recordOf(cluster.nodeModulesConfig(node.name), ref)) kernels.add(node.kernel)
+  }
+  for (const pod of cluster.pods(ref)) {
+    const kernel = pod.annotations[annotations.kernel]
+    if (kernel !== undefined && pod.labels[labels.resourceType] !== undefined) kernels.add(kernel)
+  }
+  for (const entry of module?.status?.kernels ?? []) kernels.add(entry.kernel)
+  return [...kernels].sort()
+}
+
+/**
+ * The truth about one (Module, kernel) from the caches: what is wanted, what is there, what differs. Pure; the
+ * watcher rings on it and the kernel run decides on it, so both always agree.
+ */
+export function viewKernel(
+  cluster: ClusterSnapshot,
+  ref: ModuleRef,
+  kernel: string,
+  settings: ViewSettings,
+): { readonly view: KernelView; readonly facts: KernelFacts } {
+  const module = cluster.module(ref)
+  const nodes = cluster.nodes().filter((node) => node.kernel === kernel)
+  const targets = nodes.filter(
+    (node) => module !== undefined && nodeEligibility(module, node).kind === 'target',
+  )
+  const { wish, mapping, dockerfile, architecture } = wishFor(cluster, module, kernel, targets)
+  const stored = module?.status?.kernels?.find((entry) => entry.kernel === kernel)
+  const digest = wish.kind === 'wanted' ? storedDigest(stored, wish) : undefined
+  const plans = new Map<string, { node: NodeFacts; target: boolean; plan: NodePlan }>()
+  for (const node of nodes) {
+    const record = cluster.nodeModulesConfig(node.name)
+    const wanted = wantedConfig(mapping, wish, digest, kernel)
+    const plan = planNode({ ref, module, node, record, wanted })
+    plans.set(node.name, { node, target: targets.includes(node), plan })
+  }
+  const view: KernelView = {
+    module: lifeOf(cluster, ref),
+    generation: module?.metadata.generation ?? 0,
+    wish,
+    ...(digest === undefined ? {} : { digest }),
+    pods: cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings)),
+    nodes: viewNodes([...plans.values()]),
+    ...(stored === undefined ? {} : { stored }),
+  }
+  return { view, facts: { module, mapping, dockerfile, architecture, plans } }
+}
+
+/** Has the Module begun, and may things be made for it? */
+export function lifeOf(cluster: ClusterSnapshot, ref: ModuleRef): KernelView['module'] {
+  const module = cluster.module(ref)
+  if (module === undefined) return cluster.unreadable(ref) === undefined ? 'gone' : 'unreadable'
+  if (module.metadata.deletionTimestamp !== undefined) return 'deleting'
+  return module.metadata.finalizers?.includes(moduleFinalizer) ? 'alive' : 'unguarded'
+}
+
+/** Does this node's record hold anything of the Module? */
+export function recordOf(record: NodeModulesConfig | undefined, ref: ModuleRef): boolean {
+  const same = (m: { name: string; namespace: string }) =>
+    m.name === ref.name && m.namespace === ref.namespace
+  return (record?.spec?.modules?.some(same) ?? false) || (record?.status?.modules?.some(same) ?? false)
+}
+
+interface Wish {
+  readonly wish: ImageWish
+  readonly mapping?: ResolvedMapping | undefined
+  readonly dockerfile?: string | undefined
+  readonly architecture?: string | undefined
+}
+
+function wishFor(
+  cluster: ClusterSnapshot,
+  module: Module | undefined,
+  kernel: string,
+  targets: readonly NodeFacts[],
+): Wish {
+  const none = (why: Extract<ImageWish, { kind: 'none' }>['why']): Wish => ({ wish: { kind: 'none', why } })
+  if (module === undefined) return none('ModuleGone')
+  if (module.metadata.deletionTimestamp !== undefined) return none('ModuleDeleted')
+  if (module.spec.moduleLoader === undefined) return none('NoModuleLoader')
+  if (targets.length === 0) return none('NoNodes')
+  const resolved = resolveMapping(module, kernel)
+  if (resolved.kind === 'unmapped') return none('NoMapping')
+  if (resolved.kind === 'invalid') {
+    const { reason, field, message } = resolved
+    return { wish: { kind: 'invalid', reason, field, message } }
+  }
+  const { mapping } = resolved
+  const generation = module.spec.imageRebuildTriggerGeneration ?? null
+  const architectures = [...new Set(targets.map((node) => node.architecture))].sort()
+  const build = buildWish(cluster, module, mapping, kernel, architectures)
+  const wish = { kind: 'wanted' as const, image: mapping.image, generation, build: build.wish }
+  return { wish, mapping, dockerfile: build.dockerfile, architecture: architectures[0] }
+}
+
+function buildWish(
+  cluster: ClusterSnapshot,
+  module: Module,
+  mapping: ResolvedMapping,
+  kernel: string,
+  architectures: readonly string[],
+): { wish: BuildWish; dockerfile?: string } {
+  if (mapping.build === undefined) return { wish: { kind: 'none' } }
+  const { namespace } = module.metadata
+  const { name } = mapping.build.dockerfileConfigMap
+  const field = 'build.dockerfileConfigMap'
+  const configMap = cluster.configMap(namespace, name)
+  if (configMap === undefined) {
+    const message = `${field}: ConfigMap ${namespace}/${name} does not exist.`
+    return { wish: { kind: 'invalid', reason: 'DockerfileConfigMapMissing', field, message } }
+  }
+  const { dockerfile } = configMap
+  if (dockerfile === undefined) {
+    const message = `${field}: ConfigMap ${namespace}/${name} has no key "dockerfile".`
+    return { wish: { kind: 'invalid', reason: 'DockerfileKeyMissing', field, message } }
+  }
+  const [architecture = '', ...others] = architectures
+  if (others.length > 0) {
+    const message = `The target nodes have the architectures ${architectures.join(', ')}; a build makes an image for one.`
+    return { wish: { kind: 'invalid', reason: 'MixedArchitectures', field: 'selector', message } }
+  }
+  // Kubernetes labels hold at most 63 characters; 160 bits are enough.
+  const inputHash = buildInputHash({ mapping, ref: module.metadata, kernel, architecture, dockerfile }).slice(
+    0,
+    40,
+  )
+  return { wish: { kind: 'ready', inputHash }, dockerfile }
+}
+
+function storedDigest(
+  stored: KernelStatus | undefined,
+  wish: { image: string; generation: number | null },
+): string | undefined {
+  const same = stored?.image === wish.image && (stored.imageGeneration ?? null) === wish.generation
+  return same ? stored.digest : undefined
+}
+
+function wantedConfig(
+  mapping: ResolvedMapping | undefined,
+  wish: ImageWish,
+  digest: string | undefined,
+  kernel: string,
+): { kind: 'config'; config: ModuleConfig } | { kind: 'unmapped' | 'unverified' } {
+  if (wish.kind === 'none') return { kind: 'unmapped' }
+  if (mapping === undefined || digest === undefined) return { kind: 'unverified' }
+  return { kind: 'config', config: moduleConfig(mapping, digest, kernel) }
+}
+
+/** The config a node shall have: the verified digest is part of the image, so nodes pull what was verified. */
+function moduleConfig(mapping: ResolvedMapping, digest: string, kernel: string): ModuleConfig {
+  const { registryTLS, imagePullPolicy, inTreeModulesToRemove } = mapping
+  return {
+    kernelVersion: kernel,
+    containerImage: withDigest(mapping.image, digest),
+    ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
+    insecurePull: (registryTLS.insecure ?? false) || (registryTLS.insecureSkipTLSVerify ?? false),
+    ...(inTreeModulesToRemove === undefined ? {} : { inTreeModulesToRemove: [...inTreeModulesToRemove] }),
+    modprobe: mapping.modprobe,
+  }
+}
+
+function viewBuildPod(pod: PodFacts, kernel: string, settings: ViewSettings): BuildPodView[] {
+  const inputHash = pod.labels[labels.inputHash]
+  if (pod.annotations[annotations.kernel] !== kernel || inputHash === undefined) return []
+  const facts = { name: pod.name, uid: pod.uid, inputHash, attempt: Number(pod.labels[labels.attempt] ?? 1) }
+  switch (pod.state.kind) {
+    case 'succeeded': {
+      const collectAt = new Date(Date.parse(pod.state.finishedAt) + settings.gcDelayMs).toISOString()
+      return [{ ...facts, state: 'succeeded', collectAt }]
+    }
+    case 'failed':
+      return [{ ...facts, state: 'failed' }]
+    default:
+      return [{ ...facts, state: 'active' }]
+  }
+}

@@ -1,0 +1,30 @@
+import { DefaultLogger, Runtime, type LogLevel } from '@temporalio/worker'
+import { pino, type Logger } from 'pino'
+
+const levels: Readonly<Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'>> = {
+  TRACE: 'trace',
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARN: 'warn',
+  ERROR: 'error',
+}
+
+/** The process's log: one JSON object a line on stdout. `KMM_LOG_LEVEL` sets the level, `info` by default. */
+export function createLog(): Logger {
+  const timestamp = pino.stdTimeFunctions.isoTime
+  return pino({ level: process.env['KMM_LOG_LEVEL'] ?? 'info', base: null, timestamp })
+}
+
+/** Sends what the Temporal SDK and its core log into ours. Before any connection, once per process. */
+export function installTemporalRuntime(log: Logger): void {
+  const logger = new DefaultLogger('INFO', ({ level, message, meta }) =>
+    log[levels[level]](meta ?? {}, message),
+  )
+  const filter = { core: 'WARN', other: 'WARN' } as const
+  Runtime.install({
+    logger,
+    // The operator ends itself: watcher, workers and connections in their order.
+    shutdownSignals: [],
+    telemetryOptions: { logging: { filter, forward: {} } },
+  })
+}

@@ -1,0 +1,111 @@
+import { once } from 'node:events'
+import type { Worker } from '@temporalio/worker'
+import type { Logger } from 'pino'
+import {
+  createClusterCache,
+  createKernelActivities,
+  createModuleActivities,
+  type Dependencies,
+} from '../activities/index.ts'
+import { createKube } from '../activities/kube/client.ts'
+import type { Kube } from '../activities/kube/kube.ts'
+import { namespaces, secrets } from '../activities/kube/resources.ts'
+import { createBell } from './bell.ts'
+import { serveHealth } from './health.ts'
+import { runWhileLeader } from './leaderElection.ts'
+import { installTemporalRuntime } from './log.ts'
+import type { OperatorOptions } from './options.ts'
+import { connectTemporal, createWorkers, temporalClient } from './temporal.ts'
+import { Watcher } from './watcher.ts'
+
+/**
+ * Runs until the signal aborts: caches first, then Temporal (each waited for as long as it takes), then workers on
+ * every replica and the watcher on the leader. Ends in the opposite order, and leaves every pod alone.
+ */
+export async function runOperator(options: OperatorOptions, log: Logger, signal: AbortSignal): Promise<void> {
+  const { config, warnings } = options
+  for (const warning of warnings) log.warn(warning)
+  installTemporalRuntime(log)
+  const kube = createKube(options.kubeconfig)
+  const cache = createClusterCache(kube, log)
+  let temporal: 'waiting' | 'connected' = 'waiting'
+  let cached = false
+  const health = await serveHealth(config.healthProbeBindAddress, {
+    'API server': () => (cached ? undefined : 'the first lists are not in yet'),
+    Temporal: () =>
+      temporal === 'connected' ? undefined : `no connection to ${config.temporal.address} yet`,
+  })
+  try {
+    await Promise.race([cache.synced, aborted(signal)])
+    cached = true
+    const cluster = config.temporal.clusterName ?? (await clusterName(kube))
+    const connection = await connectTemporal(config.temporal, await apiKey(kube, options), log, signal)
+    temporal = 'connected'
+    const deps: Dependencies = { kube, cache, config, workerImage: options.workerImage }
+    const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
+    const { namespace } = config.temporal
+    const workers = await createWorkers(connection, namespace, cluster, activities)
+    const bell = createBell(temporalClient(connection, namespace), cluster)
+    const watcher = new Watcher({ cache, bell, settings: { gcDelayMs: config.job.gcDelay }, log })
+    log.info({ cluster, temporal: config.temporal.address, namespace }, 'the operator is up')
+    try {
+      await Promise.all([runWorkers(workers, signal), watchAsLeader(kube, options, watcher, log, signal)])
+    } finally {
+      await connection.close()
+    }
+  } finally {
+    health.close()
+    await cache.stop()
+    await kube.close()
+    log.info('the operator has ended')
+  }
+}
+
+/** One replica watches; all replicas work. Correctness never depends on the Lease, only the number of rings. */
+async function watchAsLeader(
+  kube: Kube,
+  options: OperatorOptions,
+  watcher: Watcher,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const { enabled, resourceID } = options.config.leaderElection
+  const watch = async (leading: AbortSignal) => {
+    watcher.start()
+    await aborted(leading).catch(() => undefined)
+    await watcher.stop()
+  }
+  if (!enabled) return await watch(signal)
+  const identity = `${process.env['HOSTNAME'] ?? 'operator'}-${process.pid}`
+  await runWhileLeader(kube, { namespace: options.namespace, name: resourceID, identity, signal, log }, watch)
+}
+
+async function runWorkers(workers: readonly Worker[], signal: AbortSignal): Promise<void> {
+  const stop = () => workers.filter((w) => w.getState() === 'RUNNING').forEach((w) => w.shutdown())
+  signal.addEventListener('abort', stop, { once: true })
+  const running = workers.map((worker) => worker.run())
+  if (signal.aborted) stop()
+  await Promise.all(running)
+}
+
+/** The cluster's name in workflow ids: the first 8 digits of the uid of namespace kube-system. */
+async function clusterName(kube: Kube): Promise<string> {
+  const found = await kube.get(namespaces, { name: 'kube-system' })
+  if (found === undefined)
+    throw new Error('the cluster has no namespace kube-system; set temporal.clusterName')
+  return found.metadata.uid.slice(0, 8)
+}
+
+async function apiKey(kube: Kube, { config, namespace }: OperatorOptions): Promise<string | undefined> {
+  const ref = config.temporal.apiKeySecret
+  if (ref === undefined) return undefined
+  const secret = await kube.get(secrets, { namespace, name: ref.name })
+  const value = secret?.data?.[ref.key]
+  if (value !== undefined) return Buffer.from(value, 'base64').toString('utf8').trim()
+  throw new Error(`temporal.apiKeySecret: Secret ${namespace}/${ref.name} has no key "${ref.key}"`)
+}
+
+async function aborted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort')
+  throw signal.reason
+}

@@ -1,0 +1,128 @@
+import type { Logger } from 'pino'
+import type { CacheChange, ClusterCache } from '../activities/cluster/cache.ts'
+import { moduleKey, sha256, type ModuleRef } from '../api/names.ts'
+import { newer } from '../api/resourceVersion.ts'
+import { kernelsOf, viewKernel, type ViewSettings } from '../api/viewKernel.ts'
+import { viewModule } from '../api/viewModule.ts'
+import { decideModule } from '../workflows/module/decide.ts'
+import type { Doorbell } from '../workflows/messages.ts'
+import { isSettled } from '../workflows/moduleKernel/settled.ts'
+import { createQueue, type Queue } from './queue.ts'
+import type { Bell } from './bell.ts'
+
+/** How often everything is looked at again, whatever events came. */
+const passMs = 10 * 60_000
+
+interface Options {
+  readonly cache: ClusterCache
+  readonly bell: Bell
+  readonly settings: ViewSettings
+  readonly log: Logger
+}
+
+/**
+ * Turns changes of the cluster into doorbells. For every Module it makes the same pure views as the runs do, and
+ * rings a run unless the view proves that nothing is to do, or is the one it has rung for already. A ring that
+ * fails goes back into the queue. So heartbeats, resyncs and restarts start no runs.
+ */
+export class Watcher {
+  readonly #options: Options
+  readonly #queue: Queue
+  /** Fingerprint of the view each open run was last rung for, by workflow id. */
+  readonly #rung = new Map<string, string>()
+  /** Newest change of each kind since a Module was last looked at. */
+  readonly #changes = new Map<string, Map<string, Doorbell['changes'][number]>>()
+  #stop: (() => void) | undefined
+
+  constructor(options: Options) {
+    this.#options = options
+    this.#queue = createQueue({
+      concurrency: 4,
+      handle: async (key) => await this.#look(key),
+      onError: (key, error, retryInMs) =>
+        options.log.warn({ module: key, err: error, retryInMs }, 'could not ring; trying again'),
+    })
+  }
+
+  /** Begins to listen; the first pass follows at once. Ends with `stop()`. */
+  start(): void {
+    const unsubscribe = this.#options.cache.subscribe((change) => this.#onChange(change))
+    const timer = setInterval(() => void this.pass(), passMs)
+    this.#stop = () => {
+      unsubscribe()
+      clearInterval(timer)
+    }
+    void this.pass()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop?.()
+    await this.#queue.stop()
+  }
+
+  /** Looks at every Module. Runs that somebody ended while there was work are rung again. */
+  async pass(): Promise<void> {
+    const { bell, cache, log } = this.#options
+    try {
+      const open = await bell.openRuns()
+      for (const id of this.#rung.keys()) if (!open.has(id)) this.#rung.delete(id)
+    } catch (error) {
+      log.warn({ err: error }, 'could not list open runs; looking at all Modules without')
+    }
+    for (const ref of cache.knownModules()) this.#queue.add(moduleKey(ref))
+  }
+
+  #onChange(change: CacheChange): void {
+    for (const ref of change.modules) {
+      const key = moduleKey(ref)
+      const changes = this.#changes.get(key) ?? new Map<string, Doorbell['changes'][number]>()
+      const known = changes.get(change.object.kind)
+      if (known === undefined || newer(change.object.resourceVersion, known.resourceVersion)) {
+        changes.set(change.object.kind, change.object)
+      }
+      this.#changes.set(key, changes)
+      this.#queue.add(key)
+    }
+  }
+
+  async #look(key: string): Promise<void> {
+    const [namespace = '', name = ''] = key.split('/')
+    const ref = { namespace, name }
+    const changes = [...(this.#changes.get(key)?.values() ?? [])]
+    this.#changes.delete(key)
+    try {
+      await this.#lookAtModule(ref, { changes })
+      for (const kernel of kernelsOf(this.#options.cache, ref))
+        await this.#lookAtKernel(ref, kernel, { changes })
+    } catch (error) {
+      const kept = this.#changes.get(key) ?? new Map<string, Doorbell['changes'][number]>()
+      for (const change of changes) if (!kept.has(change.kind)) kept.set(change.kind, change)
+      this.#changes.set(key, kept)
+      throw error
+    }
+  }
+
+  async #lookAtModule(ref: ModuleRef, news: Doorbell): Promise<void> {
+    const { cache, bell } = this.#options
+    const { view, module, summary } = viewModule(cache, ref, '')
+    const id = bell.moduleRun(ref)
+    if (module === undefined || decideModule(view) === 'done') return void this.#rung.delete(id)
+    const conditions = summary?.conditions.map(({ lastTransitionTime: _time, ...condition }) => condition)
+    const fingerprint = sha256(JSON.stringify([module.metadata.uid, view, summary?.moduleLoader, conditions]))
+    if (this.#rung.get(id) === fingerprint) return
+    await bell.ringModule({ ref, uid: module.metadata.uid }, news)
+    this.#rung.set(id, fingerprint)
+  }
+
+  async #lookAtKernel(ref: ModuleRef, kernel: string, news: Doorbell): Promise<void> {
+    const { cache, bell, settings } = this.#options
+    const { view, facts } = viewKernel(cache, ref, kernel, settings)
+    const id = bell.kernelRun(ref, kernel)
+    if (isSettled(ref, kernel, view)) return void this.#rung.delete(id)
+    const { stored: _stored, ...truth } = view
+    const fingerprint = sha256(JSON.stringify([facts.module?.metadata.uid, truth]))
+    if (this.#rung.get(id) === fingerprint) return
+    await bell.ringKernel({ ref, uid: facts.module?.metadata.uid ?? '', kernel }, news)
+    this.#rung.set(id, fingerprint)
+  }
+}

@@ -1,0 +1,22 @@
+import type { ModuleView } from '../../activities/contract.ts'
+
+/** What the Module as a whole needs next. */
+export type ModuleStep = 'guard' | 'release' | 'summarize' | 'wait' | 'done'
+
+/**
+ * The rules, in order: nothing is created before the finalizer is on; the finalizer goes when nothing is left on
+ * any node and no pod remains; counters and conditions follow the nodes and kernels.
+ */
+export function decideModule(view: ModuleView): ModuleStep {
+  switch (view.module) {
+    case 'gone':
+    case 'unreadable':
+      return 'done'
+    case 'unguarded':
+      return 'guard'
+    case 'deleting':
+      return view.remains.length === 0 ? 'release' : view.outdated ? 'summarize' : 'wait'
+    case 'alive':
+      return view.outdated ? 'summarize' : 'done'
+  }
+}

@@ -1,0 +1,87 @@
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+} from '@temporalio/workflow'
+import type { ModuleSubject, Seen } from '../../activities/contract.ts'
+import { newer } from '../../api/resourceVersion.ts'
+import { doorbell } from '../messages.ts'
+import { activitiesOn } from '../options.ts'
+import { searchAttributes } from '../searchAttributes.ts'
+import { decideModule } from './decide.ts'
+
+export interface ModuleRunInput {
+  readonly subject: ModuleSubject
+  readonly watchQueue: string
+  /** Least time between two writes of counters and conditions, and how long a quiet run listens, in milliseconds. */
+  readonly quietMs: number
+  readonly seen: Seen
+}
+
+/** One run for what concerns the whole Module; it talks to kernel runs through the cluster only. */
+export async function module(input: ModuleRunInput): Promise<void> {
+  const { subject } = input
+  const key = `${subject.ref.namespace}/${subject.ref.name}`
+  const activities = activitiesOn(input.watchQueue).short
+  let bells = 0
+  const seen: Record<string, string> = { ...input.seen }
+  const hear = (news: Seen) => {
+    for (const [kind, version] of Object.entries(news)) {
+      const known = seen[kind]
+      if (known === undefined || newer(version, known)) seen[kind] = version
+    }
+  }
+  setHandler(doorbell, (news) => {
+    for (const { kind, resourceVersion } of news.changes) hear({ [kind]: resourceVersion })
+    bells++
+  })
+  upsertSearchAttributes([{ key: searchAttributes.held, value: false }])
+
+  for (;;) {
+    const heard = bells
+    const read = { summary: 'read the Module, its nodes and its kernels' }
+    const { uid, view } = await activities.readModule.executeWithOptions(read, [{ subject, seen }])
+    if (uid !== undefined && uid !== subject.uid) {
+      return await continueAsNew<typeof module>({ ...input, subject: { ...subject, uid }, seen })
+    }
+    const step = decideModule(view)
+    const waits =
+      view.remains.length > 0 ? `\n\nWaits for:\n${view.remains.map((line) => `- ${line}`).join('\n')}` : ''
+    setCurrentDetails(`### Module ${key}\n\n${view.summary}${waits}`)
+    switch (step) {
+      case 'guard':
+        hear(
+          (
+            await activities.guardModule.executeWithOptions({ summary: 'put the finalizer on' }, [
+              { subject },
+            ])
+          ).seen,
+        )
+        continue
+      case 'summarize':
+        hear(
+          (
+            await activities.summarizeModule.executeWithOptions({ summary: `status: ${view.summary}` }, [
+              { subject },
+            ])
+          ).seen,
+        )
+        // Not faster than once per quiet time, however much changes.
+        await condition(() => false, input.quietMs, { summary: 'pause between two writes of the status' })
+        continue
+      case 'release':
+        return await activities.releaseModule.executeWithOptions({ summary: 'take the finalizer off' }, [
+          { subject },
+        ])
+      case 'wait':
+        await condition(() => bells > heard)
+        continue
+      case 'done':
+        await condition(allHandlersFinished)
+        if (bells === heard) return
+    }
+  }
+}

@@ -1,0 +1,256 @@
+import { describe, expect, test } from 'vitest'
+import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import type { NodeFailure } from '../../api/nodePlan.ts'
+import { decideKernel, failureKey } from './decide.ts'
+import type { KernelMemory, Step } from './plan.ts'
+
+const image = 'reg.example/fpga:6.1.0'
+const hash = 'a'.repeat(40)
+const fresh: KernelMemory = { released: [], refused: {} }
+const absent: KernelMemory = { ...fresh, answer: { kind: 'absent', image, generation: null } }
+const noNodes = {
+  work: [],
+  failures: [],
+  truncated: false,
+  counts: { targets: 1, loaded: 0, failed: 0, waiting: 1, unreachable: 0 },
+}
+
+function view(change: Partial<KernelView> = {}): KernelView {
+  const wish = { kind: 'wanted', image, generation: null, build: { kind: 'ready', inputHash: hash } } as const
+  return { module: 'alive', generation: 1, wish, pods: [], nodes: noNodes, ...change }
+}
+
+function pod(change: Partial<BuildPodView> = {}): BuildPodView {
+  return {
+    name: 'fpga-build-aaaaaaaa-1',
+    uid: 'pod-1',
+    inputHash: hash,
+    attempt: 1,
+    state: 'active',
+    ...change,
+  }
+}
+
+const kinds = (steps: readonly Step[]) => steps.map((step) => step.kind)
+const failedPod = pod({ state: 'failed' })
+const known: KernelMemory = {
+  ...fresh,
+  failure: {
+    inputHash: hash,
+    attempt: 1,
+    pod: failedPod.name,
+    podUid: failedPod.uid,
+    reason: 'BuildCommandFailed',
+    message: 'A command failed',
+    errorLines: 'error: x',
+  },
+}
+
+describe('image track', () => {
+  test.each<[string, Partial<KernelView>, KernelMemory, string[], string[]]>([
+    ['nothing is made before the finalizer is on', { module: 'unguarded' }, fresh, [], []],
+    ['an unreadable Module is left alone', { module: 'unreadable', pods: [pod()] }, fresh, [], []],
+    ['an unknown image is asked for first', {}, fresh, ['check'], []],
+    ['an absent image is built', {}, absent, ['build'], []],
+    ['a running pod is followed, not doubled', { pods: [pod()] }, absent, ['follow'], []],
+    ['a pod that ended unread is followed', { pods: [failedPod] }, fresh, ['follow'], []],
+    ['a failed pod is kept and held', { pods: [failedPod] }, known, [], ['BuildCommandFailed']],
+    ['a known digest needs nothing', { digest: 'sha256:1' }, fresh, [], []],
+    [
+      'a pod of other inputs goes first',
+      { pods: [pod({ inputHash: 'b'.repeat(40) })] },
+      absent,
+      ['remove'],
+      [],
+    ],
+    [
+      'an unusable spec is held with its reason',
+      {
+        wish: {
+          kind: 'invalid',
+          reason: 'TemplateInvalid',
+          field: 'containerImage',
+          message: 'unknown variable',
+        },
+      },
+      fresh,
+      [],
+      ['TemplateInvalid'],
+    ],
+    [
+      'an absent image without build says so and keeps looking',
+      { wish: { kind: 'wanted', image, generation: null, build: { kind: 'none' } } },
+      absent,
+      [],
+      ['ImageMissing'],
+    ],
+    [
+      'a missing Dockerfile holds only a build that is needed',
+      {
+        wish: {
+          kind: 'wanted',
+          image,
+          generation: null,
+          build: { kind: 'invalid', reason: 'DockerfileConfigMapMissing', field: 'f', message: 'm' },
+        },
+      },
+      absent,
+      [],
+      ['DockerfileConfigMapMissing'],
+    ],
+    [
+      'an image that exists is loaded without its Dockerfile',
+      {
+        wish: {
+          kind: 'wanted',
+          image,
+          generation: null,
+          build: { kind: 'invalid', reason: 'DockerfileConfigMapMissing', field: 'f', message: 'm' },
+        },
+        digest: 'sha256:1',
+      },
+      fresh,
+      [],
+      [],
+    ],
+    [
+      'no node needs the image: a running build stops',
+      { wish: { kind: 'none', why: 'NoNodes' }, pods: [pod()] },
+      fresh,
+      ['remove'],
+      [],
+    ],
+    [
+      'no node needs the image: a failed pod stays',
+      { wish: { kind: 'none', why: 'NoNodes' }, pods: [failedPod] },
+      fresh,
+      [],
+      [],
+    ],
+    [
+      'deletion takes failed pods too',
+      { module: 'deleting', wish: { kind: 'none', why: 'ModuleDeleted' }, pods: [failedPod] },
+      fresh,
+      ['remove'],
+      [],
+    ],
+  ])('%s', (_name, change, memory, steps, holds) => {
+    const plan = decideKernel(view(change), memory)
+    expect(kinds(plan.steps)).toEqual(steps)
+    expect(plan.holds.map((hold) => hold.reason)).toEqual(holds)
+  })
+
+  test('an answer for another image or generation is no answer', () => {
+    const wish = { kind: 'wanted', image, generation: 2, build: { kind: 'none' } } as const
+    expect(kinds(decideKernel(view({ wish }), absent).steps)).toEqual(['check'])
+  })
+
+  test('after a deleted failed pod the next attempt has the next number', () => {
+    const stored = { kernel: 'k', phase: 'BuildFailed', inputHash: hash, attempt: 3 } as const
+    expect(decideKernel(view({ stored }), absent).steps).toMatchObject([{ kind: 'build', attempt: 4 }])
+  })
+
+  test('an attempt announced by this run stays the same until its pod has ended', () => {
+    const stored = { kernel: 'k', phase: 'Building', inputHash: hash, attempt: 1 } as const
+    const memory = { ...absent, making: { inputHash: hash, attempt: 1 } }
+    expect(decideKernel(view({ stored }), memory).steps).toMatchObject([{ kind: 'build', attempt: 1 }])
+  })
+
+  test('attempts of other inputs do not count', () => {
+    const stored = { kernel: 'k', phase: 'BuildFailed', inputHash: 'b', attempt: 3 } as const
+    expect(decideKernel(view({ stored }), absent).steps).toMatchObject([{ kind: 'build', attempt: 1 }])
+  })
+
+  test('a failure in status is believed after the run is lost', () => {
+    const stored = {
+      kernel: 'k',
+      phase: 'BuildFailed',
+      reason: 'OutOfMemory',
+      message: 'm',
+      buildPod: failedPod.name,
+    } as const
+    const plan = decideKernel(view({ stored, pods: [failedPod] }), fresh)
+    expect(plan).toMatchObject({ steps: [], holds: [{ reason: 'OutOfMemory' }] })
+  })
+
+  test('a released hold removes the failed pod, once', () => {
+    const [hold] = decideKernel(view({ pods: [failedPod] }), known).holds
+    const memory = { ...known, released: hold?.releases ?? [] }
+    expect(kinds(decideKernel(view({ pods: [failedPod] }), memory).steps)).toEqual(['remove'])
+    const next = pod({ uid: 'pod-2', state: 'failed', attempt: 2 })
+    const failure = { ...known.failure!, podUid: 'pod-2' }
+    expect(decideKernel(view({ pods: [next] }), { ...memory, failure }).holds).toHaveLength(1)
+  })
+
+  test('a build that the registry does not have is held', () => {
+    const succeeded = pod({ state: 'succeeded', collectAt: '2026-01-01T00:00:00Z' })
+    const failure = { ...known.failure!, reason: 'BuiltButMissing' }
+    const plan = decideKernel(view({ pods: [succeeded] }), { ...fresh, failure })
+    expect(plan).toMatchObject({ steps: [], holds: [{ reason: 'BuiltButMissing' }] })
+  })
+
+  test('a cancelled build starts again only with other inputs or a retry', () => {
+    const stored = { kernel: 'k', phase: 'Cancelled', inputHash: hash } as const
+    expect(decideKernel(view({ stored }), fresh).steps).toEqual([])
+    const other = { ...stored, inputHash: 'b' }
+    expect(kinds(decideKernel(view({ stored: other }), fresh).steps)).toEqual(['check'])
+  })
+})
+
+describe('clean-up', () => {
+  const succeeded = pod({ state: 'succeeded', collectAt: '2026-01-01T00:00:30Z' })
+
+  test('a succeeded pod is collected when its image is verified', () => {
+    const plan = decideKernel(view({ pods: [succeeded], digest: 'sha256:1' }), fresh)
+    expect(plan.steps).toMatchObject([{ kind: 'collect', at: '2026-01-01T00:00:30Z' }])
+  })
+
+  test('not before', () => {
+    expect(kinds(decideKernel(view({ pods: [succeeded] }), fresh).steps)).toEqual(['follow'])
+  })
+
+  test('another delay is another step', () => {
+    const key = (collectAt: string) =>
+      decideKernel(view({ pods: [{ ...succeeded, collectAt }], digest: 'd' }), fresh).steps[0]?.key
+    expect(key('2026-01-01T00:00:30Z')).not.toBe(key('2026-01-01T00:01:00Z'))
+  })
+})
+
+describe('nodes track', () => {
+  const work = { node: 'n1', uid: 'u1', bootId: 'b1', action: 'Load', configHash: 'c1' } as const
+  const failure: NodeFailure = { ...work, reason: 'UnknownSymbol', message: 'modprobe: x', attempts: 1 }
+
+  test('nodes are worked on while a build is held', () => {
+    const nodes = { ...noNodes, work: [work] }
+    const plan = decideKernel(view({ pods: [failedPod], nodes }), known)
+    expect(kinds(plan.steps)).toEqual(['node'])
+    expect(plan.holds).toHaveLength(1)
+  })
+
+  test('a failed node is held until it is released', () => {
+    const nodes = { ...noNodes, failures: [failure] }
+    const held = decideKernel(view({ digest: 'd', nodes }), fresh)
+    expect(held).toMatchObject({
+      steps: [],
+      holds: [{ reason: 'UnknownSymbol', releases: [failureKey(failure)] }],
+    })
+    const released = decideKernel(view({ digest: 'd', nodes }), { ...fresh, released: [failureKey(failure)] })
+    expect(released).toMatchObject({ steps: [{ kind: 'node' }], holds: [] })
+  })
+
+  test('a module in use is no hold: its own activity tries again', () => {
+    const busy = { ...failure, reason: 'InUse' }
+    const nodes = { ...noNodes, work: [busy], failures: [busy] }
+    expect(decideKernel(view({ digest: 'd', nodes }), fresh)).toMatchObject({
+      steps: [{ kind: 'node' }],
+      holds: [],
+    })
+  })
+})
+
+test('a step that the cluster refused for good is a hold until released', () => {
+  const [step] = decideKernel(view(), absent).steps
+  const refused = { [step!.key]: { reason: 'KubeRejected', message: 'no' } }
+  const plan = decideKernel(view(), { ...absent, refused })
+  expect(plan).toMatchObject({ steps: [], holds: [{ reason: 'KubeRejected', releases: [step!.key] }] })
+})

@@ -1,0 +1,69 @@
+import type { KernelView } from '../../api/kernelView.ts'
+import { retries, type NodeWork } from '../../api/nodePlan.ts'
+import { isOf, knownDigest, planImage } from './imageRules.ts'
+import { hold, type Hold, type KernelMemory, type KernelPlan, type Step } from './plan.ts'
+
+/** What the run should do now: pure, so that every rule stands in a table test. */
+export function decideKernel(view: KernelView, memory: KernelMemory): KernelPlan {
+  const image = planImage(view, memory)
+  const cleanUp = collectFinished(view, memory)
+  const nodes = workOnNodes(view, memory)
+  const steps = [...(image.steps ?? []), ...cleanUp, ...(nodes.steps ?? [])]
+  return {
+    steps: steps.filter((step) => memory.refused[step.key] === undefined),
+    holds: [...(image.holds ?? []), ...(nodes.holds ?? []), ...refusedSteps(steps, memory)],
+  }
+}
+
+/** A step that the cluster refused for good waits for a person, whatever it was. */
+function refusedSteps(steps: readonly Step[], memory: KernelMemory): Hold[] {
+  return steps.flatMap((step) => {
+    const refusal = memory.refused[step.key]
+    if (refusal === undefined) return []
+    const unblock = 'Mend the cause, then send the signal `retryBuild` to this run.'
+    return [
+      { ...hold(`refused:${step.key}`, refusal.reason, refusal.message, unblock), releases: [step.key] },
+    ]
+  })
+}
+
+/** Succeeded pods are not needed once their image is verified, or once they are of no use. */
+function collectFinished(view: KernelView, memory: KernelMemory): Step[] {
+  if (view.module !== 'alive') return []
+  return view.pods
+    .filter(
+      (pod) => pod.state === 'succeeded' && (!isOf(pod, view) || knownDigest(view, memory) !== undefined),
+    )
+    .map((pod) => {
+      const at = pod.collectAt ?? ''
+      return { kind: 'collect', key: `collect:${pod.uid}:${at}`, pod, at }
+    })
+}
+
+function workOnNodes(view: KernelView, memory: KernelMemory): Partial<KernelPlan> {
+  if (view.module === 'unguarded' || view.module === 'unreadable') return {}
+  const released = view.nodes.failures.filter((f) => memory.released.includes(failureKey(f)))
+  const held = view.nodes.failures.filter((f) => !retries(f) && !released.includes(f))
+  const steps = [...view.nodes.work, ...released].map((work) => ({
+    kind: 'node' as const,
+    key: nodeKey(work),
+    work,
+  }))
+  const first = held[0]
+  if (first === undefined) return { steps }
+  const others = held.length > 1 ? ` (and ${held.length - 1} more nodes)` : ''
+  const message = `${first.action} on node ${first.node} failed: ${first.message}${others}`
+  const unblock =
+    'Mend the cause and send the signal `retryBuild`; a changed Module or a reboot tries again too.'
+  const releases = held.map(failureKey)
+  return { steps, holds: [{ ...hold('nodes', first.reason, message, unblock), releases }] }
+}
+
+/** Key of the hold on a failed node; a later failure of the same node is another hold. */
+export function failureKey(failure: { uid: string; configHash: string; attempts: number }): string {
+  return `node:${failure.uid}:${failure.configHash}:${failure.attempts}`
+}
+
+export function nodeKey(work: NodeWork): string {
+  return `node:${work.uid}:${work.action}:${work.bootId}:${work.configHash}`
+}

@@ -1,0 +1,153 @@
+import { canonicalJson } from '../../api/canonicalJson.ts'
+import type { KernelView } from '../../api/kernelView.ts'
+import type { KernelPhase, KernelStatus } from '../../api/module.ts'
+import { buildPodName } from '../../api/names.ts'
+import { knownDigest } from './imageRules.ts'
+import type { KernelMemory, KernelPlan, Step } from './plan.ts'
+
+/** Who speaks: the run's own coordinates, so that status and UI point at each other. */
+export interface RunIdentity {
+  readonly namespace: string
+  readonly name: string
+  readonly kernel: string
+  readonly workflowId: string
+  readonly runId: string
+  /** RFC 3339; becomes `since` when the phase changes. */
+  readonly now: string
+}
+
+/**
+ * This kernel's entry in `status.kernels[]`, or undefined when the kernel concerns the Module no more.
+ * A waiting step keeps the reason that its activity wrote: progress inside a step belongs to the step.
+ */
+export function describeEntry(
+  run: RunIdentity,
+  view: KernelView,
+  memory: KernelMemory,
+  plan: KernelPlan,
+): KernelStatus | undefined {
+  const { wish, nodes, stored } = view
+  const idle = nodes.work.length === 0 && nodes.failures.length === 0 && view.pods.length === 0
+  if (view.module === 'gone') return undefined
+  if (view.module === 'unreadable') return stored
+  if (wish.kind === 'none' && wish.why !== 'NoMapping' && idle && nodes.counts.unreachable === 0)
+    return undefined
+  const phase = phaseOf(view, memory, plan)
+  const build = buildFacts(run, view, memory, plan)
+  const spoken = speak(view, memory, plan, phase)
+  return dropUndefined({
+    kernel: run.kernel,
+    phase,
+    image: wish.kind === 'wanted' ? wish.image : stored?.image,
+    digest: knownDigest(view, memory),
+    imageGeneration: wish.kind === 'wanted' ? (wish.generation ?? undefined) : undefined,
+    ...build,
+    ...spoken,
+    workflowId: run.workflowId,
+    runId: run.runId,
+    since: stored?.phase === phase ? (stored.since ?? run.now) : run.now,
+    nodes: {
+      targets: nodes.counts.targets,
+      loaded: nodes.counts.loaded,
+      failed: nodes.counts.failed,
+      waiting: nodes.counts.waiting + nodes.counts.unreachable,
+    },
+  })
+}
+
+function phaseOf(view: KernelView, memory: KernelMemory, plan: KernelPlan): KernelPhase {
+  const { wish, nodes } = view
+  if (wish.kind === 'invalid') return 'InputInvalid'
+  if (wish.kind === 'none')
+    return nodes.work.length > 0 || wish.why === 'ModuleDeleted' ? 'Unloading' : 'NoNodes'
+  const step = imageStep(plan)
+  if (step?.kind === 'check') return 'CheckingImage'
+  if (step?.kind === 'build' || step?.kind === 'follow' || step?.kind === 'remove') return 'Building'
+  if (knownDigest(view, memory) === undefined) {
+    if (view.stored?.phase === 'Cancelled' && plan.holds.length === 0) return 'Cancelled'
+    const build = wish.build.kind
+    return build === 'ready' ? 'BuildFailed' : build === 'invalid' ? 'InputInvalid' : 'WaitingForImage'
+  }
+  if (nodes.work.length > 0) return nodes.work.some((w) => w.action === 'Load') ? 'Loading' : 'Unloading'
+  if (nodes.counts.failed > 0) return 'LoadFailed'
+  if (nodes.counts.targets === 0) return 'NoNodes'
+  return nodes.counts.loaded === nodes.counts.targets ? 'Loaded' : 'Loading'
+}
+
+function imageStep(plan: KernelPlan): Step | undefined {
+  return plan.steps.find(
+    (s) => s.kind === 'check' || s.kind === 'build' || s.kind === 'follow' || s.kind === 'remove',
+  )
+}
+
+/** The build's place in status: written before its pod is made, kept while nothing newer is known. */
+function buildFacts(
+  run: RunIdentity,
+  view: KernelView,
+  memory: KernelMemory,
+  plan: KernelPlan,
+): Pick<KernelStatus, 'inputHash' | 'attempt' | 'buildPod' | 'errorLines'> {
+  const step = imageStep(plan)
+  if (step?.kind === 'build') {
+    const buildPod = buildPodName(run.name, step.inputHash, step.attempt)
+    return { inputHash: step.inputHash, attempt: step.attempt, buildPod }
+  }
+  if (step?.kind === 'follow') {
+    return { inputHash: step.pod.inputHash, attempt: step.pod.attempt, buildPod: step.pod.name }
+  }
+  const { stored } = view
+  const failure = memory.failure
+  if (failure !== undefined && knownDigest(view, memory) === undefined) {
+    const { inputHash, attempt, pod, errorLines } = failure
+    return { inputHash, attempt, buildPod: pod, errorLines }
+  }
+  const errorLines = knownDigest(view, memory) === undefined ? stored?.errorLines : undefined
+  return dropUndefined({
+    inputHash: stored?.inputHash,
+    attempt: stored?.attempt,
+    buildPod: stored?.buildPod,
+    errorLines,
+  })
+}
+
+function speak(
+  view: KernelView,
+  memory: KernelMemory,
+  plan: KernelPlan,
+  phase: KernelPhase,
+): Pick<KernelStatus, 'reason' | 'message'> {
+  const hold = plan.holds[0]
+  if (hold !== undefined) return { reason: hold.reason, message: `${hold.message} ${hold.unblock}` }
+  const { stored, nodes } = view
+  const busy = nodes.failures[0]
+  if (busy !== undefined) return { reason: busy.reason, message: `Node ${busy.node}: ${busy.message}` }
+  const waits = plan.steps.length > 0
+  if (waits && stored?.phase === phase && stored.reason !== undefined && stored.message !== undefined) {
+    return { reason: stored.reason, message: stored.message }
+  }
+  if (phase === 'Cancelled')
+    return { reason: 'Cancelled', message: stored?.message ?? 'The build was cancelled.' }
+  if (phase === 'NoNodes' && view.wish.kind === 'none' && view.wish.why === 'NoMapping') {
+    return { reason: 'NoMapping', message: 'No kernel mapping of the Module matches this kernel.' }
+  }
+  if (nodes.counts.unreachable > 0) {
+    return { reason: 'NodesUnreachable', message: `${nodes.counts.unreachable} nodes are not Ready.` }
+  }
+  return {}
+}
+
+/** Optional fields are left out, never `undefined`: what is compared is what the API server stores. */
+function dropUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as never
+}
+
+/** `since`, `workflowId` and `runId` alone are no news. */
+export function sameEntry(a: KernelStatus | undefined, b: KernelStatus | undefined): boolean {
+  return canonicalJson(comparable(a)) === canonicalJson(comparable(b))
+}
+
+function comparable(entry: KernelStatus | undefined) {
+  if (entry === undefined) return null
+  const { since: _since, runId: _runId, workflowId: _workflowId, ...rest } = entry
+  return rest
+}

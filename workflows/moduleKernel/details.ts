@@ -1,0 +1,54 @@
+import type { KernelStatus } from '../../api/module.ts'
+import type { KernelView } from '../../api/kernelView.ts'
+import type { RunIdentity } from './describe.ts'
+import type { Hold, KernelPlan } from './plan.ts'
+
+/** The Markdown page of a run in the Temporal UI: what it does, what it waits for, what unblocks it. */
+export function describeDetails(
+  run: RunIdentity,
+  view: KernelView,
+  entry: KernelStatus | undefined,
+  plan: KernelPlan,
+): string {
+  const { counts } = view.nodes
+  const facts = [
+    ['Phase', entry?.phase ?? 'nothing left to do'],
+    ['Image', entry?.image],
+    ['Digest', entry?.digest],
+    ['Build pod', entry?.buildPod && `${run.namespace}/${entry.buildPod} (attempt ${entry.attempt ?? 1})`],
+    [
+      'Nodes',
+      `${counts.loaded} of ${counts.targets} loaded, ${counts.failed} failed, ${counts.unreachable} unreachable`,
+    ],
+  ].filter(([, value]) => value !== undefined)
+  const lines = [
+    `### Module ${run.namespace}/${run.name}, kernel ${run.kernel}`,
+    '',
+    ...facts.map(([name, value]) => `- **${name}**: ${value}`),
+    ...plan.holds.flatMap((hold) => describeHold(run, hold)),
+  ]
+  if (plan.holds.length === 0 && entry?.message !== undefined)
+    lines.push('', `**${entry.reason}**: ${entry.message}`)
+  return lines.join('\n')
+}
+
+function describeHold(run: RunIdentity, hold: Hold): string[] {
+  const commands =
+    hold.look.kind === 'image' && hold.look.pod !== undefined ? podCommands(run, hold.look.pod.name) : []
+  return [
+    '',
+    `#### Waits: ${hold.reason}`,
+    hold.message,
+    '',
+    `**What unblocks it**: ${hold.unblock}`,
+    '',
+    '```sh',
+    ...commands,
+    `temporal workflow signal --workflow-id '${run.workflowId}' --name retryBuild`,
+    '```',
+  ]
+}
+
+function podCommands(run: RunIdentity, pod: string): string[] {
+  return [`kubectl -n ${run.namespace} logs ${pod}`, `kubectl -n ${run.namespace} delete pod ${pod}`]
+}

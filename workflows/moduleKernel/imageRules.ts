@@ -1,0 +1,243 @@
+import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import { hold, remove, type KernelMemory, type KernelPlan } from './plan.ts'
+
+/** Speaks with a plan, or is silent. */
+type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | undefined
+
+/**
+ * The image track: the first rule that speaks decides.
+ *
+ * unguarded    nothing is created before the finalizer is on the Module
+ * unwanted     nobody needs the image: stop what runs; on deletion remove what is left
+ * invalid      the Module cannot be resolved for this kernel: say so
+ * superseded   a pod of other inputs goes before the next is made
+ * verified     the digest is known: nothing to do
+ * active       a pod of these inputs runs, or ended unread: follow it
+ * failed       a failed pod is kept until it is deleted, retried or superseded
+ * unverified   a build ended well, but the registry does not have its image
+ * unknown      ask the registry
+ * missing      the registry has no image: build it, or say why that is impossible
+ */
+const imageRules: readonly Rule[] = [
+  unguarded,
+  unwanted,
+  invalid,
+  superseded,
+  verified,
+  active,
+  failed,
+  unverified,
+  cancelled,
+  unknown,
+  missing,
+]
+
+/** What to do about the image: the first rule that speaks decides. */
+export function planImage(view: KernelView, memory: KernelMemory): Partial<KernelPlan> {
+  for (const rule of imageRules) {
+    const result = rule(view, memory)
+    if (result !== undefined) return result
+  }
+  return {}
+}
+
+function unguarded(view: KernelView) {
+  return view.module === 'unguarded' || view.module === 'unreadable' ? {} : undefined
+}
+
+function unwanted(view: KernelView) {
+  if (view.wish.kind !== 'none') return undefined
+  const leaving = view.module === 'deleting' || view.module === 'gone'
+  const pods = view.pods.filter((pod) => leaving || pod.state === 'active')
+  return {
+    steps: pods.map((pod) => remove(pod, leaving ? 'the Module is deleted' : 'no node needs the image')),
+  }
+}
+
+function invalid(view: KernelView) {
+  if (view.wish.kind !== 'invalid') return undefined
+  const { reason, field, message } = view.wish
+  return {
+    holds: [hold(`invalid:${reason}:${message}`, reason, message, `Change ${field} of the Module.`)],
+  }
+}
+
+function superseded(view: KernelView) {
+  const wish = view.wish
+  if (wish.kind !== 'wanted' || wish.build.kind !== 'ready') return undefined
+  const { inputHash } = wish.build
+  const old = view.pods.filter((pod) => pod.inputHash !== inputHash && pod.state !== 'succeeded')
+  return old.length > 0 ? { steps: old.map((pod) => remove(pod, 'its inputs have changed')) } : undefined
+}
+
+function verified(view: KernelView, memory: KernelMemory) {
+  return knownDigest(view, memory) === undefined ? undefined : {}
+}
+
+function active(view: KernelView, memory: KernelMemory) {
+  const wish = view.wish
+  if (wish.kind !== 'wanted') return undefined
+  const pod = view.pods.find((p) => isOf(p, view) && !isRecorded(p, view, memory))
+  if (pod === undefined) return undefined
+  const { image, generation } = wish
+  return {
+    steps: [{ kind: 'follow' as const, key: buildKey(pod.inputHash, pod.attempt), image, generation, pod }],
+  }
+}
+
+function failed(view: KernelView, memory: KernelMemory) {
+  const pod = view.pods.find((p) => isOf(p, view) && p.state === 'failed')
+  if (pod === undefined || view.wish.kind !== 'wanted') return undefined
+  const failure = failureOf(pod, view, memory)
+  const key = `failed:${pod.uid}`
+  if (memory.released.includes(key)) return { steps: [remove(pod, 'a retry was asked for')] }
+  const unblock =
+    'Mend the cause, then delete the pod, or send the signal `retryBuild` to this run. ' +
+    'Changed build inputs start a new build by themselves.'
+  return {
+    holds: [
+      {
+        ...hold(key, failure.reason, failure.message, unblock),
+        look: { kind: 'image' as const, image: view.wish.image, pod: { name: pod.name, uid: pod.uid } },
+      },
+    ],
+  }
+}
+
+function unverified(view: KernelView, memory: KernelMemory) {
+  const failure = memory.failure
+  const pod = view.pods.find((p) => p.uid === failure?.podUid && p.state === 'succeeded')
+  if (failure === undefined || pod === undefined || view.wish.kind !== 'wanted') return undefined
+  const key = `unverified:${pod.uid}`
+  if (memory.released.includes(key)) return { steps: [remove(pod, 'a retry was asked for')] }
+  const unblock = 'Look why the registry lost the image, then delete the pod or send the signal `retryBuild`.'
+  return {
+    holds: [
+      {
+        ...hold(key, failure.reason, failure.message, unblock),
+        look: { kind: 'image' as const, image: view.wish.image, pod: { name: pod.name, uid: pod.uid } },
+      },
+    ],
+  }
+}
+
+function cancelled(view: KernelView, memory: KernelMemory) {
+  const wish = view.wish
+  if (wish.kind !== 'wanted' || wish.build.kind !== 'ready') return undefined
+  const stored = view.stored
+  if (stored?.phase !== 'Cancelled' || stored.inputHash !== wish.build.inputHash) return undefined
+  return memory.released.includes(`cancelled:${wish.build.inputHash}`) ? undefined : {}
+}
+
+function unknown(view: KernelView, memory: KernelMemory) {
+  const wish = view.wish
+  if (wish.kind !== 'wanted' || answerFor(view, memory) !== undefined) return undefined
+  const { image, generation } = wish
+  return { steps: [{ kind: 'check' as const, key: `check:${image}:${generation}`, image, generation }] }
+}
+
+function missing(view: KernelView, memory: KernelMemory) {
+  const wish = view.wish
+  if (wish.kind !== 'wanted') return undefined
+  const { image, generation, build } = wish
+  switch (build.kind) {
+    case 'none': {
+      const message = `Image ${image} does not exist and the mapping has no build section.`
+      const unblock = 'Push the image, or add spec.moduleLoader.container.kernelMappings[].build.'
+      return {
+        holds: [
+          {
+            ...hold(`missing:${image}`, 'ImageMissing', message, unblock),
+            look: { kind: 'image' as const, image },
+          },
+        ],
+      }
+    }
+    case 'invalid': {
+      const { reason, field, message } = build
+      return {
+        holds: [
+          {
+            ...hold(
+              `invalid:${reason}:${message}`,
+              reason,
+              message,
+              `Mend ${field}; the build starts by itself.`,
+            ),
+            look: { kind: 'image' as const, image },
+          },
+        ],
+      }
+    }
+    case 'ready': {
+      const { inputHash } = build
+      const attempt = nextAttempt(view, memory, inputHash)
+      return {
+        steps: [
+          {
+            kind: 'build' as const,
+            key: buildKey(inputHash, attempt),
+            image,
+            generation,
+            inputHash,
+            attempt,
+          },
+        ],
+      }
+    }
+  }
+}
+
+/** Attempts are counted per input hash; the number in status is the last one that was (or was to be) made. */
+function nextAttempt(view: KernelView, memory: KernelMemory, inputHash: string): number {
+  if (memory.making?.inputHash === inputHash) return memory.making.attempt
+  const made = view.pods.filter((p) => p.inputHash === inputHash).map((p) => p.attempt)
+  const stored = view.stored?.inputHash === inputHash ? (view.stored.attempt ?? 0) : 0
+  return Math.max(0, stored, ...made) + 1
+}
+
+function buildKey(inputHash: string, attempt: number): string {
+  return `build:${inputHash}:${attempt}`
+}
+
+/** Was this pod made from the inputs wanted now? */
+export function isOf(pod: BuildPodView, view: KernelView): boolean {
+  return (
+    view.wish.kind === 'wanted' &&
+    view.wish.build.kind === 'ready' &&
+    pod.inputHash === view.wish.build.inputHash
+  )
+}
+
+function isRecorded(pod: BuildPodView, view: KernelView, memory: KernelMemory): boolean {
+  if (pod.state === 'active') return false
+  if (memory.failure?.podUid === pod.uid) return true
+  return pod.state === 'failed' && view.stored?.phase === 'BuildFailed' && view.stored.buildPod === pod.name
+}
+
+/** What is known of a failed pod: learnt by this run, or written in status by an earlier one. */
+function failureOf(
+  pod: BuildPodView,
+  view: KernelView,
+  memory: KernelMemory,
+): { reason: string; message: string } {
+  if (memory.failure?.podUid === pod.uid) return memory.failure
+  return {
+    reason: view.stored?.reason ?? 'BuildFailed',
+    message: view.stored?.message ?? `Pod ${pod.name} failed.`,
+  }
+}
+
+function answerFor(view: KernelView, memory: KernelMemory): KernelMemory['answer'] {
+  const wish = view.wish
+  const answer = memory.answer
+  if (wish.kind !== 'wanted' || answer === undefined) return undefined
+  return answer.image === wish.image && answer.generation === wish.generation ? answer : undefined
+}
+
+/** The digest of the wanted image: from status, or from an answer that is not written yet. */
+export function knownDigest(view: KernelView, memory: KernelMemory): string | undefined {
+  if (view.digest !== undefined) return view.digest
+  const answer = answerFor(view, memory)
+  return answer?.kind === 'present' ? answer.digest : undefined
+}

@@ -1,0 +1,280 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  sleep,
+} from '@temporalio/workflow'
+import type { BuildOutcome, KernelSubject, PodRef, Seen } from '../../activities/contract.ts'
+import type { KernelStatus } from '../../api/module.ts'
+import type { activitiesOn } from '../options.ts'
+import type { BuildFailure, Hold, KernelMemory, KernelPlan, Step } from './plan.ts'
+
+/** What operations need of their run. */
+interface Run {
+  readonly subject: KernelSubject
+  readonly activities: ReturnType<typeof activitiesOn>
+  readonly ring: () => void
+  readonly hear: (news: Seen) => void
+  readonly entry: () => KernelStatus | undefined
+  readonly learn: (change: (memory: KernelMemory) => KernelMemory) => void
+}
+
+interface Operation {
+  readonly name: string
+  readonly kind: Step['kind'] | 'look'
+  readonly scope: CancellationScope
+  readonly done: Promise<void>
+}
+
+type BuildStep = Extract<Step, { kind: 'build' }>
+type Question = { readonly image: string; readonly generation: number | null }
+
+/**
+ * The work in flight, one operation per step key. A step planned again goes on; one no longer planned is cancelled
+ * and awaited; every end rings the bell, so that the run looks at the truth again.
+ */
+export class Operations {
+  readonly #run: Run
+  readonly #inFlight = new Map<string, Operation>()
+  #log: { pod: string; log: string } | undefined
+
+  constructor(run: Run) {
+    this.#run = run
+  }
+
+  /** Is anything going on besides looking at a hold? */
+  busy(): boolean {
+    return [...this.#inFlight.values()].some((operation) => operation.kind !== 'look')
+  }
+
+  describe(): string[] {
+    return [...this.#inFlight.values()].map((operation) => operation.name)
+  }
+
+  lastLog(): { pod: string; log: string } | undefined {
+    return this.#log
+  }
+
+  /**
+   * Cancels what the plan no longer holds. Work on a node is left alone: its command carries boot id and config,
+   * and the node's own activity sees when it is obsolete.
+   */
+  cancelOthers(plan: KernelPlan): void {
+    const wanted = new Set([...plan.steps.map((s) => s.key), ...plan.holds.map(lookKey)])
+    for (const [key, operation] of this.#inFlight) {
+      if (operation.kind !== 'node' && !wanted.has(key)) operation.scope.cancel()
+    }
+  }
+
+  async cancelAll(): Promise<void> {
+    const operations = [...this.#inFlight.values()]
+    for (const operation of operations) operation.scope.cancel()
+    await Promise.all(operations.map((operation) => operation.done))
+  }
+
+  /** Starts what is planned and not in flight. An image step waits for the end of a cancelled one before it. */
+  start(plan: KernelPlan): void {
+    for (const step of plan.steps) {
+      if (this.#inFlight.has(step.key)) continue
+      if (isImageStep(step.kind) && this.#has(isImageStep)) continue
+      if (step.kind === 'node' && this.#onNode(step.work.uid)) continue
+      this.#launch(step.key, step.kind, describeStep(step), () => this.#perform(step))
+    }
+    for (const hold of plan.holds) {
+      const { look } = hold
+      if (look.kind === 'nothing' || this.#inFlight.has(lookKey(hold))) continue
+      this.#launch(lookKey(hold), 'look', `look at the hold: ${hold.reason}`, () => this.#look(look))
+    }
+  }
+
+  /** The end of a run that a person cancelled: the build stops, and status says so with its input hash. */
+  async cancelByUser(): Promise<void> {
+    await this.cancelAll()
+    const { activities, subject, entry } = this.#run
+    const last = entry()
+    if (last === undefined) return
+    const building =
+      last.phase === 'Building' || last.phase === 'CheckingImage' || last.phase === 'BuildFailed'
+    if (!building) return
+    const { view } = await activities.short.readKernel.executeWithOptions(
+      { summary: 'look for pods to stop' },
+      [{ subject, seen: {} }],
+    )
+    for (const pod of view.pods.filter((p) => p.state === 'active')) {
+      const summary = `cancelled: stop build pod ${pod.name}`
+      await activities.following.removePod.executeWithOptions({ summary }, [{ pod: this.#podRef(pod) }])
+    }
+    const message = 'The run was cancelled. Changed inputs or a retry start it again.'
+    const inputHash =
+      view.wish.kind === 'wanted' && view.wish.build.kind === 'ready' ? view.wish.build.inputHash : ''
+    const cancelled: KernelStatus = { ...last, inputHash, phase: 'Cancelled', reason: 'Cancelled', message }
+    await activities.short.reportKernel.executeWithOptions({ summary: 'status: Cancelled' }, [
+      { subject, entry: cancelled },
+    ])
+  }
+
+  #has(test: (kind: Operation['kind']) => boolean): boolean {
+    return [...this.#inFlight.values()].some((operation) => test(operation.kind))
+  }
+
+  #onNode(uid: string): boolean {
+    return [...this.#inFlight.keys()].some((key) => key.startsWith(`node:${uid}:`))
+  }
+
+  #launch(key: string, kind: Operation['kind'], name: string, work: () => Promise<void>): void {
+    const scope = new CancellationScope()
+    const done = scope
+      .run(work)
+      .catch((error: unknown) => this.#absorb(key, scope, error))
+      .finally(() => {
+        this.#inFlight.delete(key)
+        this.#run.ring()
+      })
+    this.#inFlight.set(key, { name, kind, scope, done })
+  }
+
+  /** What the cluster refused for good becomes a hold; a bug of ours still fails the workflow task. */
+  #absorb(key: string, scope: CancellationScope, error: unknown): void {
+    // A cancelled activity whose operator was lost ends by timeout, not by cancellation.
+    if (isCancellation(error) || scope.consideredCancelled) return
+    const cause = error instanceof ActivityFailure ? error.cause : undefined
+    if (!(cause instanceof ApplicationFailure)) throw error
+    const refusal = { reason: cause.type ?? 'Refused', message: cause.message }
+    this.#run.learn((memory) => ({ ...memory, refused: { ...memory.refused, [key]: refusal } }))
+  }
+
+  async #perform(step: Step): Promise<void> {
+    const { activities, subject, hear, entry } = this.#run
+    const summary = describeStep(step)
+    switch (step.kind) {
+      case 'check':
+        await this.#ask(step, undefined)
+        return
+      case 'build':
+        return await this.#build(step)
+      case 'follow':
+        return await this.#follow(step, this.#podRef(step.pod), step.pod)
+      case 'remove':
+        return await activities.following.removePod.executeWithOptions({ summary }, [
+          { pod: this.#podRef(step.pod) },
+        ])
+      case 'collect': {
+        const delay = Date.parse(step.at) - Date.now()
+        if (delay > 0) await sleep(delay, { summary: `job.gcDelay: keep build pod ${step.pod.name}` })
+        return await activities.following.removePod.executeWithOptions({ summary }, [
+          { pod: this.#podRef(step.pod) },
+        ])
+      }
+      case 'node': {
+        const { work } = step
+        const request = { subject, work, entry: entry() }
+        const outcome = await activities.following.workOnNode.executeWithOptions({ summary }, [request])
+        return hear(outcome.seen)
+      }
+    }
+  }
+
+  async #ask(question: Question, digest: string | undefined): Promise<'present' | 'absent'> {
+    const { activities, subject, entry, learn } = this.#run
+    const { image, generation } = question
+    const what = digest === undefined ? 'is there an image' : 'is the pushed image there:'
+    const request = { subject, image, entry: entry(), ...(digest === undefined ? {} : { digest }) }
+    const answer = await activities.asking.checkImage.executeWithOptions({ summary: `${what} ${image}` }, [
+      request,
+    ])
+    learn((memory) => ({ ...memory, answer: { image, generation, ...answer } }))
+    return answer.kind
+  }
+
+  async #build(step: BuildStep): Promise<void> {
+    const { activities, subject, entry, learn } = this.#run
+    const { image, inputHash, attempt } = step
+    learn((memory) => ({ ...memory, making: { inputHash, attempt } }))
+    const summary = `create build pod, attempt ${attempt}, inputs ${inputHash.slice(0, 8)}`
+    const request = { subject, image, inputHash, attempt, entry: entry() }
+    const start = await activities.asking.createBuildPod.executeWithOptions({ summary }, [request])
+    if (start.kind === 'obsolete') return learn(({ answer: _answer, ...memory }) => memory)
+    await this.#follow(step, start.pod, { inputHash, attempt })
+  }
+
+  async #follow(
+    question: Question,
+    pod: PodRef,
+    build: { inputHash: string; attempt: number },
+  ): Promise<void> {
+    const { activities, subject, learn } = this.#run
+    const summary = `build ${question.image} in pod ${pod.name}`
+    const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [
+      { subject, pod },
+    ])
+    if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
+    // Whatever the registry said before this build is of no value after it.
+    learn(({ answer: _answer, making: _making, ...memory }) => memory)
+    const answer = outcome.kind === 'succeeded' ? await this.#ask(question, outcome.digest) : 'absent'
+    const failure = failureOf(question, pod, build, outcome)
+    if (answer === 'present' || failure === undefined) return
+    learn(({ answer: _answer, ...memory }) => ({ ...memory, failure }))
+  }
+
+  async #look(look: Exclude<Hold['look'], { kind: 'nothing' }>): Promise<void> {
+    const { activities, subject, learn } = this.#run
+    const { image } = look
+    const pod = look.pod === undefined ? undefined : this.#podRef(look.pod)
+    const request = { subject, image, pod }
+    const summary = `hold: look at ${look.pod === undefined ? image : `pod ${look.pod.name}`} now and then`
+    const news = await activities.asking.watchHold.executeWithOptions({ summary }, [request])
+    if (news.kind === 'podGone') return learn(({ answer: _answer, ...memory }) => memory)
+    const generation = this.#run.entry()?.imageGeneration ?? null
+    learn((memory) => ({ ...memory, answer: { image, generation, kind: 'present', digest: news.digest } }))
+  }
+
+  #podRef(pod: { readonly name: string; readonly uid: string }): PodRef {
+    return { namespace: this.#run.subject.ref.namespace, name: pod.name, uid: pod.uid }
+  }
+}
+
+function failureOf(
+  question: Question,
+  pod: PodRef,
+  build: { inputHash: string; attempt: number },
+  outcome: BuildOutcome,
+): BuildFailure | undefined {
+  const facts = { inputHash: build.inputHash, attempt: build.attempt, pod: pod.name, podUid: pod.uid }
+  switch (outcome.kind) {
+    case 'gone':
+      return undefined
+    case 'failed':
+      return { ...facts, reason: outcome.reason, message: outcome.message, errorLines: outcome.errorLines }
+    case 'succeeded': {
+      const message = `Pod ${pod.name} says it pushed ${question.image}, but the registry does not have it.`
+      return { ...facts, reason: 'BuiltButMissing', message, errorLines: '' }
+    }
+  }
+}
+
+function isImageStep(kind: Operation['kind']): boolean {
+  return kind === 'check' || kind === 'build' || kind === 'follow' || kind === 'remove'
+}
+
+function lookKey(hold: Hold): string {
+  return `look:${hold.key}`
+}
+
+/** What the Temporal UI shows for a step. */
+function describeStep(step: Step): string {
+  switch (step.kind) {
+    case 'check':
+      return `is there an image ${step.image}`
+    case 'build':
+      return `build ${step.image}, attempt ${step.attempt}`
+    case 'follow':
+      return `follow build pod ${step.pod.name}`
+    case 'remove':
+      return `remove build pod ${step.pod.name}: ${step.why}`
+    case 'collect':
+      return `collect build pod ${step.pod.name}`
+    case 'node':
+      return `${step.work.action} on node ${step.work.node}`
+  }
+}

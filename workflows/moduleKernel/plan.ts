@@ -1,0 +1,88 @@
+import type { BuildPodView } from '../../api/kernelView.ts'
+import type { NodeWork } from '../../api/nodePlan.ts'
+
+/** What this run has learnt since it began; everything else is read from the cluster each time. */
+export interface KernelMemory {
+  /** The registry's last answer, with the question it belongs to. */
+  readonly answer?: { readonly image: string; readonly generation: number | null } & (
+    | { readonly kind: 'present'; readonly digest: string }
+    | { readonly kind: 'absent' }
+  )
+  readonly failure?: BuildFailure
+  /** The attempt this run has announced in status and whose pod has not ended yet. */
+  readonly making?: { readonly inputHash: string; readonly attempt: number }
+  /** What a person released (`Hold.releases`). */
+  readonly released: readonly string[]
+  /** Steps the cluster refused for good, by step key: each is a hold until released. */
+  readonly refused: Readonly<Record<string, { readonly reason: string; readonly message: string }>>
+}
+
+/** A build that ended without a usable image. */
+export interface BuildFailure {
+  readonly inputHash: string
+  readonly attempt: number
+  readonly pod: string
+  readonly podUid: string
+  readonly reason: string
+  readonly message: string
+  readonly errorLines: string
+}
+
+/** One piece of work. Steps with one `key` are the same piece: started once, cancelled when no longer planned. */
+export type Step =
+  | {
+      readonly kind: 'check'
+      readonly key: string
+      readonly image: string
+      readonly generation: number | null
+    }
+  | {
+      readonly kind: 'build'
+      readonly key: string
+      readonly image: string
+      readonly generation: number | null
+      readonly inputHash: string
+      readonly attempt: number
+    }
+  | {
+      readonly kind: 'follow'
+      readonly key: string
+      readonly image: string
+      readonly generation: number | null
+      readonly pod: BuildPodView
+    }
+  | { readonly kind: 'remove'; readonly key: string; readonly pod: BuildPodView; readonly why: string }
+  | { readonly kind: 'collect'; readonly key: string; readonly pod: BuildPodView; readonly at: string }
+  | { readonly kind: 'node'; readonly key: string; readonly work: NodeWork }
+
+/** A wait on something a person must mend. `look` is what the run itself looks at meanwhile. */
+export interface Hold {
+  readonly key: string
+  /** What a retry releases: one key per failed pod or node. */
+  readonly releases: readonly string[]
+  readonly reason: string
+  readonly message: string
+  /** What ends the hold, in words with commands. */
+  readonly unblock: string
+  readonly look:
+    | { readonly kind: 'nothing' }
+    | {
+        readonly kind: 'image'
+        readonly image: string
+        readonly pod?: { readonly name: string; readonly uid: string }
+      }
+}
+
+export interface KernelPlan {
+  readonly steps: readonly Step[]
+  readonly holds: readonly Hold[]
+}
+
+/** A hold nobody but people and events can end. */
+export function hold(key: string, reason: string, message: string, unblock: string): Hold {
+  return { key, releases: [key], reason, message, unblock, look: { kind: 'nothing' } }
+}
+
+export function remove(pod: BuildPodView, why: string): Step {
+  return { kind: 'remove', key: `remove:${pod.uid}`, pod, why }
+}

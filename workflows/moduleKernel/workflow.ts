@@ -1,0 +1,171 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow'
+import type { KernelSubject, Seen } from '../../activities/contract.ts'
+import type { KernelView } from '../../api/kernelView.ts'
+import type { KernelStatus } from '../../api/module.ts'
+import { searchAttributes } from '../searchAttributes.ts'
+import { newer } from '../../api/resourceVersion.ts'
+import { buildLog, doorbell, retry, retryBuild, state, type RetryRequest } from '../messages.ts'
+import { activitiesOn } from '../options.ts'
+import { decideKernel } from './decide.ts'
+import { describeDetails } from './details.ts'
+import { describeEntry, sameEntry, type RunIdentity } from './describe.ts'
+import { Operations } from './operations.ts'
+import type { KernelMemory, KernelPlan } from './plan.ts'
+
+export interface KernelRunInput {
+  readonly subject: KernelSubject
+  /** Queue of the activities that follow pods. */
+  readonly watchQueue: string
+  /** How long a run with nothing left to do listens for a doorbell before it completes, in milliseconds. */
+  readonly quietMs: number
+  readonly seen: Seen
+}
+
+/**
+ * One run for one (Module, kernel): reads the truth, does what is missing, completes when nothing is left to do.
+ *
+ * A single loop: read -> decide (pure) -> say it -> start and cancel operations -> wait for a bell. Operations
+ * (check, build, load ...) go on side by side and ring the bell when they end, so image, nodes and clean-up never
+ * wait for each other. Nothing is remembered that the cluster can tell.
+ */
+export async function moduleKernel(input: KernelRunInput): Promise<void> {
+  const { subject } = input
+  const info = workflowInfo()
+  const identity = (): RunIdentity => ({
+    ...subject.ref,
+    kernel: subject.kernel,
+    workflowId: info.workflowId,
+    runId: info.runId,
+    now: new Date().toISOString(),
+  })
+  let bells = 0
+  let seen = input.seen
+  let memory: KernelMemory = { released: [], refused: {} }
+  let plan: KernelPlan = { steps: [], holds: [] }
+  let entry: KernelStatus | undefined
+  let said: { phase: string | undefined; held: boolean } | undefined
+
+  const ring = () => void bells++
+  const hear = (news: Seen) => void (seen = mergeSeen(seen, news))
+  const activities = activitiesOn(input.watchQueue)
+  const operations = new Operations({
+    subject,
+    activities,
+    ring,
+    hear,
+    entry: () => entry,
+    learn: (change) => void (memory = change(memory)),
+  })
+
+  const release = (): string[] => {
+    const released = plan.holds.flatMap((hold) => hold.releases)
+    const refused = Object.fromEntries(
+      Object.entries(memory.refused).filter(([key]) => !released.includes(key)),
+    )
+    memory = { ...memory, refused, released: [...memory.released, ...released] }
+    ring()
+    return released
+  }
+  setHandler(doorbell, (news) => {
+    for (const { kind, resourceVersion } of news.changes) hear({ [kind]: resourceVersion })
+    ring()
+  })
+  setHandler(retryBuild, (_request?: RetryRequest) => void (plan.holds.length > 0 && release()), {
+    description: 'Restart what is held: the failed build, or the failed load on nodes.',
+  })
+  setHandler(retry, (_request: RetryRequest) => ({ released: release() }), {
+    description: 'The same as the signal retryBuild, with an answer.',
+    validator: (_request: RetryRequest) => {
+      if (plan.holds.length > 0) return
+      throw ApplicationFailure.nonRetryable('Nothing is held: there is nothing to retry.', 'NothingHeld')
+    },
+  })
+  setHandler(state, () => ({ status: entry, held: plan.holds, working: operations.describe() }))
+  setHandler(buildLog, () => operations.lastLog())
+
+  /** Tells everybody what goes on: status, search attributes and the run's page, each only when it changes. */
+  const say = async (view: KernelView): Promise<void> => {
+    const who = identity()
+    entry = describeEntry(who, view, memory, plan)
+    const held = plan.holds.length > 0
+    if (said?.phase !== entry?.phase || said?.held !== held) {
+      said = { phase: entry?.phase, held }
+      upsertSearchAttributes([
+        { key: searchAttributes.phase, value: entry?.phase ?? 'Done' },
+        { key: searchAttributes.held, value: held },
+      ])
+    }
+    setCurrentDetails(describeDetails(who, view, entry, plan))
+    if (view.module === 'gone' || sameEntry(entry, view.stored)) return
+    // Nodes work towards the digest in status: once it is written, there is more to read.
+    if (entry?.digest !== view.stored?.digest) ring()
+    const summary =
+      entry === undefined ? 'status: forget this kernel' : `status: ${entry.phase} ${entry.reason ?? ''}`
+    hear((await activities.short.reportKernel.executeWithOptions({ summary }, [{ subject, entry }])).seen)
+  }
+
+  const loop = async (): Promise<void> => {
+    for (;;) {
+      const heard = bells
+      const read = { summary: 'read what is wanted and what is there' }
+      const { uid, view } = await activities.short.readKernel.executeWithOptions(read, [{ subject, seen }])
+      if (uid !== undefined && uid !== subject.uid) {
+        await operations.cancelAll()
+        await condition(allHandlersFinished)
+        return await continueAsNew<typeof moduleKernel>({ ...input, subject: { ...subject, uid }, seen })
+      }
+      plan = decideKernel(view, memory)
+      operations.cancelOthers(plan)
+      await say(view)
+      operations.start(plan)
+      if (operations.busy()) {
+        await condition(() => bells > heard)
+      } else if (plan.holds.length > 0) {
+        if (isLong()) {
+          await operations.cancelAll()
+          await condition(allHandlersFinished)
+          return await continueAsNew<typeof moduleKernel>({ ...input, seen })
+        }
+        await condition(() => bells > heard)
+      } else if (bells === heard) {
+        const summary = 'nothing left to do: listen a moment, then complete'
+        if (!(await condition(() => bells > heard, input.quietMs, { summary }))) return
+      }
+    }
+  }
+
+  try {
+    await loop()
+    await condition(allHandlersFinished)
+  } catch (error) {
+    if (!isCancellation(error)) throw error
+    await CancellationScope.nonCancellable(() => operations.cancelByUser())
+    throw error
+  }
+}
+
+/** Replays stay cheap and old code paths short-lived (practice: long histories are continued at quiet points). */
+function isLong(): boolean {
+  const info = workflowInfo()
+  return info.continueAsNewSuggested || info.historyLength > 1_000
+}
+
+function mergeSeen(a: Seen, b: Seen): Seen {
+  const merged: Record<string, string> = { ...a }
+  for (const [kind, version] of Object.entries(b)) {
+    const known = merged[kind]
+    if (known === undefined || newer(version, known)) merged[kind] = version
+  }
+  return merged
+}
