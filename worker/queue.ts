@@ -107,7 +107,6 @@ export function createQueue(options: QueueOptions): Queue {
     async stop() {
       stopped = true
       waiting.clear()
-      dirty.clear()
       for (const { timer } of timers.values()) clearTimeout(timer)
       timers.clear()
       await drain()

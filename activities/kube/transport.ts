@@ -151,8 +151,6 @@ export function createTransport(config: KubeConfig): Transport {
           for await (const chunk of body) yield chunk as Uint8Array
         } catch (error) {
           throw wireError(request, server, error)
-        } finally {
-          body.destroy()
         }
       })()
     },

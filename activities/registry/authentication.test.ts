@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseChallenges } from './authentication.ts'
+import { authorize, parseChallenges } from './authentication.ts'
 import { checkImage, type CheckOptions } from './checkImage.ts'
 import type { Credentials } from './credentials.ts'
 import { refusal, type Script, scriptedRegistry, sha256 } from './testing/scriptedRegistry.ts'
@@ -89,12 +89,37 @@ describe('tokens', () => {
     expect(tokens.asked).toHaveLength(1)
   })
 
-  test.each(['ftp://tokens.test/', 'not an address', 'http://user:pw@tokens.test/'])(
+  test.each(['ftp://HOST/', 'not an address', 'http://user:pw@HOST/'])(
     'a token server at "%s" gets nothing',
     async (realm) => {
-      expect((await check(wants(realm), login)).result.kind).toBe('unreachable')
+      const tokens = await scriptedRegistry(() => ({ body: JSON.stringify({ token: 'good' }) }))
+      const { result } = await check(wants(realm.replace('HOST', tokens.host)), login)
+      expect(result.kind).toBe('unreachable')
+      expect(tokens.asked).toEqual([])
     },
   )
+
+  test('a token server on plain HTTP gets nothing, unless plain HTTP is allowed', async () => {
+    const sent: string[] = []
+    const send = async ({ url }: { url: URL }) => {
+      sent.push(url.host)
+      return { status: 200, headers: {}, body: Buffer.from('{"token":"good"}') }
+    }
+    const ask = async (insecure: boolean) =>
+      await authorize(
+        { send, close: async () => {} },
+        {
+          registry: new URL('https://reg.test'),
+          repository: 'a/b',
+          challenges: parseChallenges('Bearer realm="http://tokens.test/"'),
+          credentials: login,
+          insecure,
+        },
+      )
+    await expect(ask(false)).rejects.toMatchObject({ result: { kind: 'unreachable' } })
+    expect(sent).toEqual([])
+    expect(await ask(true)).toBe('Bearer good')
+  })
 
   test('a redirect gets neither the password nor the identity token', async () => {
     const thief = await scriptedRegistry(() => ({ body: JSON.stringify({ token: 'good' }) }))

@@ -69,6 +69,12 @@ describe('present', () => {
     const { result } = await check(script, `a/b@${digest}`)
     expect(result).toMatchObject({ kind: 'unreachable', message: expect.stringContaining(`not ${digest}`) })
   })
+
+  test('a HEAD that names another digest than the one asked for is looked into', async () => {
+    const other = { headers: { 'docker-content-digest': sha256('other') }, body: 'other' }
+    const { result } = await check(() => other, `a/b@${digest}`)
+    expect(result).toMatchObject({ kind: 'unreachable', message: expect.stringContaining(sha256('other')) })
+  })
 })
 
 describe('architectures', () => {
@@ -101,6 +107,15 @@ describe('architectures', () => {
     expect(result).toMatchObject({ kind: 'present', architectures: ['amd64'] })
     expect(asked.at(-1)).toMatch(/blobs.* Basic /)
     expect(store.asked).toEqual(['GET /blob'])
+  })
+
+  test('a configuration that is not what its digest says is no answer', async () => {
+    const image = JSON.stringify({ config: { digest } })
+    const answer = { headers: { 'docker-content-digest': sha256(image) }, body: image }
+    const script: Script = ({ path }) =>
+      path.includes('/blobs/') ? { body: '{"architecture":"x"}' } : answer
+    const { result } = await check(script, 'a/b:1', { architectures: true })
+    expect(result).toMatchObject({ kind: 'unreachable', message: expect.stringContaining(digest) })
   })
 })
 
