@@ -42,5 +42,7 @@ test('the addresses are in the network', () => {
     address: '172.30.0.1',
     nodeAddress: '172.30.0.2',
     podNetwork: '172.30.1.0/24',
+    loadNodeAddress: '172.30.0.3',
+    loadPodNetwork: '172.30.2.0/24',
   })
 })

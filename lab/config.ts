@@ -60,7 +60,7 @@ export function readSettings(
   throw new Error(`the lab's settings in ${file} or the environment are not valid: ${faults.join('; ')}`)
 }
 
-/** The addresses in the lab's network of 16 bits: the machine, the build node, the pods on it. */
+/** The addresses in the lab's network of 16 bits: the machine, the nodes, and the pods on them. */
 export function networkPlan(settings: LabSettings): NetworkPlan {
   const prefix = settings.network.split('.').slice(0, 2).join('.')
   return {
@@ -69,5 +69,7 @@ export function networkPlan(settings: LabSettings): NetworkPlan {
     address: `${prefix}.0.1`,
     nodeAddress: `${prefix}.0.2`,
     podNetwork: `${prefix}.1.0/24`,
+    loadNodeAddress: `${prefix}.0.3`,
+    loadPodNetwork: `${prefix}.2.0/24`,
   }
 }

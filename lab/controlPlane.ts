@@ -130,7 +130,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ],
     ready: { probe: httpProbe(`${server}/readyz`, { ca, headers }), timeoutMs: 60_000 },
     fix: `see the log, ${fresh}`,
-    stop: { timeoutMs: 5_000 },
+    stop: { timeoutMs: 2_000 },
   })
   writePrivately(
     kubeconfig,

@@ -2,15 +2,19 @@ import { BlockList } from 'node:net'
 import type { Ledger } from './ledger.ts'
 import { run } from './run.ts'
 
-/** The lab's network: a bridge on the machine, the build node's end, and its pods behind it. */
+/** The lab's network: a bridge on the machine, the nodes on it, and their pods behind them. */
 export interface NetworkPlan {
   /** All of it, A.B.0.0/16. */
   readonly network: string
   readonly bridge: string
   /** The machine's address on the bridge, by which pods, nodes and virtual machines reach it. */
   readonly address: string
+  /** The build node and its pods. */
   readonly nodeAddress: string
   readonly podNetwork: string
+  /** The virtual machine and its pods. */
+  readonly loadNodeAddress: string
+  readonly loadPodNetwork: string
 }
 
 /**

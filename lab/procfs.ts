@@ -20,6 +20,13 @@ export function groupIsAlive(group: number): boolean {
   )
 }
 
+/** Process ids of the living children of a process. */
+export function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry) && Number(statOf(Number(entry))?.[1]) === pid)
+    .map(Number)
+}
+
 /** The fields of /proc/PID/stat from the third on: state, parent, group ...; null for zombies and nobody. */
 function statOf(pid: number): readonly string[] | null {
   const stat = readText(`/proc/${pid}/stat`)

@@ -5,6 +5,7 @@ import type { ControlPlane } from '../controlPlane.ts'
 import { openLedger } from '../ledger.ts'
 import { attachNode, type NetworkPlan } from '../network.ts'
 import type { ProgramPaths } from '../programPaths.ts'
+import { childrenOf } from '../procfs.ts'
 import type { ManagedProcess, Supervisor } from '../supervisor.ts'
 import { nodeReadyProbe } from './nodeReady.ts'
 import { writeContainerdConfig, writeKubeletConfig, writeRegistryAccess } from './nodeFiles.ts'
@@ -71,11 +72,13 @@ export async function startBuildNode(options: {
     fix: 'the build node needs root on Linux with namespaces, cgroups and overlayfs; use --nodes simulated without',
     stop: { signal: 'SIGKILL' },
   })
-  await attachNode(network, ledger, holder.pid)
+  const [first] = childrenOf(holder.pid)
+  if (first === undefined) throw new Error(`the first process of ${name} is gone`)
+  await attachNode(network, ledger, first)
   writeRegistryAccess(state, registry)
 
   const inside = (command: readonly string[]) =>
-    ['sh', script('enter.sh'), String(holder.pid), ...command] as [string, ...string[]]
+    ['sh', script('enter.sh'), String(first), ...command] as [string, ...string[]]
   const containerdProgram = await programs.path('containerd')
   const containerdConfig = writeContainerdConfig({
     dir,
@@ -92,8 +95,7 @@ export async function startBuildNode(options: {
     env: { PATH: [dirname(containerdProgram), process.env['PATH'], '/usr/sbin', '/sbin'].join(delimiter) },
     ready: {
       probe: async () => {
-        if (!existsSync(`/proc/${holder.pid}/root/run/containerd/containerd.sock`))
-          throw new Error('no socket')
+        if (!existsSync(`/proc/${first}/root/run/containerd/containerd.sock`)) throw new Error('no socket')
       },
       timeoutMs: 30_000,
     },

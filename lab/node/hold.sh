@@ -31,9 +31,8 @@ PARAMETERS
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
   mount -t sysfs sysfs /sys
   mount -t cgroup2 cgroup2 /sys/fs/cgroup
-  # Controllers can be given on only by a group without processes.
-  mkdir -p /sys/fs/cgroup/lab
-  while read -r pid; do echo "$pid" >/sys/fs/cgroup/lab/cgroup.procs; done </sys/fs/cgroup/cgroup.procs
+  # Controllers can be given on only by a group without processes: this one leaves it.
+  echo $$ >/sys/fs/cgroup/lab/cgroup.procs
   for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
     echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control || true
   done
