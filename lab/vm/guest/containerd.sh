@@ -1,0 +1,4 @@
+#!/bin/sh
+. /run/kmm/log.sh
+log_to containerd
+exec containerd --config /run/kmm/containerd.toml
