@@ -3,20 +3,21 @@ import { join, resolve } from 'node:path'
 import { cleanUp } from './cleanUp.ts'
 import { networkPlan, readSettings, type LabSettings, settingVariables } from './config.ts'
 import { type ControlPlane, startControlPlane } from './controlPlane.ts'
-import { prepareArtefacts, pushLabImages } from './labImages.ts'
 import { openLedger } from './ledger.ts'
 import { lockLab } from './lock.ts'
 import { createBridge, type NetworkPlan } from './network.ts'
-import { type BuildNode, startBuildNode } from './node/buildNode.ts'
+import type { BuildNode } from './node/buildNode.ts'
 import { freePorts, requireFree } from './ports.ts'
 import { identify } from './procfs.ts'
 import type { ProgramPaths } from './programPaths.ts'
 import { type Progress, silentProgress } from './programs/progress.ts'
+import { loadNodeFolder, prepareRealNodes, startRealNodes } from './realNodes.ts'
 import { type Registry, startRegistry } from './registry.ts'
 import { addSimulatedNode, type SimulatedNode, startKwok } from './simulated/nodes.ts'
 import { type LabState, stateFile, writeState } from './state.ts'
 import { createSupervisor, type ProgramError, type Supervisor } from './supervisor.ts'
 import { startTemporal, type Temporal } from './temporal.ts'
+import type { StartedVm } from './vm/start.ts'
 
 /** A lab that is up. */
 export interface Lab {
@@ -30,6 +31,8 @@ export interface Lab {
   readonly temporal: Temporal
   /** The real node of this machine; null in a simulated lab. */
   readonly buildNode: BuildNode | null
+  /** The virtual machine; null when it was not asked for. */
+  readonly loadNode: StartedVm | null
   /** Settles with the error of the first program that ends by itself; the lab is of no use then: stop it. */
   readonly died: Promise<ProgramError>
   addSimulatedNode(node: SimulatedNode): Promise<void>
@@ -44,6 +47,8 @@ export interface LabOptions {
   readonly programs: ProgramPaths
   /** `real`: this machine is the build node (root on Linux). `simulated`: KWOK nodes only, no privileges needed. */
   readonly nodes: 'real' | 'simulated'
+  /** Beside the real build node, a virtual machine with a stock kernel that loads modules. */
+  readonly vm?: boolean
   /** Wins over `<dir>/config.json` and the environment. */
   readonly settings?: Partial<LabSettings>
   /** Write the API server's audit log. */
@@ -53,10 +58,6 @@ export interface LabOptions {
   readonly signal?: AbortSignal
 }
 
-/** Name and label of the node that builds. */
-export const buildNodeName = 'build-1'
-export const buildNodeLabels = { 'kmm-temporal.lab/role': 'build' } as const
-
 /**
  * Brings a lab up, after removing what a killed one left. Resolves when all of it is ready. Throws with nothing
  * left behind: a ProgramError when a program fails, else an error that names what is in the way and the fix.
@@ -64,7 +65,7 @@ export const buildNodeLabels = { 'kmm-temporal.lab/role': 'build' } as const
 export async function startLab(options: LabOptions): Promise<Lab> {
   const { programs, nodes, progress = silentProgress, signal } = options
   const dir = resolve(options.dir)
-  requireMachine(nodes)
+  requireMachine(nodes, options.vm ?? false)
   const settings = readSettings(dir, process.env, options.settings)
   mkdirSync(dir, { recursive: true })
   const unlock = lockLab(dir)
@@ -72,13 +73,15 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 
   const { promise: died, resolve: onDeath } = Promise.withResolvers<ProgramError>()
   let supervisor: Supervisor | undefined
-  const stop = async () => {
-    over.abort()
-    rmSync(stateFile(dir), { force: true })
-    await supervisor?.stop()
-    await cleanUp(dir)
-    unlock()
-  }
+  let stopping: Promise<void> | undefined
+  const stop = () =>
+    (stopping ??= (async () => {
+      over.abort()
+      rmSync(stateFile(dir), { force: true })
+      await supervisor?.stop()
+      await cleanUp(dir)
+      unlock()
+    })())
   const onAbort = () => void supervisor?.stop()
   signal?.addEventListener('abort', onAbort)
 
@@ -107,14 +110,15 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     await requirePorts(settings, address)
 
     const shared = { supervisor: supervised, programs }
-    const artefacts =
+    const parts =
       nodes === 'real'
-        ? prepareArtefacts(programs, {
+        ? prepareRealNodes(programs, {
+            vm: options.vm ?? false,
             progress,
             signal: AbortSignal.any([over.signal, ...(signal ? [signal] : [])]),
           })
         : null
-    const [controlPlane, { registry, pushed }, temporal] = await Promise.all([
+    const [controlPlane, registry, temporal] = await Promise.all([
       stage('control plane', () =>
         startControlPlane({
           ...shared,
@@ -126,15 +130,9 @@ export async function startLab(options: LabOptions): Promise<Lab> {
           kubeconfig: join(dir, 'kubeconfig'),
         }),
       ),
-      stage('registry', async () => {
-        const started = await startRegistry({
-          ...shared,
-          dir: join(dir, 'registry'),
-          address,
-          port: settings.registryPort,
-        })
-        return { registry: started, pushed: artefacts && pushLabImages(started.host, artefacts, programs) }
-      }),
+      stage('registry', () =>
+        startRegistry({ ...shared, dir: join(dir, 'registry'), address, port: settings.registryPort }),
+      ),
       stage('Temporal', () =>
         startTemporal({
           ...shared,
@@ -148,26 +146,12 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 
     const { kubeconfig } = controlPlane
     const [kwokPort = 0] = await freePorts(1)
-    const [images, buildNode, kernels] = await Promise.all([
-      pushed && stage('images', () => pushed.all),
-      artefacts &&
-        pushed &&
-        stage('build node', async () =>
-          startBuildNode({
-            ...shared,
-            dir: join(dir, 'build-node'),
-            name: buildNodeName,
-            controlPlane,
-            network,
-            registry: registry.host,
-            pauseImage: await pushed.pause,
-            moduleTrees: (await artefacts.kernels).map(({ modules }) => modules),
-            labels: buildNodeLabels,
-          }),
-        ),
-      artefacts?.kernels ?? [],
+    const [real] = await Promise.all([
+      parts &&
+        startRealNodes({ ...shared, dir, controlPlane, network, registry: registry.host, parts, stage }),
       stage('simulated nodes', () => startKwok({ ...shared, kubeconfig, port: kwokPort })),
     ])
+    const { buildNode = null, loadNode = null, images = null, kernels = [] } = real ?? {}
 
     const supervisorProcess = identify(process.pid)
     if (supervisorProcess === null) throw new Error('the lab needs /proc to know its own process')
@@ -177,9 +161,12 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       kubernetes: { server: controlPlane.server, kubeconfig, auditLog: controlPlane.auditLog },
       registry: registry.host,
       temporal: { address: temporal.address, namespace: temporal.namespace, ui: temporal.ui },
-      nodes: { build: buildNode?.name ?? null, load: null },
+      nodes: {
+        build: buildNode?.name ?? null,
+        load: loadNode && { name: loadNode.name, dir: loadNodeFolder(dir) },
+      },
       images,
-      kernels: kernels.map(({ release }) => release),
+      kernels: [...kernels],
       logs: join(dir, 'logs'),
     }
     writeState(dir, state)
@@ -193,23 +180,29 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       registry,
       temporal,
       buildNode,
+      loadNode,
       died,
       addSimulatedNode: (node) => addSimulatedNode(kubeconfig, node),
       stop,
     }
   } catch (error) {
-    await stop()
+    try {
+      await stop()
+    } catch (left) {
+      throw new AggregateError([error, left], `${String(error)}\nand then, cleaning up: ${String(left)}`)
+    }
     throw error
   } finally {
     signal?.removeEventListener('abort', onAbort)
   }
 }
 
-function requireMachine(nodes: 'real' | 'simulated'): void {
+function requireMachine(nodes: 'real' | 'simulated', vm: boolean): void {
   if (process.platform !== 'linux') throw new Error(`the lab needs Linux, this is ${process.platform}`)
   if (nodes === 'real' && process.getuid?.() !== 0) {
     throw new Error('a real build node needs root: start as root, or with --nodes simulated')
   }
+  if (vm && nodes === 'simulated') throw new Error('--vm needs --nodes real')
 }
 
 async function requirePorts(settings: LabSettings, address: string): Promise<void> {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { cleanUp } from './cleanUp.ts'
 import { startLab } from './lab.ts'
+import { openLedger } from './ledger.ts'
 import { labProcess } from './lock.ts'
 import { logTail } from './logTail.ts'
 import { isRunning } from './procfs.ts'
@@ -12,8 +13,9 @@ import { ensurePrograms } from './programs/ensure.ts'
 import { createProgress } from './programs/progress.ts'
 import type { ProgramName } from './programs/table.ts'
 import { type LabState, readState } from './state.ts'
+import { vmPrograms } from './vm/prepare.ts'
 
-const usage = `npm run lab -- up [--nodes real|simulated] [--audit] [--fresh] [--detach]
+const usage = `npm run lab -- up [--nodes real|simulated] [--vm] [--audit] [--fresh] [--detach]
 npm run lab -- down
 npm run lab -- status
 State is in .lab/ (--dir FOLDER for another); settings in .lab/config.json or KMM_LAB_* variables.
@@ -46,6 +48,7 @@ const { values, positionals } = parseArgs({
   options: {
     dir: { type: 'string', default: join(import.meta.dirname, '..', '.lab') },
     nodes: { type: 'string', default: process.getuid?.() === 0 ? 'real' : 'simulated' },
+    vm: { type: 'boolean', default: false },
     audit: { type: 'boolean', default: false },
     fresh: { type: 'boolean', default: false },
     detach: { type: 'boolean', default: false },
@@ -90,7 +93,8 @@ async function up(): Promise<number> {
   const over = new AbortController()
   try {
     if (values.fresh) await removeState()
-    const programs = ensurePrograms(nodes === 'real' ? [...always, ...forRealNodes] : always, {
+    const names = [...always, ...(nodes === 'real' ? forRealNodes : []), ...(values.vm ? vmPrograms : [])]
+    const programs = ensurePrograms(names, {
       progress,
       signal: AbortSignal.any([interrupt.signal, over.signal]),
     })
@@ -98,6 +102,7 @@ async function up(): Promise<number> {
       dir,
       programs,
       nodes,
+      vm: values.vm,
       audit: values.audit,
       progress,
       signal: interrupt.signal,
@@ -164,7 +169,10 @@ async function down(): Promise<number> {
 function status(): number {
   const state = readState(dir)
   if (state !== null) {
-    process.stdout.write(`${describe(state)}\n`)
+    const programs = openLedger(dir)
+      .entries()
+      .flatMap((entry) => (entry.kind === 'process' ? [`${entry.name} (${entry.pid})`] : []))
+    process.stdout.write(`${describe(state)}\nPrograms     ${programs.join(', ')}\n`)
     return 0
   }
   const running = labProcess(dir)
@@ -175,7 +183,7 @@ function status(): number {
 }
 
 function describe(state: LabState): string {
-  const nodes = [state.nodes.build, state.nodes.load].filter((name) => name !== null)
+  const nodes = [state.nodes.build, state.nodes.load?.name ?? null].filter((name) => name !== null)
   return [
     `Kubernetes   ${state.kubernetes.server}`,
     `  export KUBECONFIG=${state.kubernetes.kubeconfig}`,
@@ -187,7 +195,7 @@ function describe(state: LabState): string {
   ].join('\n')
 }
 
-/** Removes everything in the folder but the settings, once no lab runs in it. */
+/** Removes everything in the folder but settings and logs, once no lab runs in it. */
 async function removeState(): Promise<void> {
   const running = labProcess(dir)
   if (running !== null)
@@ -195,6 +203,6 @@ async function removeState(): Promise<void> {
   if (!existsSync(dir)) return
   await cleanUp(dir)
   for (const name of readdirSync(dir)) {
-    if (name !== 'config.json') rmSync(join(dir, name), { recursive: true, force: true })
+    if (name !== 'config.json' && name !== 'logs') rmSync(join(dir, name), { recursive: true, force: true })
   }
 }

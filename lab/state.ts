@@ -15,8 +15,11 @@ const stateSchema = z.object({
   /** HOST:PORT, as in image references; plain HTTP. */
   registry: z.string(),
   temporal: z.object({ address: z.string(), namespace: z.string(), ui: z.string().nullable() }),
-  /** Name of the real node of each kind, null where there is none. */
-  nodes: z.object({ build: z.string().nullable(), load: z.string().nullable() }),
+  /** The real node of each kind, null where there is none. `dir`: for `openVm`. */
+  nodes: z.object({
+    build: z.string().nullable(),
+    load: z.object({ name: z.string(), dir: z.string() }).nullable(),
+  }),
   /** References of the images the lab has put into its registry; null in a simulated lab, which runs none. */
   images: z
     .object({ kaniko: z.string(), pause: z.string(), buildBase: z.string(), nodeBase: z.string() })
@@ -38,10 +41,16 @@ export function writeState(dir: string, state: LabState): void {
   writePrivately(stateFile(dir), `${JSON.stringify(state, undefined, 2)}\n`)
 }
 
-/** The state of the lab in `dir` when it runs and is ready, else null. */
+/**
+ * The state of the lab in `dir` when it runs and is ready, else null. Throws when another version of this program
+ * wrote it.
+ */
 export function readState(dir: string): LabState | null {
   const file = stateFile(dir)
   if (!existsSync(file)) return null
-  const state = stateSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
-  return isRunning(state.supervisor) ? state : null
+  const parsed = stateSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')))
+  if (!parsed.success) {
+    throw new Error(`${file} is of another version of the lab: end that with npm run lab -- down`)
+  }
+  return isRunning(parsed.data.supervisor) ? parsed.data : null
 }
