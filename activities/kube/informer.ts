@@ -15,7 +15,8 @@ export type { Informer, InformerLog, InformerOptions, InformerTiming, WaitOption
 const defaultTiming: InformerTiming = {
   pageSize: 500,
   watchSeconds: 300,
-  quietMs: 120_000,
+  // Longer than a watch: a kind that never changes brings not even bookmarks.
+  quietMs: 330_000,
   firstBackoffMs: 1_000,
   longestBackoffMs: 30_000,
 }

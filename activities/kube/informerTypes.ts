@@ -29,7 +29,7 @@ export interface InformerTiming {
   readonly pageSize: number
   /** The server is asked to end a watch after this time, so that watches spread over its replicas. */
   readonly watchSeconds: number
-  /** A connection that brings nothing for so long is dead: bookmarks come every minute. */
+  /** A connection that brings nothing for so long is dead: the server itself ends a watch before. */
   readonly quietMs: number
   /** Bounds of the random wait before the next attempt after an error. */
   readonly firstBackoffMs: number
