@@ -1,5 +1,6 @@
 import type {
   V1ConfigMap,
+  CoreV1Event,
   V1DaemonSet,
   V1Lease,
   V1Namespace,
@@ -62,6 +63,7 @@ export type ConfigMap = Stored<V1ConfigMap>
 export type Secret = Stored<V1Secret>
 export type Lease = Stored<V1Lease>
 export type DaemonSet = Stored<V1DaemonSet>
+export type Event = Stored<CoreV1Event>
 /** A custom resource, to be parsed with its zod schema before use. */
 export type CustomObject = StoredObject & { readonly spec?: unknown; readonly status?: unknown }
 
@@ -91,6 +93,7 @@ export const configMaps = resource<ConfigMap>('v1', 'ConfigMap', 'configmaps', '
 export const secrets = resource<Secret>('v1', 'Secret', 'secrets', 'Namespaced')
 export const leases = resource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases', 'Namespaced')
 export const daemonSets = resource<DaemonSet>('apps/v1', 'DaemonSet', 'daemonsets', 'Namespaced')
+export const events = resource<Event>('v1', 'Event', 'events', 'Namespaced')
 export const modules = resource<CustomObject>(kmm, 'Module', 'modules', 'Namespaced')
 export const nodeModulesConfigs = resource<CustomObject>(
   kmm,
@@ -107,6 +110,7 @@ const known: readonly Resource<StoredObject>[] = [
   secrets,
   leases,
   daemonSets,
+  events,
   modules,
   nodeModulesConfigs,
 ]
