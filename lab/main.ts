@@ -1,47 +1,25 @@
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { cleanUp } from './cleanUp.ts'
 import { startLab } from './lab.ts'
+import { labPrograms } from './labPrograms.ts'
 import { openLedger } from './ledger.ts'
 import { labProcess } from './lock.ts'
 import { logTail } from './logTail.ts'
 import { isRunning } from './procfs.ts'
 import { ensurePrograms } from './programs/ensure.ts'
 import { createProgress } from './programs/progress.ts'
-import type { ProgramName } from './programs/table.ts'
+import { removeState } from './removeState.ts'
 import { type LabState, readState } from './state.ts'
-import { vmPrograms } from './vm/prepare.ts'
 
 const usage = `npm run lab -- up [--nodes real|simulated] [--vm] [--audit] [--fresh] [--detach]
 npm run lab -- down
 npm run lab -- status
 State is in .lab/ (--dir FOLDER for another); settings in .lab/config.json or KMM_LAB_* variables.
 `
-
-const always: readonly ProgramName[] = [
-  'etcd',
-  'kube-apiserver',
-  'kube-controller-manager',
-  'kube-scheduler',
-  'docker-registry',
-  'temporal',
-  'kwok',
-]
-const forRealNodes: readonly ProgramName[] = [
-  'ip',
-  'containerd',
-  'runc',
-  'cni-plugins',
-  'kubelet',
-  'crane',
-  'kaniko-executor',
-  'busybox',
-  'debootstrap',
-  'depmod',
-]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -92,9 +70,8 @@ async function up(): Promise<number> {
   const progress = createProgress()
   const over = new AbortController()
   try {
-    if (values.fresh) await removeState()
-    const names = [...always, ...(nodes === 'real' ? forRealNodes : []), ...(values.vm ? vmPrograms : [])]
-    const programs = ensurePrograms(names, {
+    if (values.fresh) await removeState(dir)
+    const programs = ensurePrograms(labPrograms({ nodes, vm: values.vm }), {
       progress,
       signal: AbortSignal.any([interrupt.signal, over.signal]),
     })
@@ -193,16 +170,4 @@ function describe(state: LabState): string {
     `Temporal UI  ${state.temporal.ui ?? 'none'}`,
     `Logs         ${state.logs}`,
   ].join('\n')
-}
-
-/** Removes everything in the folder but settings and logs, once no lab runs in it. */
-async function removeState(): Promise<void> {
-  const running = labProcess(dir)
-  if (running !== null)
-    throw new Error(`a lab runs in ${dir} (pid ${running.pid}): end it with npm run lab -- down`)
-  if (!existsSync(dir)) return
-  await cleanUp(dir)
-  for (const name of readdirSync(dir)) {
-    if (name !== 'config.json' && name !== 'logs') rmSync(join(dir, name), { recursive: true, force: true })
-  }
 }

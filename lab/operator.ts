@@ -1,0 +1,57 @@
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { applyManifests } from './applyManifests.ts'
+import { freePorts } from './ports.ts'
+import { httpProbe } from './probes.ts'
+import type { ManagedProcess, Supervisor } from './supervisor.ts'
+
+const root = join(import.meta.dirname, '..')
+
+/** Namespace of the operator's Leases, as in deploy/. */
+export const operatorNamespace = 'kmm-operator-system'
+
+/** Definitions and admission policies of deploy/, in the order in which they are applied. */
+export function definitionFiles(): string[] {
+  return ['deploy/crds', 'deploy/policies'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.yaml') && !name.startsWith('kustomization'))
+      .map((name) => join(root, folder, name)),
+  )
+}
+
+export interface OperatorOptions {
+  readonly dir: string
+  readonly supervisor: Supervisor
+  readonly kubeconfig: string
+  readonly temporal: { readonly address: string; readonly namespace: string }
+  /** The operator's image, for worker pods. */
+  readonly image: string
+  /** kaniko's executor, when it is not the default one. */
+  readonly executor?: string
+}
+
+/**
+ * Makes the cluster know our resources and starts the operator as a process of this machine, as a supervised
+ * program. Throws a ProgramError, or what the API server answers.
+ */
+export async function startOperator(options: OperatorOptions): Promise<ManagedProcess> {
+  const { dir, supervisor, kubeconfig, temporal, image, executor } = options
+  const namespace = join(dir, 'operator-namespace.yaml')
+  const metadata = { name: operatorNamespace }
+  writeFileSync(namespace, stringify({ apiVersion: 'v1', kind: 'Namespace', metadata }))
+  await applyManifests(kubeconfig, [...definitionFiles(), namespace])
+  const [healthPort = 0] = await freePorts(1)
+  const health = `127.0.0.1:${healthPort}`
+  const config = join(dir, 'operator.yaml')
+  const build = executor === undefined ? {} : { build: { image: executor } }
+  writeFileSync(config, stringify({ temporal, healthProbeBindAddress: health, ...build }))
+  const main = join(root, 'worker', 'main.ts')
+  return await supervisor.start({
+    name: 'operator',
+    command: [process.execPath, main, '--config', config, '--kubeconfig', kubeconfig],
+    env: { OPERATOR_NAMESPACE: operatorNamespace, RELATED_IMAGE_WORKER: image },
+    ready: { probe: httpProbe(`http://${health}/readyz`), timeoutMs: 90_000 },
+    fix: 'the last lines say what it waits for; npm start resumes where it was',
+  })
+}
