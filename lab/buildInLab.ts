@@ -66,6 +66,7 @@ function pod(lab: Lab, build: LabBuild): V1Pod {
             `--destination=${build.destination}`,
             '--insecure',
             '--insecure-pull',
+            '--log-format=text',
             ...args,
           ],
           volumeMounts: [{ name: 'context', mountPath: '/workspace', readOnly: true }],

@@ -36,7 +36,8 @@ export interface OperatorOptions {
  * program. Throws a ProgramError, or what the API server answers.
  */
 export async function startOperator(options: OperatorOptions): Promise<ManagedProcess> {
-  const { dir, supervisor, kubeconfig, temporal, image, executor } = options
+  const { dir, supervisor, kubeconfig, image, executor } = options
+  const { address, namespace: temporalNamespace } = options.temporal
   const namespace = join(dir, 'operator-namespace.yaml')
   const metadata = { name: operatorNamespace }
   writeFileSync(namespace, stringify({ apiVersion: 'v1', kind: 'Namespace', metadata }))
@@ -45,7 +46,14 @@ export async function startOperator(options: OperatorOptions): Promise<ManagedPr
   const health = `127.0.0.1:${healthPort}`
   const config = join(dir, 'operator.yaml')
   const build = executor === undefined ? {} : { build: { image: executor } }
-  writeFileSync(config, stringify({ temporal, healthProbeBindAddress: health, ...build }))
+  writeFileSync(
+    config,
+    stringify({
+      temporal: { address, namespace: temporalNamespace },
+      healthProbeBindAddress: health,
+      ...build,
+    }),
+  )
   const main = join(root, 'worker', 'main.ts')
   return await supervisor.start({
     name: 'operator',

@@ -126,6 +126,7 @@ function kanikoArguments(input: BuildPodInput): string[] {
     ...(build?.baseImageRegistryTLS?.insecure ? ['--insecure-pull'] : []),
     ...(build?.baseImageRegistryTLS?.insecureSkipTLSVerify ? ['--skip-tls-verify-pull'] : []),
     '--digest-file=/dev/termination-log',
+    '--log-format=text',
     `--push-retry=${settings.pushRetry}`,
     `--image-download-retry=${settings.downloadRetry}`,
     ...buildArgs(mapping, module.metadata, kernel).flatMap(({ name, value }) => [
