@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { canonicalJson } from './canonicalJson.ts'
 import { localReference, objectMetaSchema, tolerationSchema } from './kubernetesTypes.ts'
 import { defaultDirName, modprobeSchema } from './moduleLoader.ts'
-import { sha256 } from './names.ts'
+import { sha256, type ModuleRef } from './names.ts'
 
 /** What is to be loaded on a node, and how (nodes:2). */
 export const moduleConfigSchema = z
@@ -88,6 +88,18 @@ export const nodeModulesConfigSchema = z.looseObject({
   status: nodeModulesConfigStatusSchema.optional(),
 })
 export type NodeModulesConfig = z.infer<typeof nodeModulesConfigSchema>
+
+/** What a node's record says of one Module: what it shall have, and what it has. */
+export interface RecordEntries {
+  readonly wish: ModuleEntry | undefined
+  readonly fact: ModuleStatusEntry | undefined
+}
+
+/** The entries of one Module in a node's record; both are absent when there is no record. */
+export function recordEntries(record: NodeModulesConfig | undefined, ref: ModuleRef): RecordEntries {
+  const same = (entry: ModuleRef) => entry.name === ref.name && entry.namespace === ref.namespace
+  return { wish: record?.spec?.modules?.find(same), fact: record?.status?.modules?.find(same) }
+}
 
 /**
  * 16 hex digits that are equal for configs that mean the same: defaults are filled in (also for an empty pull

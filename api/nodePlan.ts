@@ -2,7 +2,7 @@ import { nodeEligibility } from './eligibility.ts'
 import type { NodeFacts } from './facts.ts'
 import type { Module } from './module.ts'
 import type { ModuleConfig, ModuleStatusEntry, NodeModulesConfig } from './nodeModulesConfig.ts'
-import { moduleConfigHash } from './nodeModulesConfig.ts'
+import { moduleConfigHash, recordEntries } from './nodeModulesConfig.ts'
 
 /** At most so many nodes stand in one view; the rest follows when these are done. */
 export const nodeWorkLimit = 200
@@ -24,7 +24,10 @@ export interface NodeFailure extends NodeWork {
   readonly attempts: number
 }
 
-/** Numbers over all nodes of the kernel; `waiting` have work to come, `unreachable` are not Ready. */
+/**
+ * Numbers of nodes of the kernel, each in one number only: `loaded` are targets that have the wanted module, `failed`
+ * wait for somebody, `waiting` have work to come, `unreachable` are not Ready.
+ */
 export interface NodeCounts {
   readonly targets: number
   readonly loaded: number
@@ -70,10 +73,7 @@ export interface NodePlanInput {
  */
 export function planNode(input: NodePlanInput): NodePlan {
   const { ref, node } = input
-  const same = (m: { name: string; namespace: string }) =>
-    m.name === ref.name && m.namespace === ref.namespace
-  const recorded = input.record?.spec?.modules?.find(same)
-  const status = input.record?.status?.modules?.find(same)
+  const { wish: recorded, fact: status } = recordEntries(input.record, ref)
   const desired = desiredConfig(input, recorded?.config)
   const loaded = status?.config !== undefined && status.bootId === node.bootId ? status.config : undefined
 
@@ -149,14 +149,15 @@ export function viewNodes(
   )
   const failures = all.flatMap((p) => (p.kind === 'failed' ? [p.failure] : []))
   const count = (kind: NodePlan['kind']) => all.filter((p) => p.kind === kind).length
+  const held = failures.filter((failure) => !retries(failure))
   return {
     work: todo.slice(0, nodeWorkLimit),
     failures: failures.slice(0, nodeWorkLimit),
     truncated: todo.length > nodeWorkLimit || failures.length > nodeWorkLimit,
     counts: {
       targets: plans.filter((p) => p.target).length,
-      loaded: count('loaded'),
-      failed: failures.length,
+      loaded: plans.filter((p) => p.target && p.plan.kind === 'loaded').length,
+      failed: held.length,
       waiting: todo.length + count('waiting'),
       unreachable: count('unreachable'),
     },

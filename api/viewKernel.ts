@@ -1,5 +1,5 @@
 import { buildInputHash } from './buildInputs.ts'
-import { nodeEligibility } from './eligibility.ts'
+import { nodeEligibility, type NodeEligibility } from './eligibility.ts'
 import type { ClusterSnapshot, NodeFacts, PodFacts } from './facts.ts'
 import type { BuildPodView, BuildWish, ImageWish, KernelView } from './kernelView.ts'
 import { withDigest } from './imageReference.ts'
@@ -7,7 +7,7 @@ import { resolveMapping, type ResolvedMapping } from './mapping.ts'
 import type { KernelStatus, Module } from './module.ts'
 import { annotations, labels, moduleFinalizer, type ModuleRef } from './names.ts'
 import { planNode, viewNodes, type NodePlan } from './nodePlan.ts'
-import type { ModuleConfig, NodeModulesConfig } from './nodeModulesConfig.ts'
+import { recordEntries, type ModuleConfig, type NodeModulesConfig } from './nodeModulesConfig.ts'
 
 /** What the operator's configuration says about views. `gcDelayMs`: `job.gcDelay` in milliseconds. */
 export interface ViewSettings {
@@ -26,7 +26,10 @@ export interface KernelFacts {
   >
 }
 
-/** Kernels that concern a Module: of its target nodes, of nodes with a record of it, of its pods and of its status. */
+/**
+ * Kernels that concern a Module: of its target nodes, of nodes with a record of it, of its pods and of its status.
+ * A node that has not said its kernel yet has none.
+ */
 export function kernelsOf(cluster: ClusterSnapshot, ref: ModuleRef): string[] {
   const module = cluster.module(ref)
   const kernels = new Set<string>()
@@ -34,6 +37,7 @@ export function kernelsOf(cluster: ClusterSnapshot, ref: ModuleRef): string[] {
     const target = module !== undefined && nodeEligibility(module, node).kind !== 'selector'
     if (target || recordOf(cluster.nodeModulesConfig(node.name), ref)) kernels.add(node.kernel)
   }
+  kernels.delete('')
   for (const pod of cluster.pods(ref)) {
     const kernel = pod.annotations[annotations.kernel]
     if (kernel !== undefined && pod.labels[labels.resourceType] !== undefined) kernels.add(kernel)
@@ -54,10 +58,12 @@ export function viewKernel(
 ): { readonly view: KernelView; readonly facts: KernelFacts } {
   const module = cluster.module(ref)
   const nodes = cluster.nodes().filter((node) => node.kernel === kernel)
-  const targets = nodes.filter(
-    (node) => module !== undefined && nodeEligibility(module, node).kind === 'target',
-  )
-  const { wish, mapping, dockerfile, architecture } = wishFor(cluster, module, kernel, targets)
+  const eligible = (kinds: readonly NodeEligibility['kind'][]) =>
+    nodes.filter((node) => module !== undefined && kinds.includes(nodeEligibility(module, node).kind))
+  const targets = eligible(['target'])
+  // A node that is cordoned or reboots comes back: its build goes on, its digest stays the one that was resolved.
+  const waiting = eligible(['target', 'paused'])
+  const { wish, mapping, dockerfile, architecture } = wishFor(cluster, module, kernel, waiting)
   const stored = module?.status?.kernels?.find((entry) => entry.kernel === kernel)
   const digest = wish.kind === 'wanted' ? storedDigest(stored, wish) : undefined
   const plans = new Map<string, { node: NodeFacts; target: boolean; plan: NodePlan }>()
@@ -89,9 +95,8 @@ export function lifeOf(cluster: ClusterSnapshot, ref: ModuleRef): KernelView['mo
 
 /** Does this node's record hold anything of the Module? */
 export function recordOf(record: NodeModulesConfig | undefined, ref: ModuleRef): boolean {
-  const same = (m: { name: string; namespace: string }) =>
-    m.name === ref.name && m.namespace === ref.namespace
-  return (record?.spec?.modules?.some(same) ?? false) || (record?.status?.modules?.some(same) ?? false)
+  const { wish, fact } = recordEntries(record, ref)
+  return wish !== undefined || fact !== undefined
 }
 
 interface Wish {

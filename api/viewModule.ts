@@ -1,8 +1,8 @@
 import { nodeEligibility } from './eligibility.ts'
-import type { ClusterSnapshot } from './facts.ts'
+import type { ClusterSnapshot, NodeFacts } from './facts.ts'
 import type { Condition, KernelStatus, Module, ModuleStatus } from './module.ts'
 import { labels, type ModuleRef } from './names.ts'
-import { moduleConfigHash } from './nodeModulesConfig.ts'
+import { moduleConfigHash, recordEntries } from './nodeModulesConfig.ts'
 import { lifeOf, recordOf } from './viewKernel.ts'
 
 /** Counters and conditions as nodes and kernels say they should be. */
@@ -11,76 +11,102 @@ export interface ModuleSummary {
   readonly conditions: readonly Condition[]
 }
 
-/** One pure function from the caches to a Module's counters (images:STS-1 to STS-3) and conditions. */
+/** One pure function from the caches to a Module's counters (images:STS-1 to STS-5) and conditions. */
 export function summarizeModule(cluster: ClusterSnapshot, module: Module, now: string): ModuleSummary {
   const ref = module.metadata
-  const targets = cluster.nodes().filter((node) => nodeEligibility(module, node).kind === 'target')
-  const records = cluster.nodeModulesConfigs().flatMap((record) => {
-    const same = (m: { name: string; namespace: string }) =>
-      m.name === ref.name && m.namespace === ref.namespace
-    const spec = record.spec?.modules?.find(same)
-    const status = record.status?.modules?.find(same)
-    return spec === undefined ? [] : [{ node: record.metadata.name, spec, status }]
-  })
+  const targets = cluster
+    .nodes()
+    .filter(
+      (node) => module.spec.moduleLoader !== undefined && nodeEligibility(module, node).kind === 'target',
+    )
   const bootIds = new Map(cluster.nodes().map((node) => [node.name, node.bootId]))
-  const available = records.filter(
-    ({ node, spec, status }) =>
-      status?.config !== undefined &&
-      status.bootId === bootIds.get(node) &&
-      moduleConfigHash(status.config) === moduleConfigHash(spec.config),
+  const configured = cluster.nodeModulesConfigs().flatMap((record) => {
+    const { wish, fact } = recordEntries(record, ref)
+    return wish === undefined ? [] : [{ bootId: bootIds.get(record.metadata.name), wish, fact }]
+  })
+  const available = configured.filter(
+    ({ bootId, wish, fact }) =>
+      fact?.config !== undefined &&
+      fact.bootId === bootId &&
+      moduleConfigHash(fact.config) === moduleConfigHash(wish.config),
   )
   const moduleLoader = {
     nodesMatchingSelectorNumber: targets.length,
-    desiredNumber: records.length,
+    desiredNumber: configured.length,
     availableNumber: available.length,
   }
-  const conditions = conditionsOf(module, targets.length).map((condition) => stamp(module, condition, now))
+  const conditions = conditionsOf(module, targets).map((verdict) => stamp(module, verdict, now))
   return { moduleLoader, conditions }
 }
 
 type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
+type Because = Pick<Condition, 'reason' | 'message'>
 
 /** Phases in which nothing moves until somebody mends something. */
 const stuck: readonly string[] = ['BuildFailed', 'LoadFailed', 'InputInvalid', 'Cancelled', 'WaitingForImage']
 
-function conditionsOf(module: Module, targets: number): Verdict[] {
+/**
+ * Ready: every target node's kernel is Loaded, or has no mapping while another is Loaded. A kernel that nobody has
+ * looked at yet counts against it.
+ */
+function conditionsOf(module: Module, targets: readonly NodeFacts[]): Verdict[] {
   const kernels = module.status?.kernels ?? []
+  const pending = targets.some((node) => kernels.every((k) => k.kernel !== node.kernel))
   const bad = kernels.filter((k) => stuck.includes(k.phase))
   const waiting = kernels.filter((k) => !stuck.includes(k.phase) && k.reason !== undefined)
-  const moving = kernels.filter(
-    (k) => !stuck.includes(k.phase) && k.phase !== 'Loaded' && k.phase !== 'NoNodes',
+  const moving = kernels.filter((k) => !stuck.includes(k.phase) && !isAtRest(k))
+  const imageless = kernels.filter(
+    (k) => k.digest === undefined && k.phase !== 'NoNodes' && k.phase !== 'Unloading',
   )
-  const withImage = kernels.filter((k) => k.digest !== undefined || k.phase === 'NoNodes')
-  const deleting = module.metadata.deletionTimestamp !== undefined
   const first = bad[0] ?? waiting[0] ?? moving[0]
-  const ready =
-    targets > 0 && kernels.length > 0 && kernels.every((k) => k.phase === 'Loaded' || k.phase === 'NoNodes')
+  const idle = idleReason(module, targets)
+  const why = (kernel: KernelStatus | undefined) => (kernel === undefined && idle) || reasonOf(kernel)
+  const deleting = module.metadata.deletionTimestamp !== undefined
+  const loaded = kernels.some((k) => k.phase === 'Loaded') && kernels.every(isAtRest)
+  const count = kernels.reduce((sum, k) => sum + (k.nodes?.loaded ?? 0), 0)
+  const images = kernels.some((k) => k.digest !== undefined) && imageless.length === 0
   return [
     deleting
-      ? { type: 'Ready', status: 'False', reason: 'Deleting', message: 'The module is being unloaded.' }
-      : ready
-        ? {
-            type: 'Ready',
-            status: 'True',
+      ? verdict('Ready', 'False', { reason: 'Deleting', message: 'The module is being unloaded.' })
+      : loaded && !pending && idle === undefined
+        ? verdict('Ready', 'True', {
             reason: 'Loaded',
-            message: `Loaded on ${targets} of ${targets} nodes.`,
-          }
-        : targets === 0 && first === undefined
-          ? { type: 'Ready', status: 'False', reason: 'NoNodes', message: 'No node matches spec.selector.' }
-          : { type: 'Ready', status: 'False', ...reasonOf(first) },
-    kernels.length > 0 && withImage.length === kernels.length
-      ? { type: 'ImagesReady', status: 'True', reason: 'Verified', message: 'Every kernel has its image.' }
-      : { type: 'ImagesReady', status: 'False', ...reasonOf(kernels.find((k) => k.digest === undefined)) },
-    moving.length > 0
-      ? { type: 'Progressing', status: 'True', ...reasonOf(moving[0]) }
-      : { type: 'Progressing', status: 'False', reason: 'AtRest', message: 'Nothing is going on.' },
+            message: `Loaded on ${count} of ${targets.length} nodes.`,
+          })
+        : verdict('Ready', 'False', why(pending ? bad[0] : first)),
+    images && !pending
+      ? verdict('ImagesReady', 'True', { reason: 'Verified', message: 'Every kernel has its image.' })
+      : verdict('ImagesReady', 'False', why(imageless[0] ?? (pending ? undefined : first))),
+    moving.length > 0 || pending
+      ? verdict('Progressing', 'True', reasonOf(moving[0]))
+      : verdict('Progressing', 'False', { reason: 'AtRest', message: 'Nothing is going on.' }),
     bad.length > 0
-      ? { type: 'Degraded', status: 'True', ...reasonOf(bad[0]) }
-      : { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'Nothing waits for anybody.' },
+      ? verdict('Degraded', 'True', reasonOf(bad[0]))
+      : verdict('Degraded', 'False', { reason: 'AsExpected', message: 'Nothing waits for anybody.' }),
   ]
 }
+function verdict(type: string, status: Condition['status'], because: Because): Verdict {
+  return { type, status, ...because }
+}
 
-function reasonOf(kernel: KernelStatus | undefined): Pick<Condition, 'reason' | 'message'> {
+function isAtRest(kernel: KernelStatus): boolean {
+  return kernel.phase === 'Loaded' || kernel.phase === 'NoNodes'
+}
+
+/** Why there is nothing to load at all. */
+function idleReason(module: Module, targets: readonly NodeFacts[]): Because | undefined {
+  if (module.spec.moduleLoader === undefined) {
+    return { reason: 'NoModuleLoader', message: 'spec.moduleLoader is not set: there is nothing to load.' }
+  }
+  return targets.length > 0
+    ? undefined
+    : {
+        reason: 'NoNodes',
+        message: 'No node matches spec.selector, or all have taints that the Module does not tolerate.',
+      }
+}
+
+function reasonOf(kernel: KernelStatus | undefined): Because {
   if (kernel === undefined) return { reason: 'Pending', message: 'Nothing has been looked at yet.' }
   const message = kernel.message ?? phaseSentence(kernel)
   return {

@@ -1,0 +1,264 @@
+import { describe, expect, test } from 'vitest'
+import { annotations, labels, moduleFinalizer } from './names.ts'
+import {
+  cordoned,
+  guardedModule,
+  testBuildPod,
+  testCluster,
+  testConfig,
+  testKernel,
+  testNode,
+  testRecord,
+  testRef,
+  type TestCluster,
+} from './testCluster.ts'
+import { kernelsOf, lifeOf, recordOf, viewKernel } from './viewKernel.ts'
+
+const image = `reg.example/fpga:${testKernel}`
+const digest = `sha256:${'1'.repeat(64)}`
+const dockerfile = { namespace: 'drivers', name: 'df', dockerfile: 'FROM scratch' }
+const building = { mapping: { build: { dockerfileConfigMap: { name: 'df' } } } }
+const entry = { kernel: testKernel, phase: 'Loaded', image, digest } as const
+
+const view = (things: TestCluster, kernel = testKernel, gcDelayMs = 0) =>
+  viewKernel(testCluster({ modules: [guardedModule()], ...things }), testRef, kernel, { gcDelayMs })
+
+describe('kernelsOf', () => {
+  const selecting = guardedModule({ spec: { selector: { gpu: 'yes' } } })
+  const two = [testNode(), testNode({ name: 'n2', uid: 'node-2', kernel: '5.10.0' })]
+  test.each<[string, TestCluster, string[]]>([
+    [
+      'of target nodes, sorted, each once',
+      { modules: [guardedModule()], nodes: [...two, testNode()] },
+      ['5.10.0', testKernel],
+    ],
+    ['not of nodes that are not selected', { modules: [selecting], nodes: two }, []],
+    [
+      'of tainted nodes',
+      { modules: [guardedModule()], nodes: [testNode({ taints: [{ key: 'x', effect: 'NoSchedule' }] })] },
+      [testKernel],
+    ],
+    [
+      'of nodes with a record of it',
+      { nodes: two, records: [testRecord(testConfig(), undefined)] },
+      [testKernel],
+    ],
+    ['of its build pods', { nodes: [], pods: [testBuildPod()] }, [testKernel]],
+    [
+      'not of its worker pods',
+      { nodes: [], pods: [testBuildPod({ labels: { [labels.workerAction]: 'Load' } })] },
+      [],
+    ],
+    [
+      'of its status',
+      { nodes: [], modules: [guardedModule({}, { status: { kernels: [entry] } })] },
+      [testKernel],
+    ],
+    [
+      'a node that has no kernel yet does not count',
+      { modules: [guardedModule()], nodes: [testNode({ kernel: '' })] },
+      [],
+    ],
+  ])('%s', (_name, things, expected) => {
+    expect(kernelsOf(testCluster(things), testRef)).toEqual(expected)
+  })
+})
+
+describe('lifeOf', () => {
+  const unguarded = { ...guardedModule(), metadata: { ...guardedModule().metadata, finalizers: ['other'] } }
+  test.each<[string, TestCluster]>([
+    ['alive', { modules: [guardedModule()] }],
+    ['unguarded', { modules: [unguarded] }],
+    ['deleting', { modules: [guardedModule({}, { deleting: true })] }],
+    ['gone', {}],
+    ['unreadable', { unreadable: ['fpga'] }],
+  ])('%s', (expected, things) => {
+    expect(lifeOf(testCluster(things), testRef)).toBe(expected)
+  })
+
+  test('the finalizer is ours among others', () => {
+    const module = guardedModule()
+    const both = { ...module, metadata: { ...module.metadata, finalizers: ['other', moduleFinalizer] } }
+    expect(lifeOf(testCluster({ modules: [both] }), testRef)).toBe('alive')
+  })
+})
+
+test('recordOf: a wish or a fact is enough, and only of this Module', () => {
+  expect(recordOf(testRecord(testConfig(), undefined), testRef)).toBe(true)
+  expect(recordOf(testRecord(undefined, {}), testRef)).toBe(true)
+  expect(recordOf(testRecord(undefined, undefined), testRef)).toBe(false)
+  expect(recordOf(undefined, testRef)).toBe(false)
+  const other = { namespace: 'other', name: 'fpga' }
+  expect(recordOf(testRecord(testConfig(), {}, { ref: other }), testRef)).toBe(false)
+})
+
+describe('what image is wanted', () => {
+  test.each<[string, TestCluster, object]>([
+    ['none without a Module', { modules: [] }, { kind: 'none', why: 'ModuleGone' }],
+    [
+      'none while it is deleted',
+      { modules: [guardedModule({}, { deleting: true })] },
+      { kind: 'none', why: 'ModuleDeleted' },
+    ],
+    [
+      'none without moduleLoader',
+      { modules: [guardedModule({ spec: { moduleLoader: undefined } })] },
+      { kind: 'none', why: 'NoModuleLoader' },
+    ],
+    ['none without nodes', { nodes: [] }, { kind: 'none', why: 'NoNodes' }],
+    [
+      'none for nodes of another kernel',
+      { nodes: [testNode({ kernel: '5.10.0' })] },
+      { kind: 'none', why: 'NoNodes' },
+    ],
+    [
+      'none for tainted nodes',
+      { nodes: [testNode({ taints: [{ key: 'x', effect: 'NoSchedule' }] })] },
+      { kind: 'none', why: 'NoNodes' },
+    ],
+    [
+      'still the same for a node that is cordoned or reboots: its build goes on',
+      { nodes: [testNode({ taints: [cordoned], ready: false })] },
+      { kind: 'wanted', image },
+    ],
+    [
+      'none without a mapping',
+      { modules: [guardedModule({ mapping: { regexp: undefined, literal: '5.10.0' } })] },
+      { kind: 'none', why: 'NoMapping' },
+    ],
+    [
+      'none that can be used',
+      { modules: [guardedModule({ mapping: { containerImage: 'reg.example/fpga:$NOPE' } })] },
+      { kind: 'invalid', reason: 'TemplateInvalid' },
+    ],
+    ['an image without build', {}, { kind: 'wanted', image, generation: null, build: { kind: 'none' } }],
+    [
+      'an image of a generation',
+      { modules: [guardedModule({ spec: { imageRebuildTriggerGeneration: 4 } })] },
+      { kind: 'wanted', generation: 4 },
+    ],
+    [
+      'no Dockerfile ConfigMap',
+      { modules: [guardedModule(building)] },
+      { build: { kind: 'invalid', reason: 'DockerfileConfigMapMissing' } },
+    ],
+    [
+      'nor one of another namespace',
+      { modules: [guardedModule(building)], configMaps: [{ ...dockerfile, namespace: 'other' }] },
+      { build: { kind: 'invalid', reason: 'DockerfileConfigMapMissing' } },
+    ],
+    [
+      'a ConfigMap without the key',
+      { modules: [guardedModule(building)], configMaps: [{ namespace: 'drivers', name: 'df' }] },
+      { build: { kind: 'invalid', reason: 'DockerfileKeyMissing' } },
+    ],
+    [
+      'two architectures',
+      {
+        modules: [guardedModule(building)],
+        configMaps: [dockerfile],
+        nodes: [testNode(), testNode({ name: 'n2', uid: 'node-2', architecture: 'arm64' })],
+      },
+      {
+        build: {
+          kind: 'invalid',
+          reason: 'MixedArchitectures',
+          message: expect.stringContaining('amd64, arm64'),
+        },
+      },
+    ],
+    [
+      'a build',
+      { modules: [guardedModule(building)], configMaps: [dockerfile] },
+      { build: { kind: 'ready', inputHash: expect.stringMatching(/^[0-9a-f]{40}$/) } },
+    ],
+  ])('%s', (_name, things, wish) => {
+    expect(view(things).view.wish).toMatchObject(wish)
+  })
+})
+
+describe('the digest in status', () => {
+  const stored = (change: object, spec: object = {}) =>
+    view({ modules: [guardedModule({ spec }, { status: { kernels: [{ ...entry, ...change }] } })] }).view
+  test('counts for its image', () => {
+    expect(stored({}).digest).toBe(digest)
+    expect(stored({ image: 'reg.example/fpga:other' }).digest).toBeUndefined()
+  })
+  test('and for its generation', () => {
+    expect(stored({}, { imageRebuildTriggerGeneration: 2 }).digest).toBeUndefined()
+    expect(stored({ imageGeneration: 1 }, { imageRebuildTriggerGeneration: 2 }).digest).toBeUndefined()
+    expect(stored({ imageGeneration: 2 }, { imageRebuildTriggerGeneration: 2 }).digest).toBe(digest)
+    expect(stored({ imageGeneration: 2 }).digest).toBeUndefined()
+  })
+  test('of another kernel is not ours', () => {
+    const status = { kernels: [{ ...entry, kernel: '5.10.0' }] }
+    expect(view({ modules: [guardedModule({}, { status })] }).view).not.toHaveProperty('stored')
+  })
+})
+
+describe('what nodes shall load', () => {
+  const status = { kernels: [entry] }
+  const wanted = (overrides: Parameters<typeof guardedModule>[0], nodes = [testNode()]) => {
+    const { facts } = view({ modules: [guardedModule(overrides, { status })], nodes })
+    const plan = facts.plans.get('n1')?.plan
+    return plan?.kind === 'work' ? plan.config : undefined
+  }
+  test('the digest that was verified, with the settings of the mapping', () => {
+    expect(wanted({})).toEqual({
+      kernelVersion: testKernel,
+      containerImage: `${image}@${digest}`,
+      insecurePull: false,
+      modprobe: expect.objectContaining({ moduleName: 'fpga' }),
+    })
+    const overrides = { container: { imagePullPolicy: 'Always', inTreeModulesToRemove: ['old'] } }
+    expect(wanted(overrides)).toMatchObject({ imagePullPolicy: 'Always', inTreeModulesToRemove: ['old'] })
+  })
+  test.each(['insecure', 'insecureSkipTLSVerify'])('%s is an insecure pull', (option) => {
+    expect(wanted({ mapping: { registryTLS: { [option]: true } } })).toMatchObject({ insecurePull: true })
+  })
+  test('nodes of other kernels have no plan here', () => {
+    const nodes = [testNode(), testNode({ name: 'n2', uid: 'node-2', kernel: '5.10.0' })]
+    const { facts, view: seen } = view({ modules: [guardedModule({}, { status })], nodes })
+    expect([...facts.plans.keys()]).toEqual(['n1'])
+    expect(seen.nodes.counts.targets).toBe(1)
+  })
+  test('a cordoned node is no target, and what it has loaded is not counted', () => {
+    const nodes = [testNode(), testNode({ name: 'n2', uid: 'node-2', taints: [cordoned] })]
+    const config = testConfig({ containerImage: `${image}@${digest}` })
+    const loaded = { config, bootId: 'b1' }
+    const records = ['n1', 'n2'].map((node) => testRecord(config, loaded, { node }))
+    const { counts } = view({ modules: [guardedModule({}, { status })], nodes, records }).view.nodes
+    expect(counts).toEqual({ targets: 1, loaded: 1, failed: 0, waiting: 0, unreachable: 0 })
+  })
+})
+
+describe('build pods', () => {
+  const finishedAt = '2026-01-01T00:00:00Z'
+  const pods = (change: Parameters<typeof testBuildPod>[0], gcDelayMs = 0) =>
+    view({ pods: [testBuildPod(change)] }, testKernel, gcDelayMs).view.pods
+  test.each<[string, Parameters<typeof testBuildPod>[0], object]>([
+    ['running', {}, { state: 'active', name: 'fpga-build-1', uid: 'pod-1', inputHash: 'h1', attempt: 2 }],
+    ['pending', { state: { kind: 'pending' } }, { state: 'active' }],
+    ['failed', { state: { kind: 'failed', message: '', finishedAt } }, { state: 'failed' }],
+    ['without attempt', { labels: { [labels.inputHash]: 'h1' } }, { attempt: 1 }],
+  ])('%s', (_name, change, expected) => {
+    expect(pods(change)).toMatchObject([expected])
+  })
+  test('one that succeeded is kept for job.gcDelay', () => {
+    const state = { kind: 'succeeded', message: '', finishedAt } as const
+    expect(pods({ state }, 90_000)).toMatchObject([
+      { state: 'succeeded', collectAt: '2026-01-01T00:01:30.000Z' },
+    ])
+  })
+  test('pods of other kernels and worker pods are not here', () => {
+    expect(pods({ annotations: { [annotations.kernel]: '5.10.0' } })).toEqual([])
+    expect(pods({ labels: { [labels.workerAction]: 'Load' } })).toEqual([])
+  })
+})
+
+test('facts are what activities need, and stay out of the view', () => {
+  const { view: seen, facts } = view({ modules: [guardedModule(building)], configMaps: [dockerfile] })
+  expect(facts).toMatchObject({ dockerfile: 'FROM scratch', architecture: 'amd64', mapping: { image } })
+  expect(JSON.stringify(seen)).not.toContain('FROM scratch')
+  expect(seen).toMatchObject({ module: 'alive', generation: 3 })
+})
