@@ -178,7 +178,7 @@ describe('what image is wanted', () => {
 })
 
 describe('the digest in status', () => {
-  const stored = (change: object, spec: object = {}) =>
+  const stored = (change: object, spec: Readonly<Record<string, unknown>> = {}) =>
     view({ modules: [guardedModule({ spec }, { status: { kernels: [{ ...entry, ...change }] } })] }).view
   test('counts for its image', () => {
     expect(stored({}).digest).toBe(digest)
