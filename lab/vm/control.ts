@@ -12,22 +12,21 @@ const answerSchema = z.union([
 const patienceMs = 5_000
 
 /**
- * Gives QEMU one command without arguments over its control socket (QMP: a greeting, then JSON lines) and resolves
- * when it was done. Throws when QEMU refuses it or does not answer.
+ * Ends QEMU at once, as if the power failed, over its control socket (QMP: a greeting, then JSON lines). Resolves when
+ * QEMU has said yes or has gone; throws when it refuses or does not answer.
  */
-export async function control(path: string, command: string): Promise<void> {
+export async function quit(path: string): Promise<void> {
   const socket = connect({ path, signal: AbortSignal.timeout(patienceMs) })
   const say = (execute: string) => socket.write(`${JSON.stringify({ execute })}\n`)
   try {
     say('qmp_capabilities')
-    say(command)
+    say('quit')
     let returns = 0
     for await (const line of createInterface({ input: socket })) {
       const answer = answerSchema.parse(JSON.parse(line))
-      if ('error' in answer) throw new Error(`QEMU refuses ${command}: ${answer.error.desc}`)
+      if ('error' in answer) throw new Error(`QEMU refuses to end: ${answer.error.desc}`)
       if ('return' in answer && ++returns === 2) return
     }
-    throw new Error(`QEMU ended the connection before it did ${command}`)
   } finally {
     socket.destroy()
   }

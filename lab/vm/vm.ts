@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { logTail } from '../logTail.ts'
 import { packConfiguration, registryFiles } from './configuration.ts'
 import { type GuestConsole, MachineOff, openConsole } from './console.ts'
-import { control } from './control.ts'
+import { quit } from './control.ts'
 import { type LoadedModule, parseModules } from './loadedModules.ts'
 import { nodeView } from './node.ts'
 import { vmPaths, vmPorts } from './paths.ts'
@@ -114,7 +114,7 @@ export function openVm(dir: string): Vm {
     // A guest that hangs must still go off.
     await guest.run('sync', 5_000).catch(() => undefined)
     setPower(paths.power, next)
-    await control(ports.control, 'quit')
+    await quit(ports.control)
   }
   return {
     name,

@@ -17,6 +17,6 @@ while :; do
     printf '%s %s %s\n' "$id" "$status" "$(tail -c 1048576 /run/kmm/output | base64 -w 0)" >&3
   else
     # Nobody is connected.
-    sleep 0.1
+    sleep 0.3
   fi
 done

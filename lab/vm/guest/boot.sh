@@ -24,3 +24,7 @@ ip link set eth0 up
 ip route add default via 10.0.2.2 src 10.0.2.15
 echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
+
+# Pods go out under this machine's address. Nothing waits for it: the first pod comes much later.
+pods=$(cat /run/kmm/pod-network)
+iptables -w -t nat -A POSTROUTING -s "$pods" ! -d "$pods" -j MASQUERADE &

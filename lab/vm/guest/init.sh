@@ -10,8 +10,8 @@ echo 'kmm-vm: booting'
 /bin/busybox mount -t sysfs sysfs /sys
 
 fail() {
+  /bin/busybox dmesg | /bin/busybox tail -n 8
   echo "kmm-vm: boot failed: $1"
-  /bin/busybox dmesg | /bin/busybox tail -n 20
   /bin/busybox poweroff -f
 }
 

@@ -4,4 +4,6 @@
 log_to kubelet
 set --
 while read -r argument; do set -- "$@" "$argument"; done </run/kmm/kubelet.args
+# As in containerd.sh.
+export GOMAXPROCS=1 GOGC=400
 exec kubelet "$@"
