@@ -34,6 +34,8 @@ export type PodState =
       readonly kind: 'failed'
       /** The pod's own reason when the cluster ended it: `Evicted`, `Preempting`, `NodeLost` ... */
       readonly podReason?: string
+      /** What the pod itself says to that; never what a container wrote. */
+      readonly podMessage?: string
       readonly container?: string
       readonly exitCode?: number
       /** The container's reason, such as `OOMKilled` or `Error`. */

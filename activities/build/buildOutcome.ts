@@ -4,27 +4,34 @@ import type { LogTail } from './logTail.ts'
 
 type Ended = Extract<PodState, { kind: 'succeeded' | 'failed' }>
 
-/** What the log says about the cause, first match wins (users R6: "classify the error"). */
+/**
+ * kaniko ends with one line that says where it stopped and why. Only that line counts: a log is full of words such as
+ * "Retrieving image" or "unauthorized" that say nothing about the end.
+ */
+const lastWord =
+  /^(?:Error: )?(?:error (?:building image|pushing image|checking push permissions|resolving \w+).*)$/gm
+
+/** What that line says about the cause, first match wins (users R6: "classify the error"). */
 const causes: readonly { readonly reason: string; readonly says: RegExp; readonly message: string }[] = [
   {
     reason: 'PushRefused',
-    says: /error pushing image|failed to push|error checking push permissions|retrieving auth.*push/i,
-    message: 'The registry refused the pushed image',
-  },
-  {
-    reason: 'BaseImagePull',
-    says: /error building image:.*(MANIFEST_UNKNOWN|NAME_UNKNOWN|manifest unknown|unauthorized|no such host|connection refused|GET https?:)|retrieving image|unable to pull/i,
-    message: 'A base image of the Dockerfile could not be pulled',
-  },
-  {
-    reason: 'DockerfileError',
-    says: /dockerfile parse error|parsing dockerfile|unknown instruction|error resolving dockerfile|no build stage|failed to get files used from context|copy failed/i,
-    message: 'The Dockerfile is not valid',
+    says: /^error (?:pushing image|checking push permissions)/,
+    message: 'The image could not be pushed to its registry',
   },
   {
     reason: 'BuildCommandFailed',
-    says: /error building image: error building stage: failed to execute command|waiting for process to exit/i,
+    says: /failed to execute command/,
     message: 'A command of the Dockerfile failed',
+  },
+  {
+    reason: 'DockerfileError',
+    says: /parsing dockerfile|failed to get files used from context|resolving (?:dockerfile|base name|args)|could not parse reference|expanding meta ARGs/,
+    message: 'The Dockerfile cannot be built',
+  },
+  {
+    reason: 'BaseImagePull',
+    says: /\b(?:GET|HEAD) "?https?:|failed to get filesystem from image|image not found on any/i,
+    message: 'A base image of the Dockerfile could not be pulled',
   },
 ]
 
@@ -57,11 +64,14 @@ function failureReason(
     return { reason: 'DeadlineExceeded', message: 'The build took longer than build.deadline' }
   }
   if (state.podReason !== undefined) {
-    return { reason: state.podReason, message: `The cluster ended the pod: ${state.message}` }
+    return {
+      reason: state.podReason,
+      message: `The cluster ended the pod: ${state.podMessage ?? state.podReason}`,
+    }
   }
   if (state.reason === 'OOMKilled' || state.exitCode === 137) {
     return { reason: 'OutOfMemory', message: 'The build ran out of memory (build.resources.limits.memory)' }
   }
-  const cause = causes.find(({ says }) => says.test(log))
-  return cause ?? { reason: 'BuildFailed', message: 'The build failed' }
+  const end = log.match(lastWord)?.at(-1) ?? ''
+  return causes.find(({ says }) => says.test(end)) ?? { reason: 'BuildFailed', message: 'The build failed' }
 }

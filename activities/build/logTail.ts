@@ -1,13 +1,19 @@
+import { stripVTControlCharacters } from 'node:util'
+
 /** Bytes of a build log that are kept (design: "The log tail, 64 KiB at most, is stored once"). */
 export const logTailLimit = 64 * 1024
 /** Bytes of error lines in status and details. */
 const errorLinesLimit = 2 * 1024
+/** Characters of a line in status and details. */
+const longestErrorLine = 300
 
 /** What makes a line worth showing first: compilers, make, kaniko and shells say so in these words. */
-const errorLine = /\b(error|fatal|cannot|failed|no such file|not found|denied|undefined reference)\b|\*\*\*/i
+const errorLine =
+  /\b(error|fatal|cannot|failed|no such file|not found|denied|undefined reference)\b|: \*\*\* /i
 
 /**
- * Keeps the end of a log and its error lines. `mask` removes secrets from a line before anything is kept.
+ * Keeps the end of a log and its error lines, without colours. `mask` removes secrets from a line before anything is
+ * kept.
  */
 export class LogTail {
   readonly #mask: (line: string) => string
@@ -21,14 +27,14 @@ export class LogTail {
   }
 
   add(raw: string): void {
-    const line = this.#mask(raw)
+    const line = this.#mask(stripVTControlCharacters(raw))
     if (line.trim() !== '') this.last = line.slice(0, 200)
     this.#lines.push(line)
     this.#bytes += Buffer.byteLength(line) + 1
     while (this.#bytes > logTailLimit && this.#lines.length > 1) {
       this.#bytes -= Buffer.byteLength(this.#lines.shift() ?? '') + 1
     }
-    if (errorLine.test(line)) this.#errors = [...this.#errors, line.slice(0, 300)].slice(-20)
+    if (errorLine.test(line)) this.#errors = [...this.#errors, line].slice(-20)
   }
 
   text(): string {
@@ -40,7 +46,8 @@ export class LogTail {
     const chosen = this.#errors.length > 0 ? this.#errors : this.#lines.slice(-5)
     const kept: string[] = []
     let bytes = 0
-    for (const line of chosen.toReversed()) {
+    for (const whole of chosen.toReversed()) {
+      const line = whole.slice(0, longestErrorLine)
       bytes += Buffer.byteLength(line) + 1
       if (bytes > errorLinesLimit) break
       kept.unshift(line)

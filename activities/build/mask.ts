@@ -1,6 +1,9 @@
 /** Values shorter than this are not masked: they would blank out ordinary words. */
 const shortest = 4
 
+/** Up to the last @ before the path: passwords hold @ too. Schemes are short, so that long lines stay cheap. */
+const userinfo = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/]+@/gi
+
 /**
  * A function that replaces every given secret value in a line, in clear text and in base64, and the userinfo of
  * URLs. Values of several lines are masked line by line, because a log is read line by line.
@@ -16,7 +19,7 @@ export function masker(secretValues: readonly string[]): (line: string) => strin
     .sort((a, b) => b.length - a.length)
   return (line) => {
     const masked = wanted.reduce((text, secret) => text.replaceAll(secret, '***'), line)
-    return masked.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, '$1***@')
+    return masked.replace(userinfo, '$1***@')
   }
 }
 

@@ -63,9 +63,10 @@ function podState(pod: Pod): PodState {
       return {
         kind: 'failed',
         ...(status.reason === undefined ? {} : { podReason: status.reason }),
+        ...(status.message === undefined ? {} : { podMessage: status.message }),
         ...(end === undefined ? {} : { container: end.name, exitCode: end.exitCode }),
         ...(end?.reason === undefined ? {} : { reason: end.reason }),
-        message: end?.message ?? status.message ?? '',
+        message: end?.message ?? '',
         finishedAt,
       }
     }

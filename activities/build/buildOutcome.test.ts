@@ -1,0 +1,160 @@
+import { describe, expect, test } from 'vitest'
+import type { PodState } from '../../api/facts.ts'
+import { buildOutcome } from './buildOutcome.ts'
+import { LogTail } from './logTail.ts'
+
+type Failed = Extract<PodState, { kind: 'failed' }>
+const finishedAt = '2026-01-01T00:00:00Z'
+const failed = (change: Partial<Failed> = {}): Failed => ({
+  kind: 'failed',
+  container: 'kaniko',
+  exitCode: 1,
+  reason: 'Error',
+  message: '',
+  finishedAt,
+  ...change,
+})
+
+/** What kaniko writes in every build, before whatever ends it. */
+const beginning = [
+  'INFO[0000] Retrieving image manifest reg.example/base:1',
+  'INFO[0000] Retrieving image reg.example/base:1 from registry reg.example',
+  'INFO[0001] Built cross stage deps: map[]',
+]
+
+function outcome(lines: readonly string[], state: Parameters<typeof buildOutcome>[1] = failed()) {
+  const log = new LogTail((line) => line)
+  for (const line of [...beginning, ...lines]) log.add(line)
+  return buildOutcome('fpga-build-1', state, log)
+}
+
+const stage = 'error building image: error building stage:'
+const permissions =
+  'error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again:'
+const url = 'http://reg.example/v2/a/b'
+
+/** Texts of kaniko 1.24.0, as it wrote them. */
+describe.each<[string, readonly string[][]]>([
+  [
+    'BuildCommandFailed',
+    [
+      [
+        "fpga.c:3:1: error: unknown type name 'foo'",
+        'make: *** [Makefile:2: all] Error 2',
+        `${stage} failed to execute command: waiting for process to exit: exit status 2`,
+      ],
+      [
+        'curl: (22) The requested URL returned error: 401 unauthorized, MANIFEST_UNKNOWN',
+        `${stage} failed to execute command: waiting for process to exit: exit status 22`,
+      ],
+      [
+        'error pushing image: says a script, and kaniko goes on',
+        `${stage} failed to execute command: waiting for process to exit: signal: killed`,
+      ],
+      [
+        `${stage} failed to execute command: starting command: fork/exec /bin/none: no such file or directory`,
+      ],
+      [
+        `${stage} failed to execute command: downloading remote source file: Get "http://127.0.0.1:5939/x": dial tcp 127.0.0.1:5939: connect: connection refused`,
+      ],
+    ],
+  ],
+  [
+    'DockerfileError',
+    [
+      [
+        'error building image: parsing dockerfile: dockerfile parse error on line 2: unknown instruction: FOO (did you mean FROM?)',
+      ],
+      ['error building image: parsing dockerfile: no build stage in current context'],
+      [
+        `${stage} failed to get files used from context: failed to get fileinfo for /workspace/missing: lstat /workspace/missing: no such file or directory`,
+      ],
+      ['error building image: could not parse reference: reg.example/x:$TAG'],
+      [
+        'Error: error resolving dockerfile path: please provide a valid path to a Dockerfile within the build context with --dockerfile',
+        'Usage:',
+        '  executor [flags]',
+      ],
+    ],
+  ],
+  [
+    'BaseImagePull',
+    [
+      [
+        `error building image: unable to complete operation after 3 attempts, last error: GET ${url}/manifests/1: MANIFEST_UNKNOWN: manifest unknown; map[Tag:1]`,
+      ],
+      [
+        `error building image: unable to complete operation after 3 attempts, last error: GET ${url}/manifests/1: UNAUTHORIZED: authentication required`,
+      ],
+      [
+        'error building image: unable to complete operation after 3 attempts, last error: Get "https://reg.example/v2/": dial tcp: lookup reg.example on 10.96.0.10:53: no such host',
+      ],
+      [
+        'error building image: unable to complete operation after 3 attempts, last error: Get "https://reg.example/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority',
+      ],
+      [`${stage} failed to get filesystem from image: error reading layer: unexpected EOF`],
+    ],
+  ],
+  [
+    'PushRefused',
+    [
+      [
+        `error pushing image: failed to push to destination reg.example/a/b:1: POST ${url}/blobs/uploads/: unexpected status code 405 Method Not Allowed: Method not allowed`,
+        '',
+      ],
+      [
+        `${permissions} checking push permission for "reg.example/a/b:1": POST ${url}/blobs/uploads/: UNAUTHORIZED: authentication required`,
+      ],
+      [
+        `${permissions} getting tag for destination: repository must be between 2 and 255 characters in length: x`,
+      ],
+    ],
+  ],
+  ['BuildFailed', [['killed by something that says nothing'], []]],
+])('%s', (reason, logs) => {
+  test.each(logs.map((lines) => [lines]))('%j', (lines) => {
+    expect(outcome(lines)).toMatchObject({ kind: 'failed', reason })
+  })
+})
+
+describe('what the cluster did counts before what the log says', () => {
+  const lines = [`${stage} failed to execute command: waiting for process to exit: exit status 2`]
+  test.each<[string, Partial<Failed>, string, string]>([
+    ['out of memory', { reason: 'OOMKilled', exitCode: 137 }, 'OutOfMemory', 'build.resources.limits.memory'],
+    ['killed, no reason', { exitCode: 137 }, 'OutOfMemory', 'exit status 137'],
+    ['deadline', { podReason: 'DeadlineExceeded' }, 'DeadlineExceeded', 'build.deadline'],
+    [
+      'evicted',
+      { podReason: 'Evicted', podMessage: 'The node was low on resource: memory.', exitCode: 137 },
+      'Evicted',
+      'low on resource',
+    ],
+    ['preempted', { podReason: 'Preempting' }, 'Preempting', 'Preempting'],
+  ])('%s', (_name, change, reason, words) => {
+    const found = outcome(lines, failed(change))
+    expect(found).toMatchObject({ reason, message: expect.stringContaining(words) })
+  })
+
+  test('what a container wrote of its end never gets into the message: nobody has masked it', () => {
+    const found = outcome([], failed({ podReason: 'Evicted', message: 's3cr3t' }))
+    expect(JSON.stringify(found)).not.toContain('s3cr3t')
+  })
+})
+
+test('a failure comes with exit status, error lines, log and the name of its pod', () => {
+  const lines = ['a.c:1: error: x', `${stage} failed to execute command: exit status 2`]
+  expect(outcome(lines, failed({ exitCode: 2 }))).toEqual({
+    kind: 'failed',
+    reason: 'BuildCommandFailed',
+    message: 'A command of the Dockerfile failed (exit status 2); see the log of pod fpga-build-1.',
+    errorLines: lines.join('\n'),
+    log: [...beginning, ...lines].join('\n'),
+  })
+})
+
+test('success comes with the digest of the termination message', () => {
+  const digest = `sha256:${'a'.repeat(64)}`
+  const succeeded = (message: string) => ({ kind: 'succeeded', message, finishedAt }) as const
+  expect(outcome([], succeeded(`${digest}\n`))).toMatchObject({ kind: 'succeeded', digest })
+  expect(outcome([], succeeded(''))).toMatchObject({ kind: 'succeeded', digest: undefined })
+})
