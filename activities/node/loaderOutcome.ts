@@ -6,7 +6,7 @@ export type LoaderOutcome =
   | { readonly kind: 'result'; readonly result: LoaderResult }
   | { readonly kind: 'none'; readonly reason: string; readonly message: string }
 
-/** Reads the loader's result from an ended worker pod. */
+/** Reads the loader's result from an ended worker pod; without one, what the cluster or the first failed container says. */
 export function loaderOutcome(state: Extract<PodState, { kind: 'succeeded' | 'failed' }>): LoaderOutcome {
   const line = state.message.trim().split('\n').at(-1) ?? ''
   const parsed = loaderResultSchema.safeParse(parseJson(line))
@@ -14,17 +14,22 @@ export function loaderOutcome(state: Extract<PodState, { kind: 'succeeded' | 'fa
   if (state.kind === 'succeeded') {
     return { kind: 'none', reason: 'NoLoaderResult', message: 'The worker pod ended without a result.' }
   }
-  const { container, podReason, exitCode, message } = state
+  const { container, podReason, podMessage, exitCode, message } = state
+  if (podReason !== undefined) {
+    return { kind: 'none', reason: podReason, message: (podMessage ?? '').slice(-1000) }
+  }
   if (container?.endsWith('-extractor')) {
     const why = `cp in the kmod image: ${message.trim().slice(-500)}`
-    if (state.reason === 'StartError') return { kind: 'none', reason: 'CpMissing', message: why }
+    if (state.reason === 'StartError' && message.includes('executable file not found')) {
+      return { kind: 'none', reason: 'CpMissing', message: why }
+    }
     const absent = container === 'image-extractor' && message.includes('No such file or directory')
     const reason = absent ? 'NoModulesForKernel' : 'ExtractFailed'
     return { kind: 'none', reason, message: `${why} (exit status ${exitCode})` }
   }
   return {
     kind: 'none',
-    reason: podReason ?? state.reason ?? 'WorkerPodFailed',
+    reason: state.reason ?? 'WorkerPodFailed',
     message: message.slice(-1000),
   }
 }

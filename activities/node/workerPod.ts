@@ -21,6 +21,9 @@ export interface WorkerPodInput {
   readonly workerImage: string
 }
 
+/** The kernel finds firmware here by itself; any other directory is written to /sys, which takes a privileged container. */
+const searchedByKernel = '/lib/firmware'
+
 /** The container that runs the loader; its termination message is the result. */
 export const workerContainer = 'worker'
 
@@ -108,13 +111,14 @@ export function workerPod(input: WorkerPodInput): PodBody {
           name: workerContainer,
           image: input.workerImage,
           args: ['loader'],
-          resources: { requests: { cpu: '10m', memory: '64Mi' } },
+          resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
           securityContext: {
             runAsUser: worker.runAsUser ?? 0,
             seLinuxOptions: { type: worker.seLinuxType },
             readOnlyRootFilesystem: true,
-            allowPrivilegeEscalation: false,
-            capabilities: { drop: ['ALL'], add: ['SYS_MODULE'] },
+            ...(firmware === undefined || firmware.host === searchedByKernel
+              ? { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'], add: ['SYS_MODULE'] } }
+              : { privileged: true }),
           },
           volumeMounts: mounts,
           terminationMessagePolicy: 'FallbackToLogsOnError',
@@ -145,10 +149,10 @@ function extractor(entry: WorkerPodInput['entry'], name: string, from: string, s
   }
 }
 
-/** Where firmware comes from in the image and goes to on the node; undefined when the Module has none. */
-function firmwareOf({ entry, worker }: WorkerPodInput): { image: string; host: string } | undefined {
+/** Where firmware comes from in the image and goes to on the node; undefined when nothing is to be copied. */
+function firmwareOf({ action, entry, worker }: WorkerPodInput): { image: string; host: string } | undefined {
   const image = entry.config.modprobe.firmwarePath
-  return image === undefined || worker.firmwareHostPath === null
+  return action === 'Unload' || image === undefined || worker.firmwareHostPath === null
     ? undefined
     : { image, host: worker.firmwareHostPath }
 }

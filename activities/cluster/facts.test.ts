@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest'
+import type { Node, Pod } from '../kube/resources.ts'
+import { dockerfileFacts, nodeFacts, podFacts } from './facts.ts'
+
+const metadata = { name: 'x', namespace: 'drivers', uid: 'u', resourceVersion: '7' }
+
+describe('nodeFacts', () => {
+  const nodeInfo = { kernelVersion: '6.1.0+', bootID: 'b1', architecture: 'amd64', osImage: 'Debian 12' }
+  const node = (change: object = {}, status: object = {}) =>
+    nodeFacts({ metadata, status: { nodeInfo, ...status }, ...change } as unknown as Node)
+  const ready = (status: string) => ({
+    conditions: [
+      { type: 'MemoryPressure', status: 'True' },
+      { type: 'Ready', status },
+    ],
+  })
+
+  test('what a kubelet reports, the kernel as it is', () => {
+    expect(node({ metadata: { ...metadata, labels: { a: 'b' } } }, ready('True'))).toEqual({
+      name: 'x',
+      uid: 'u',
+      kernel: '6.1.0+',
+      bootId: 'b1',
+      architecture: 'amd64',
+      osImage: 'Debian 12',
+      ready: true,
+      labels: { a: 'b' },
+      taints: [],
+    })
+  })
+  test.each(['False', 'Unknown'])('a node whose Ready is %s is not', (status) => {
+    expect(node({}, ready(status)).ready).toBe(false)
+  })
+  test('a node that has said nothing yet', () => {
+    const facts = nodeFacts({ metadata } as Node)
+    expect(facts).toMatchObject({ kernel: '', bootId: '', ready: false, labels: {}, taints: [] })
+  })
+  test('taints without the time they were added', () => {
+    const taints = [
+      { key: 'a', value: 'v', effect: 'NoSchedule', timeAdded: 't' },
+      { key: 'b', effect: 'NoExecute' },
+    ]
+    expect(node({ spec: { taints } }).taints).toEqual([
+      { key: 'a', value: 'v', effect: 'NoSchedule' },
+      { key: 'b', effect: 'NoExecute' },
+    ])
+  })
+})
+
+describe('podFacts', () => {
+  const pod = (status: object, change: object = {}) =>
+    podFacts({ metadata: { ...metadata, ...change }, spec: { nodeName: 'n1' }, status } as unknown as Pod)
+  const state = (status: object, change: object = {}) => pod(status, change).state
+  const ended = (name: string, terminated: object) => ({ name, state: { terminated } })
+
+  test('where it is and whose', () => {
+    expect(pod({ phase: 'Running' }, { labels: { a: 'b' }, annotations: { c: 'd' } })).toEqual({
+      namespace: 'drivers',
+      name: 'x',
+      uid: 'u',
+      resourceVersion: '7',
+      nodeName: 'n1',
+      labels: { a: 'b' },
+      annotations: { c: 'd' },
+      deleting: false,
+      state: { kind: 'running' },
+    })
+    expect(pod({}, { deletionTimestamp: 't' }).deleting).toBe(true)
+    expect(podFacts({ metadata } as Pod)).not.toHaveProperty('nodeName')
+  })
+
+  test('succeeded: the message of the container, the last end', () => {
+    const status = {
+      phase: 'Succeeded',
+      initContainerStatuses: [ended('i', { exitCode: 0, finishedAt: '2026-01-01T00:00:01Z' })],
+      containerStatuses: [
+        ended('worker', { exitCode: 0, message: 'sha256:1', finishedAt: '2026-01-01T00:00:02Z' }),
+      ],
+    }
+    expect(state(status)).toEqual({
+      kind: 'succeeded',
+      message: 'sha256:1',
+      finishedAt: '2026-01-01T00:00:02Z',
+    })
+  })
+
+  test('failed: the first container that failed', () => {
+    const status = {
+      phase: 'Failed',
+      initContainerStatuses: [
+        ended('image-extractor', { exitCode: 0, finishedAt: '2026-01-01T00:00:01Z' }),
+        ended('firmware-extractor', {
+          exitCode: 1,
+          reason: 'Error',
+          message: 'cp: x',
+          finishedAt: '2026-01-01T00:00:02Z',
+        }),
+      ],
+      containerStatuses: [{ name: 'worker', state: { waiting: { reason: 'PodInitializing' } } }],
+    }
+    expect(state(status)).toEqual({
+      kind: 'failed',
+      container: 'firmware-extractor',
+      exitCode: 1,
+      reason: 'Error',
+      message: 'cp: x',
+      finishedAt: '2026-01-01T00:00:02Z',
+    })
+  })
+
+  test('ended by the cluster: what the pod says is told from what its container wrote', () => {
+    const status = {
+      phase: 'Failed',
+      reason: 'Evicted',
+      message: 'The node was low on resource: memory.',
+      containerStatuses: [
+        ended('kaniko', { exitCode: 137, message: 'log', finishedAt: '2026-01-01T00:00:02Z' }),
+      ],
+    }
+    expect(state(status)).toMatchObject({
+      podReason: 'Evicted',
+      podMessage: 'The node was low on resource: memory.',
+      message: 'log',
+      exitCode: 137,
+    })
+  })
+
+  test('ended before any container ran', () => {
+    const change = { creationTimestamp: '2026-01-01T00:00:00Z' }
+    expect(state({ phase: 'Failed', reason: 'OutOfcpu', message: 'no cpu' }, change)).toEqual({
+      kind: 'failed',
+      podReason: 'OutOfcpu',
+      podMessage: 'no cpu',
+      message: '',
+      finishedAt: '2026-01-01T00:00:00Z',
+    })
+  })
+
+  const waiting = (reason: string) => ({ name: 'c', state: { waiting: { reason, message: `${reason}!` } } })
+  const unschedulable = {
+    conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/2 nodes' }],
+  }
+  test.each<[string, object, object]>([
+    ['nothing said', {}, { kind: 'pending' }],
+    ['lost sight of', { phase: 'Unknown' }, { kind: 'pending' }],
+    [
+      'an image that cannot be pulled',
+      {
+        phase: 'Pending',
+        initContainerStatuses: [waiting('ImagePullBackOff')],
+        containerStatuses: [waiting('PodInitializing')],
+      },
+      { kind: 'pending', reason: 'ImagePullBackOff', message: 'ImagePullBackOff!' },
+    ],
+    [
+      'the usual start',
+      { phase: 'Pending', containerStatuses: [waiting('ContainerCreating')] },
+      { kind: 'pending' },
+    ],
+    [
+      'no node for it',
+      { phase: 'Pending', ...unschedulable },
+      { kind: 'pending', reason: 'Unschedulable', message: '0/2 nodes' },
+    ],
+  ])('pending: %s', (_name, status, expected) => {
+    expect(state(status)).toEqual(expected)
+  })
+})
+
+test('of a ConfigMap only the Dockerfile', () => {
+  const data = { dockerfile: 'FROM scratch', other: 'x' }
+  expect(dockerfileFacts({ metadata, data })).toEqual({
+    namespace: 'drivers',
+    name: 'x',
+    dockerfile: 'FROM scratch',
+  })
+  expect(dockerfileFacts({ metadata })).toEqual({ namespace: 'drivers', name: 'x' })
+})

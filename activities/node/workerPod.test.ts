@@ -1,0 +1,193 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { parseConfig } from '../../api/config.ts'
+import { builtInTolerations } from '../../api/eligibility.ts'
+import { testConfig, testKernel, testNode, testRef } from '../../api/testCluster.ts'
+import { workerCommandSchema } from '../../api/workerCommand.ts'
+import { workerPod, type WorkerPodInput } from './workerPod.ts'
+
+const defaults = parseConfig('')
+if (!defaults.ok) throw new Error(defaults.message)
+const { worker } = defaults.config
+
+const modprobe = { moduleName: 'kmm_ci_a', dirName: '/opt' }
+const everything = { ...modprobe, firmwarePath: '/firmware', modulesLoadingOrder: ['kmm_ci_a', 'kmm_ci_b'] }
+
+function pod(change: Partial<WorkerPodInput> & { modprobe?: object } = {}) {
+  const { modprobe: wanted = modprobe, ...rest } = change
+  const config = testConfig({ containerImage: 'registry.example/kmm-ci@sha256:...', modprobe: wanted })
+  return workerPod({
+    ref: testRef,
+    node: testNode(),
+    action: 'Load',
+    entry: { config, serviceAccountName: 'default' },
+    configHash: 'c1',
+    owner: { name: 'n1', uid: 'record-1' },
+    worker,
+    workerImage: 'registry.example/kmm-temporal:1',
+    ...rest,
+  })
+}
+const command = (made: ReturnType<typeof pod>) =>
+  workerCommandSchema.parse(
+    JSON.parse(made.metadata.annotations['kmm.node.kubernetes.io/worker-config'] ?? ''),
+  )
+const workerOf = (made: ReturnType<typeof pod>) => made.spec.containers[0]!
+const mountPaths = (made: ReturnType<typeof pod>) => workerOf(made).volumeMounts?.map((m) => m.mountPath)
+
+test('the pod is the one that loader/README.md shows', () => {
+  const readme = readFileSync(new URL('../../loader/README.md', import.meta.url), 'utf8')
+  const json = /```json\n(.*?)```/s.exec(readme)?.[1] ?? ''
+  const shown = JSON.parse(json.replaceAll('6.1.0-56-amd64', testKernel)) as ReturnType<typeof pod>
+  const { spec } = pod({ modprobe: everything })
+  const byName = <T extends { name: string }>(items: readonly T[] = []) =>
+    Object.fromEntries(items.map((item) => [item.name, item]))
+  // The page leaves out what is a default of Kubernetes, and names its own node.
+  const {
+    terminationGracePeriodSeconds: _grace,
+    nodeName: _node,
+    initContainers,
+    containers,
+    volumes,
+    ...rest
+  } = shown.spec
+  expect(spec).toMatchObject(rest)
+  expect(byName(spec.volumes)).toEqual(byName(volumes))
+  expect(byName(spec.initContainers)).toMatchObject(byName(initContainers))
+  const { volumeMounts, terminationMessagePath: _path, ...container } = containers[0]!
+  expect(workerOf(pod({ modprobe: everything }))).toMatchObject(container)
+  const mounts = new Set(volumeMounts?.map((mount) => JSON.stringify(Object.entries(mount).sort())))
+  expect(
+    new Set(
+      workerOf(pod({ modprobe: everything })).volumeMounts?.map((m) =>
+        JSON.stringify(Object.entries(m).sort()),
+      ),
+    ),
+  ).toEqual(mounts)
+  const { annotations } = pod({ modprobe: everything }).metadata
+  expect(Object.keys(annotations).sort()).toEqual(Object.keys(shown.metadata.annotations).sort())
+  expect(annotations['kmm.node.kubernetes.io/modules-order']).toBe(
+    shown.metadata.annotations['kmm.node.kubernetes.io/modules-order'],
+  )
+})
+
+describe('the command', () => {
+  test('carries boot and kernel of the node and what is to be loaded', () => {
+    expect(command(pod({ node: testNode({ bootId: 'b7' }) }))).toMatchObject({
+      action: 'Load',
+      bootId: 'b7',
+      kernel: testKernel,
+      config: { containerImage: 'registry.example/kmm-ci@sha256:...', modprobe },
+    })
+  })
+  test('has a directory also when the config has none', () => {
+    const made = pod({ modprobe: { moduleName: 'a' } })
+    expect(command(made).config.modprobe.dirName).toBe('/opt')
+    expect(mountPaths(made)).toContain(`/opt/lib/modules/${testKernel}`)
+  })
+})
+
+describe('nodes:WPD-1 the name is a lock', () => {
+  test('load and unload share it, nodes and Modules do not', () => {
+    const name = (change: Partial<WorkerPodInput> = {}) => pod(change).metadata.name
+    expect(name({ action: 'Unload', configHash: 'c2' })).toBe(name())
+    expect(name({ node: testNode({ uid: 'node-2' }) })).not.toBe(name())
+    expect(name({ ref: { namespace: 'other', name: 'fpga' } })).not.toBe(name())
+    expect(name()).toMatch(/^kmm-worker-fpga-[0-9a-f]{10}$/)
+  })
+  test('action and config are labels', () => {
+    expect(pod({ action: 'Unload' }).metadata).toMatchObject({
+      namespace: 'drivers',
+      labels: {
+        'app.kubernetes.io/name': 'kmm',
+        'app.kubernetes.io/component': 'worker',
+        'app.kubernetes.io/part-of': 'kmm',
+        'kmm.node.kubernetes.io/module.name': 'fpga',
+        'kmm.node.kubernetes.io/worker-action': 'Unload',
+        'kmm.sigs.x-k8s.io/config-hash': 'c1',
+      },
+      ownerReferences: [{ kind: 'NodeModulesConfig', name: 'n1', uid: 'record-1', controller: true }],
+    })
+  })
+})
+
+describe('what it runs with', () => {
+  test('Secret, ServiceAccount, tolerations and pull policy of the entry', () => {
+    const config = testConfig({ imagePullPolicy: 'Always' })
+    const entry = {
+      config,
+      serviceAccountName: 'loader',
+      imageRepoSecret: { name: 'pull' },
+      tolerations: [...builtInTolerations],
+    }
+    const { spec } = pod({ entry })
+    expect(spec).toMatchObject({
+      nodeName: 'n1',
+      serviceAccountName: 'loader',
+      imagePullSecrets: [{ name: 'pull' }],
+      tolerations: builtInTolerations,
+    })
+    expect(spec.initContainers?.[0]).toMatchObject({
+      imagePullPolicy: 'Always',
+      image: config.containerImage,
+    })
+    expect(pod().spec).not.toHaveProperty('imagePullSecrets')
+  })
+  test('an empty pull policy, as KMM writes it, is left out', () => {
+    const entry = { config: testConfig({ imagePullPolicy: '' }), serviceAccountName: 'default' }
+    expect(pod({ entry }).spec.initContainers?.[0]).not.toHaveProperty('imagePullPolicy')
+  })
+  test('user and SELinux type of the configuration', () => {
+    const made = pod({ worker: { ...worker, runAsUser: 7, seLinuxType: 'my_t' } })
+    expect(workerOf(made).securityContext).toMatchObject({ runAsUser: 7, seLinuxOptions: { type: 'my_t' } })
+  })
+})
+
+describe('nodes:WPD-6 only when needed', () => {
+  const parts = (made: ReturnType<typeof pod>) => [
+    ...(made.spec.initContainers ?? []).map((c) => c.name),
+    ...(made.spec.volumes ?? []).map((v) => v.name).sort(),
+  ]
+  const plain = ['image-extractor', 'config', 'image', 'lib-modules']
+  test.each<[string, Parameters<typeof pod>[0], string[]]>([
+    ['neither', {}, plain],
+    ['order', { modprobe: { ...modprobe, modulesLoadingOrder: ['a', 'b'] } }, [...plain, 'modules-order']],
+    ['an order of one is none', { modprobe: { ...modprobe, modulesLoadingOrder: ['a'] } }, plain],
+    [
+      'firmware',
+      { modprobe: { ...modprobe, firmwarePath: '/f' } },
+      ['image-extractor', 'firmware-extractor', 'config', 'image', 'lib-firmware', 'lib-modules'],
+    ],
+    ['nothing of both to unload', { action: 'Unload', modprobe: everything }, plain],
+    [
+      'no firmware directory on the nodes: the loader says so',
+      { modprobe: { ...modprobe, firmwarePath: '/f' }, worker: { ...worker, firmwareHostPath: null } },
+      plain,
+    ],
+  ])('%s', (_name, change, expected) => {
+    expect(parts(pod(change))).toEqual(expected)
+  })
+})
+
+describe('privileged only for firmware that the kernel does not find by itself', () => {
+  const context = (firmwareHostPath: string, wanted: object = everything) => {
+    const made = pod({ modprobe: wanted, worker: { ...worker, firmwareHostPath } })
+    return workerOf(made).securityContext
+  }
+  const narrow = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'], add: ['SYS_MODULE'] } }
+  test.each<[string, ReturnType<typeof context>, object]>([
+    ['/lib/firmware', context('/lib/firmware'), narrow],
+    ['elsewhere, but no firmware', context('/var/lib/firmware', modprobe), narrow],
+    ['elsewhere', context('/var/lib/firmware'), { privileged: true }],
+  ])('%s', (_name, found, expected) => {
+    expect(found).toMatchObject(expected)
+    // The API server refuses both together.
+    expect(found?.privileged === true && found.allowPrivilegeEscalation === false).toBe(false)
+  })
+  test('the directory is mounted under its own path and told to the loader', () => {
+    const made = pod({ modprobe: everything, worker: { ...worker, firmwareHostPath: '/var/lib/firmware' } })
+    expect(mountPaths(made)).toContain('/var/lib/firmware')
+    expect(command(made).firmwareHostPath).toBe('/var/lib/firmware')
+    expect(command(pod())).not.toHaveProperty('firmwareHostPath')
+  })
+})
