@@ -1,0 +1,29 @@
+import { ApplicationFailure } from '@temporalio/common'
+import { expect, test } from 'vitest'
+import { answering } from './answering.ts'
+import { KubeError } from './kube/errors.ts'
+
+const activities = answering({
+  double: async (n: number) => n * 2,
+  refuse: async (message: string) => {
+    throw new KubeError({ message, code: 403, reason: 'Forbidden' })
+  },
+  fail: async (error: Error) => {
+    throw error
+  },
+})
+
+test('answers pass', async () => {
+  expect(await activities.double(21)).toBe(42)
+})
+
+test('what the Kubernetes client throws gets its class', async () => {
+  const error: unknown = await activities.refuse('no').catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(ApplicationFailure)
+  expect(error).toMatchObject({ type: 'KubeRejected', nonRetryable: true, message: 'no' })
+})
+
+test('any other error passes as it is', async () => {
+  const error = new Error('mine')
+  await expect(activities.fail(error)).rejects.toBe(error)
+})

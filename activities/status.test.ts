@@ -1,0 +1,118 @@
+import { ApplicationFailure } from '@temporalio/common'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import type { KernelStatus } from '../api/module.ts'
+import { guardedModule, testCluster, testKernel, testRef } from '../api/testCluster.ts'
+import type { Dependencies } from './dependencies.ts'
+import type { Kube, Written } from './kube/kube.ts'
+import type { CustomObject } from './kube/resources.ts'
+import { applyKernelStatus, moduleOf, waitBecause } from './status.ts'
+
+const subject = { ref: testRef, uid: 'uid-1', kernel: testKernel }
+const entry: KernelStatus = { kernel: testKernel, phase: 'Building', attempt: 1 }
+const other: KernelStatus = { kernel: '5.10.0', phase: 'Loaded', attempt: 9 }
+
+const written = { metadata: { name: 'fpga', uid: 'uid-1', resourceVersion: '42' } }
+/** The API server: says what it was asked for. */
+const applyObject = vi.fn<(...request: Parameters<Kube['applyObject']>) => Promise<Written<CustomObject>>>()
+beforeEach(() => void applyObject.mockReset().mockResolvedValue({ kind: 'written', object: written }))
+
+function deps(kernels?: KernelStatus[]): Dependencies {
+  const modules = kernels === undefined ? [] : [guardedModule({}, { status: { kernels } })]
+  return { kube: { applyObject }, cache: testCluster({ modules }) } as unknown as Dependencies
+}
+const body = () => applyObject.mock.lastCall?.[0]
+const failureOf = async (work: Promise<unknown>): Promise<ApplicationFailure> => {
+  const error: unknown = await work.catch((thrown: unknown) => thrown)
+  if (error instanceof ApplicationFailure) return error
+  throw new Error(`no failure but ${String(error)}`)
+}
+
+describe('moduleOf', () => {
+  test('the Module of this uid', () => {
+    expect(moduleOf(deps([]), subject).metadata.uid).toBe('uid-1')
+  })
+  test.each<[string, Dependencies, string]>([
+    ['gone', deps(), 'uid-1'],
+    ['created anew', deps([]), 'uid-2'],
+  ])('a Module that is %s is refused for good', (_name, dependencies, uid) => {
+    expect(() => moduleOf(dependencies, { ...subject, uid })).toThrow(
+      expect.objectContaining({ type: 'ModuleGone', nonRetryable: true }),
+    )
+  })
+})
+
+describe('applyKernelStatus', () => {
+  test("applies this kernel's entry alone, under its own manager", async () => {
+    expect(await applyKernelStatus(deps([other, entry]), subject, entry)).toEqual({ Module: '42' })
+    expect(applyObject.mock.calls).toEqual([
+      [
+        {
+          apiVersion: 'kmm.sigs.x-k8s.io/v1beta1',
+          kind: 'Module',
+          metadata: { namespace: 'drivers', name: 'fpga', uid: 'uid-1' },
+          status: { kernels: [entry] },
+        },
+        { fieldManager: `kmm:${testKernel}`, force: true, subresource: 'status' },
+      ],
+    ])
+  })
+  test('without an entry gives up what it had', async () => {
+    await applyKernelStatus(deps([entry]), subject, undefined)
+    expect(body()).toMatchObject({ status: { kernels: [] } })
+  })
+  test.each<[string, KernelStatus[], number | undefined, boolean]>([
+    ['the first attempt', [], 1, true],
+    ['the first attempt, another kernel has more', [other], 1, true],
+    ['the next attempt', [entry], 2, true],
+    ['the same attempt', [entry], 1, false],
+    ['no attempt', [entry], undefined, false],
+  ])('is written over the version it was decided on, for %s: %s', async (_name, stored, attempt, guarded) => {
+    const { attempt: _attempt, ...rest } = entry
+    await applyKernelStatus(deps(stored), subject, attempt === undefined ? rest : { ...rest, attempt })
+    expect(body()?.metadata['resourceVersion']).toBe(guarded ? '1' : undefined)
+  })
+  test('nothing is written to a Module that is gone or another', async () => {
+    expect(await applyKernelStatus(deps(), subject, entry)).toEqual({})
+    expect(await applyKernelStatus(deps([]), { ...subject, uid: 'uid-2' }, entry)).toEqual({})
+    expect(applyObject).not.toHaveBeenCalled()
+  })
+  test('a Module that goes meanwhile is no failure', async () => {
+    applyObject.mockResolvedValue({ kind: 'gone' })
+    expect(await applyKernelStatus(deps([]), subject, entry)).toEqual({})
+  })
+  test('a Module that changed meanwhile is tried again', async () => {
+    applyObject.mockResolvedValue({ kind: 'modified' })
+    const failure = await failureOf(applyKernelStatus(deps([]), subject, entry))
+    expect(failure).toMatchObject({ type: 'KubeConflict', nonRetryable: false })
+  })
+})
+
+describe('waitBecause', () => {
+  const because = { reason: 'RegistryUnreachable', message: 'no route' }
+  test('says why in status, then has Temporal try again, without an alarm', async () => {
+    const failure = await failureOf(waitBecause(deps([entry]), subject, entry, { ...because, delayMs: 5000 }))
+    expect(failure).toMatchObject({
+      type: 'RegistryUnreachable',
+      message: 'no route',
+      category: 'BENIGN',
+      nonRetryable: false,
+      nextRetryDelay: 5000,
+    })
+    expect(body()).toMatchObject({ status: { kernels: [{ ...entry, ...because }] } })
+  })
+  test('without a delay the policy decides', async () => {
+    const failure = await failureOf(waitBecause(deps([entry]), subject, entry, because))
+    expect(failure.nextRetryDelay ?? undefined).toBeUndefined()
+  })
+  test.each<[string, KernelStatus[], KernelStatus | undefined]>([
+    ['what stands there already', [{ ...entry, ...because }], entry],
+    ['when the run has no entry', [entry], undefined],
+  ])('writes nothing: %s', async (_name, stored, said) => {
+    await failureOf(waitBecause(deps(stored), subject, said, because))
+    expect(applyObject).not.toHaveBeenCalled()
+  })
+  test('another message is news', async () => {
+    await failureOf(waitBecause(deps([{ ...entry, ...because, message: 'old' }]), subject, entry, because))
+    expect(applyObject).toHaveBeenCalledOnce()
+  })
+})
