@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { buildInLab } from './buildInLab.ts'
+import { buildInLab, type BuildingLab } from './buildInLab.ts'
 import { openEgress } from './egress.ts'
-import type { Lab } from './lab.ts'
 import { cacheRoot } from './programs/cache.ts'
 import type { Progress } from './programs/progress.ts'
 import { run } from './run.ts'
@@ -13,13 +12,14 @@ const root = join(import.meta.dirname, '..')
 /** What deploy/Dockerfile copies. */
 const sources = ['package.json', 'package-lock.json', 'api', 'workflows', 'activities', 'worker', 'loader']
 const dockerfile = join('deploy', 'Dockerfile')
+const prune = join('deploy', 'prune.sh')
 
 /**
  * The image of this project in the lab's registry, made from deploy/Dockerfile by kaniko on the build node. Made once
  * for the same sources: kept as a tar in the cache and pushed from there. Throws with the last lines of the build.
  */
 export async function operatorImage(
-  lab: Lab,
+  lab: BuildingLab,
   options: { readonly progress: Progress; readonly signal: AbortSignal },
 ): Promise<string> {
   const { images, registry, address } = lab.state
@@ -28,7 +28,7 @@ export async function operatorImage(
   try {
     line.say('looking')
     const files = await sourceFiles()
-    const reference = `${registry}/kmm-temporal:${await contentHash([...files, dockerfile], lab)}`
+    const reference = `${registry}/kmm-temporal:${await contentHash([...files, dockerfile, prune], lab)}`
     const tar = join(cacheRoot(), 'images', `operator-${reference.split(':').at(-1) ?? ''}.tar`)
     const crane = await lab.programs.path('crane')
     if (existsSync(tar)) {
@@ -38,7 +38,7 @@ export async function operatorImage(
     }
     const context = join(lab.dir, 'operator-image')
     await rm(context, { recursive: true, force: true })
-    for (const file of [...files, dockerfile])
+    for (const file of [...files, dockerfile, prune])
       await cp(join(root, file), join(context, file), { recursive: true })
     const npm = new URL((await run(['npm', 'config', 'get', 'registry'])).stdout.trim())
     const egress = await openEgress(address, npm.hostname, Number(npm.port || 443))
@@ -86,7 +86,7 @@ function isForTests(path: string): boolean {
 }
 
 /** 12 digits over the sources and the base they are put on. */
-async function contentHash(files: readonly string[], lab: Lab): Promise<string> {
+async function contentHash(files: readonly string[], lab: BuildingLab): Promise<string> {
   const hash = createHash('sha256')
   const crane = await lab.programs.path('crane')
   const base = await run([crane, 'digest', '--insecure', lab.state.images?.nodeBase ?? ''])
