@@ -61,6 +61,12 @@ export type BuildOutcome =
   /** The pod is gone without an end that anybody saw. */
   | { readonly kind: 'gone' }
 
+export interface FollowRequest {
+  readonly subject: KernelSubject
+  readonly pod: PodRef
+  readonly entry: KernelStatus | undefined
+}
+
 export interface NodeRequest {
   readonly subject: KernelSubject
   readonly work: NodeWork
@@ -91,7 +97,7 @@ export interface KernelActivities {
   /** Creates the build pod, or finds it created; while the cluster refuses it, says so in status. */
   createBuildPod(request: BuildRequest): Promise<BuildStart>
   /** Waits for the end of a build pod, heartbeating its last log line. */
-  followBuildPod(request: { subject: KernelSubject; pod: PodRef }): Promise<BuildOutcome>
+  followBuildPod(request: FollowRequest): Promise<BuildOutcome>
   /** Deletes a pod (this uid only) and waits until it is gone. */
   removePod(request: { pod: PodRef }): Promise<void>
   /** Looks now and then whether a hold has ended by itself. */

@@ -1,8 +1,9 @@
 import { Context } from '@temporalio/activity'
 import type { PodFacts } from '../../api/facts.ts'
-import type { BuildOutcome, KernelSubject, PodRef } from '../contract.ts'
+import type { BuildOutcome, FollowRequest, PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { heartbeating } from '../heartbeat.ts'
+import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
 import { pods, secrets } from '../kube/resources.ts'
 import { buildContainer } from './buildPod.ts'
 import { buildOutcome } from './buildOutcome.ts'
@@ -13,11 +14,8 @@ import { masker, secretValues } from './mask.ts'
  * Waits for the end of a build pod and keeps the end of its log, secrets masked. Heartbeats the pod's phase and
  * the last log line, which the Temporal UI shows. A pod that is gone, or was replaced, is `gone`.
  */
-export async function followBuildPod(
-  deps: Dependencies,
-  request: { subject: KernelSubject; pod: PodRef },
-): Promise<BuildOutcome> {
-  const { pod } = request
+export async function followBuildPod(deps: Dependencies, request: FollowRequest): Promise<BuildOutcome> {
+  const { pod, subject, entry } = request
   const signal = Context.current().cancellationSignal
   const { heartbeat } = Context.current()
   const log = new LogTail(await maskFor(deps, pod))
@@ -26,11 +24,9 @@ export async function followBuildPod(
     () => heartbeat({ pod: pod.name, phase, log: log.last }),
     async () => {
       for (;;) {
-        const facts = await deps.cache.waitForPod(
-          pod,
-          (p) => isOther(p, pod) || p?.state.kind !== 'pending',
-          signal,
-        )
+        const say = (why: Why | undefined) => sayWhy(deps, subject, entry, why)
+        const started = (p: PodFacts | undefined) => isOther(p, pod) || p?.state.kind !== 'pending'
+        const facts = await waitSaying(deps, pod, started, say, signal)
         if (isOther(facts, pod) || facts === undefined) return { kind: 'gone' }
         phase = facts.state.kind
         await readLog(deps, pod, log, signal)

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity'
-import type { NodeFacts } from '../../api/facts.ts'
+import type { NodeFacts, PodFacts } from '../../api/facts.ts'
 import { labels, workerPodName, type ModuleRef } from '../../api/names.ts'
 import type { NodePlan, NodeWork } from '../../api/nodePlan.ts'
 import type { ModuleConfig, ModuleEntry, ModuleStatusEntry } from '../../api/nodeModulesConfig.ts'
@@ -10,9 +10,11 @@ import { heartbeating } from '../heartbeat.ts'
 import type { PodRejection } from '../kube/errors.ts'
 import { removePod } from '../removePod.ts'
 import { waitBecause } from '../status.ts'
+import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
 import { podRefusedReason } from '../podRefused.ts'
 import { conclude, setReady, type Task } from './conclude.ts'
-import { forget, recordWish, type RecordRef } from './record.ts'
+import { loaderOutcome } from './loaderOutcome.ts'
+import { forget, recordFact, recordWish, type RecordRef } from './record.ts'
 import { ensureWorkerPod } from './ensureWorkerPod.ts'
 
 /**
@@ -60,7 +62,12 @@ async function act(
   const { ref } = subject
   const status = statusEntry(deps, ref, node)
   if (work.action === 'Forget') {
+    const loaded = await settlePod(deps, ref, node)
     const record = existingRecord(deps, node)
+    if (loaded !== undefined && record !== undefined) {
+      const seen = await recordFact(deps, ref, record, loaded)
+      return { kind: 'obsolete', message: 'the module was loaded meanwhile', seen }
+    }
     const seen = record === undefined ? {} : await forget(deps, ref, record)
     await setReady(deps, ref, node, false)
     return { kind: 'done', message: 'forgotten', seen }
@@ -74,11 +81,10 @@ async function act(
     waitBecause(deps, subject, task.said, { ...workerPodRefused(node, rejection), delayMs: refusedPaceMs })
   const input = { ref, node, action: work.action, entry, configHash: work.configHash, record }
   const pod = await ensureWorkerPod(deps, input, refused)
-  const ended = await deps.cache.waitForPod(
-    pod,
-    (facts) => facts?.uid !== pod.uid || facts.state.kind === 'succeeded' || facts.state.kind === 'failed',
-    Context.current().cancellationSignal,
-  )
+  const done = (facts: PodFacts | undefined) => facts?.uid !== pod.uid || hasEnded(facts)
+  const why = (reason: Why | undefined) =>
+    sayWhy(deps, subject, task.said, reason && { ...reason, message: `node ${node.name}: ${reason.message}` })
+  const ended = await waitSaying(deps, pod, done, why, Context.current().cancellationSignal)
   say('writing down the result')
   const outcome = await conclude(deps, subject, task, {
     record,
@@ -89,6 +95,39 @@ async function act(
   await removePod(deps, pod)
   if (outcome.kind === 'retry') throw outcome.failure
   return outcome.outcome
+}
+
+function hasEnded(pod: PodFacts): boolean {
+  return pod.state.kind === 'succeeded' || pod.state.kind === 'failed'
+}
+
+/**
+ * Before a module is forgotten: a worker pod that has not begun is removed, one that runs is waited for. Gives what
+ * it loaded, when it did: then there is something to unload.
+ */
+async function settlePod(
+  deps: Dependencies,
+  ref: ModuleRef,
+  node: NodeFacts,
+): Promise<ModuleStatusEntry | undefined> {
+  const name = workerPodName(node.uid, ref)
+  const pod = deps.cache.pods(ref).find((p) => p.name === name)
+  if (pod === undefined) return undefined
+  const signal = Context.current().cancellationSignal
+  const ended =
+    pod.state.kind === 'pending'
+      ? undefined
+      : await deps.cache.waitForPod(pod, (facts) => facts?.uid !== pod.uid || hasEnded(facts), signal)
+  const state = ended?.state
+  const said = state?.kind === 'succeeded' ? loaderOutcome(state) : undefined
+  const result = said?.kind === 'result' ? said.result : undefined
+  const wish = deps.cache
+    .nodeModulesConfig(node.name)
+    ?.spec?.modules?.find((m) => m.name === ref.name && m.namespace === ref.namespace)
+  const loaded = result?.action === 'Load' && result.reason === undefined && result.bootId === node.bootId
+  const entry = loaded && wish !== undefined ? { ...wish, bootId: result.bootId } : undefined
+  await removePod(deps, pod)
+  return entry
 }
 
 /** The config the command is about, when the plan made now still wants just this. */

@@ -6,9 +6,16 @@ import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker'
 import { ApplicationFailure } from '@temporalio/common'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import type { BuildOutcome, HoldNews, ImageAnswer, KernelActivities } from '../../activities/contract.ts'
+import type {
+  BuildOutcome,
+  HoldNews,
+  ImageAnswer,
+  KernelActivities,
+  NodeOutcome,
+} from '../../activities/contract.ts'
 import { heartbeating } from '../../activities/heartbeat.ts'
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import type { NodeWork } from '../../api/nodePlan.ts'
 import { doorbell, retry, retryBuild } from '../messages.ts'
 import type { moduleKernel } from './workflow.ts'
 
@@ -37,6 +44,7 @@ class SimulatedCluster implements KernelActivities {
   outcomes: BuildOutcome[] = []
   pods: BuildPodView[] = []
   inputHash = hash
+  configHash = 'c1'
   nodeWork: 'none' | 'load' | 'loaded' = 'none'
   stored: KernelView['stored']
   calls: string[] = []
@@ -53,7 +61,7 @@ class SimulatedCluster implements KernelActivities {
     const verified = this.stored?.digest === undefined ? {} : { digest: this.stored.digest }
     const work =
       this.nodeWork === 'load' && this.stored?.digest !== undefined
-        ? [{ node: 'n1', uid: 'u1', bootId: 'b1', action: 'Load', configHash: 'c1' } as const]
+        ? [{ node: 'n1', uid: 'u1', bootId: 'b1', action: 'Load', configHash: this.configHash } as const]
         : []
     const loaded = this.nodeWork === 'loaded' ? 1 : 0
     const counts = { targets: 1, loaded, failed: 0, waiting: 1 - loaded, unreachable: 0 }
@@ -109,7 +117,7 @@ class SimulatedCluster implements KernelActivities {
     if (this.holdNews !== undefined) return this.holdNews
     throw ApplicationFailure.create({ message: 'still held', nextRetryDelay: 100 })
   }
-  async workOnNode() {
+  async workOnNode(_request: { work: NodeWork }): Promise<NodeOutcome> {
     this.calls.push('load n1')
     this.nodeWork = 'loaded'
     return { kind: 'done', message: '', seen: {} } as const
@@ -142,6 +150,8 @@ async function withRun(
     workflowBundle,
     activities,
     maxCachedWorkflows: 0,
+    maxHeartbeatThrottleInterval: '500ms',
+    defaultHeartbeatThrottleInterval: '500ms',
   })
   await worker.runUntil(async () => {
     const subject = { ref: { namespace: 'ns', name: 'fpga' }, uid: 'uid-1', kernel: '6.1.0' }
@@ -307,6 +317,33 @@ describe('a kernel run', () => {
       cluster.nodeWork = 'loaded'
       await run.signal(retryBuild, {})
       await run.result()
+    })
+  })
+
+  test('other work on a node cancels the work that is under way there', async () => {
+    const cluster = new SimulatedCluster()
+    cluster.image = { kind: 'present', digest }
+    cluster.nodeWork = 'load'
+    const done: string[] = []
+    cluster.workOnNode = async ({ work }: { work: NodeWork }) => {
+      if (work.configHash === 'c1') {
+        done.push('begun')
+        const { cancelled, heartbeat } = Context.current()
+        await heartbeating(
+          () => heartbeat(),
+          async () => await cancelled,
+        ).finally(() => done.push('cancelled'))
+      }
+      done.push(work.configHash)
+      cluster.nodeWork = 'loaded'
+      return { kind: 'done', message: '', seen: {} }
+    }
+    await withRun(cluster, async (run) => {
+      await expect.poll(() => done, { timeout: 20_000 }).toEqual(['begun'])
+      cluster.configHash = 'c2'
+      await run.signal(doorbell, news)
+      await run.result()
+      expect(done).toEqual(['begun', 'cancelled', 'c2'])
     })
   })
 

@@ -57,13 +57,15 @@ export class Operations {
   }
 
   /**
-   * Cancels what the plan no longer holds. Work on a node is left alone: its command carries boot id and config,
-   * and the node's own activity sees when it is obsolete.
+   * Cancels what the plan no longer holds. Work on a node is cancelled only for other work on that node: while it
+   * writes its result down, the plan may not hold it any more.
    */
   cancelOthers(plan: KernelPlan): void {
     const wanted = new Set([...plan.steps.map((s) => s.key), ...plan.holds.map(lookKey)])
+    const nodes = new Set(plan.steps.flatMap((s) => (s.kind === 'node' ? [s.work.uid] : [])))
     for (const [key, operation] of this.#inFlight) {
-      if (operation.kind !== 'node' && !wanted.has(key)) operation.scope.cancel()
+      if (wanted.has(key)) continue
+      if (operation.kind !== 'node' || nodes.has(key.split(':')[1] ?? '')) operation.scope.cancel()
     }
   }
 
@@ -203,11 +205,10 @@ export class Operations {
     pod: PodRef,
     build: { inputHash: string; attempt: number },
   ): Promise<void> {
-    const { activities, subject, learn } = this.#run
+    const { activities, subject, learn, entry } = this.#run
     const summary = `build ${question.image} in pod ${pod.name}`
-    const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [
-      { subject, pod },
-    ])
+    const request = { subject, pod, entry: entry() }
+    const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [request])
     if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
     // Whatever the registry said before this build is of no value after it.
     learn(({ answer: _answer, making: _making, ...memory }) => memory)
