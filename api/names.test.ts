@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { buildPodName, kernelFieldManager, kernelRunId, sha256, workerPodName } from './names.ts'
+import {
+  buildPodName,
+  kernelFieldManager,
+  kernelRunId,
+  moduleOfRun,
+  moduleRunId,
+  sha256,
+  workerPodName,
+} from './names.ts'
 
 describe('ids', () => {
   test('a kernel run keeps the raw release', () => {
@@ -7,6 +15,14 @@ describe('ids', () => {
     expect(kernelRunId('ab12', ref, '6.1.0+')).toBe('module:ab12:drivers:fpga:6.1.0+')
     expect(kernelRunId('ab12', ref, '6.1.0+')).not.toBe(kernelRunId('ab12', ref, '6.1.0_'))
   })
+})
+
+test('the Module of a run is read from its id', () => {
+  const ref = { namespace: 'drivers', name: 'fpga' }
+  expect(moduleOfRun(kernelRunId('ab12', ref, '6.1.0+'))).toEqual(ref)
+  expect(moduleOfRun(moduleRunId('ab12', ref))).toEqual(ref)
+  expect(moduleOfRun('somebody-elses')).toBeUndefined()
+  expect(moduleOfRun('module:ab12')).toBeUndefined()
 })
 
 describe('pod names', () => {

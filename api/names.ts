@@ -73,6 +73,12 @@ export function moduleRunId(cluster: string, ref: ModuleRef): string {
   return `module:${cluster}:${ref.namespace}:${ref.name}`
 }
 
+/** The Module a run id is about; undefined for ids that are not ours. */
+export function moduleOfRun(id: string): ModuleRef | undefined {
+  const [kind, , namespace, name] = id.split(':')
+  return kind === 'module' && namespace && name ? { namespace, name } : undefined
+}
+
 /** Raised when recorded histories of the former release no longer replay. */
 export const taskQueueGeneration = 1
 /** Queue of workflows and short activities. */

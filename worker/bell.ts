@@ -1,4 +1,4 @@
-import type { Client, WorkflowStartOptions } from '@temporalio/client'
+import { WorkflowNotFoundError, type Client, type WorkflowStartOptions } from '@temporalio/client'
 import type { KernelSubject, ModuleSubject } from '../activities/contract.ts'
 import { kernelRunId, moduleRunId, taskQueue, watchQueue, type ModuleRef } from '../api/names.ts'
 import type { KernelRunInput, ModuleRunInput } from '../workflows/index.ts'
@@ -14,6 +14,8 @@ export interface Bell {
   moduleRun(ref: ModuleRef): string
   ringKernel(subject: KernelSubject, news: Doorbell): Promise<void>
   ringModule(subject: ModuleSubject, news: Doorbell): Promise<void>
+  /** Signals a run that is open; never starts one. */
+  nudge(runId: string, news: Doorbell): Promise<void>
   /** Ids of all open runs of this cluster. */
   openRuns(): Promise<Set<string>>
 }
@@ -71,6 +73,13 @@ export function createBell(client: Client, cluster: string): Bell {
         },
         news,
       )
+    },
+    async nudge(runId, news) {
+      try {
+        await client.workflow.getHandle(runId).signal(doorbell, news)
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error
+      }
     },
     async openRuns() {
       const open = new Set<string>()

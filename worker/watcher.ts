@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { CacheChange, ClusterCache } from '../activities/cluster/cache.ts'
-import { moduleKey, sha256, type ModuleRef } from '../api/names.ts'
+import { moduleKey, moduleOfRun, sha256, type ModuleRef } from '../api/names.ts'
 import { newer } from '../api/resourceVersion.ts'
 import { kernelsOf, viewKernel, type ViewSettings } from '../api/viewKernel.ts'
 import { viewModule } from '../api/viewModule.ts'
@@ -23,11 +23,12 @@ interface Options {
 /**
  * Turns changes of the cluster into doorbells. For every Module it makes the same pure views as the runs do, and
  * rings a run unless the view proves that nothing is to do, or is the one it has rung for already. A ring that
- * fails goes back into the queue. So heartbeats, resyncs and restarts start no runs.
+ * fails goes back into the queue. So heartbeats, resyncs and restarts start no runs. Runs that are still open for
+ * something that is gone are told too. May be started again after it was stopped: each time it begins anew.
  */
 export class Watcher {
   readonly #options: Options
-  readonly #queue: Queue
+  #queue: Queue | undefined
   /** Fingerprint of the view each open run was last rung for, by workflow id. */
   readonly #rung = new Map<string, string>()
   /** Newest change of each kind since a Module was last looked at. */
@@ -36,17 +37,20 @@ export class Watcher {
 
   constructor(options: Options) {
     this.#options = options
-    this.#queue = createQueue({
-      concurrency: 4,
-      handle: async (key) => await this.#look(key),
-      onError: (key, error, retryInMs) =>
-        options.log.warn({ module: key, err: error, retryInMs }, 'could not ring; trying again'),
-    })
   }
 
   /** Begins to listen; the first pass follows at once. Ends with `stop()`. */
   start(): void {
-    const unsubscribe = this.#options.cache.subscribe((change) => this.#onChange(change))
+    const { cache, log } = this.#options
+    this.#rung.clear()
+    this.#changes.clear()
+    this.#queue = createQueue({
+      concurrency: 4,
+      handle: async (key) => await this.#look(key),
+      onError: (key, error, retryInMs) =>
+        log.warn({ module: key, err: error, retryInMs }, 'could not ring; trying again'),
+    })
+    const unsubscribe = cache.subscribe((change) => this.#onChange(change))
     const timer = setInterval(() => void this.pass(), passMs)
     this.#stop = () => {
       unsubscribe()
@@ -57,19 +61,27 @@ export class Watcher {
 
   async stop(): Promise<void> {
     this.#stop?.()
-    await this.#queue.stop()
+    await this.#queue?.stop()
   }
 
-  /** Looks at every Module. Runs that somebody ended while there was work are rung again. */
+  /**
+   * Looks at every Module, and at what open runs are about. Runs that somebody ended while there was work are rung
+   * again.
+   */
   async pass(): Promise<void> {
     const { bell, cache, log } = this.#options
     try {
       const open = await bell.openRuns()
       for (const id of this.#rung.keys()) if (!open.has(id)) this.#rung.delete(id)
+      for (const id of open) {
+        if (!this.#rung.has(id)) this.#rung.set(id, 'rung before this watcher began')
+        const ref = moduleOfRun(id)
+        if (ref !== undefined) this.#queue?.add(moduleKey(ref))
+      }
     } catch (error) {
       log.warn({ err: error }, 'could not list open runs; looking at all Modules without')
     }
-    for (const ref of cache.knownModules()) this.#queue.add(moduleKey(ref))
+    for (const ref of cache.knownModules()) this.#queue?.add(moduleKey(ref))
   }
 
   #onChange(change: CacheChange): void {
@@ -81,7 +93,7 @@ export class Watcher {
         changes.set(change.object.kind, change.object)
       }
       this.#changes.set(key, changes)
-      this.#queue.add(key)
+      this.#queue?.add(key)
     }
   }
 
@@ -92,8 +104,9 @@ export class Watcher {
     this.#changes.delete(key)
     try {
       await this.#lookAtModule(ref, { changes })
-      for (const kernel of kernelsOf(this.#options.cache, ref))
-        await this.#lookAtKernel(ref, kernel, { changes })
+      const kernels = kernelsOf(this.#options.cache, ref)
+      for (const kernel of kernels) await this.#lookAtKernel(ref, kernel, { changes })
+      await this.#tellOthers(ref, kernels, { changes })
     } catch (error) {
       const kept = this.#changes.get(key) ?? new Map<string, Doorbell['changes'][number]>()
       for (const change of changes) if (!kept.has(change.kind)) kept.set(change.kind, change)
@@ -106,7 +119,8 @@ export class Watcher {
     const { cache, bell } = this.#options
     const { view, module, summary } = viewModule(cache, ref, '')
     const id = bell.moduleRun(ref)
-    if (module === undefined || decideModule(view) === 'done') return void this.#rung.delete(id)
+    if (module === undefined) return await this.#tellOpen(id, news)
+    if (decideModule(view) === 'done') return void this.#rung.delete(id)
     const conditions = summary?.conditions.map(({ lastTransitionTime: _time, ...condition }) => condition)
     const fingerprint = sha256(JSON.stringify([module.metadata.uid, view, summary?.moduleLoader, conditions]))
     if (this.#rung.get(id) === fingerprint) return
@@ -118,11 +132,29 @@ export class Watcher {
     const { cache, bell, settings } = this.#options
     const { view, facts } = viewKernel(cache, ref, kernel, settings)
     const id = bell.kernelRun(ref, kernel)
-    if (isSettled(ref, kernel, view)) return void this.#rung.delete(id)
+    if (isSettled(ref, kernel, view)) {
+      return view.module === 'gone' ? await this.#tellOpen(id, news) : void this.#rung.delete(id)
+    }
     const { stored: _stored, ...truth } = view
     const fingerprint = sha256(JSON.stringify([facts.module?.metadata.uid, truth]))
     if (this.#rung.get(id) === fingerprint) return
     await bell.ringKernel({ ref, uid: facts.module?.metadata.uid ?? '', kernel }, news)
     this.#rung.set(id, fingerprint)
+  }
+
+  /** Open runs of kernels that concern the Module no more would wait for ever: what they wait for cannot come. */
+  async #tellOthers(ref: ModuleRef, kernels: readonly string[], news: Doorbell): Promise<void> {
+    const { bell } = this.#options
+    const concern = new Set(kernels.map((kernel) => bell.kernelRun(ref, kernel)))
+    const prefix = `${bell.moduleRun(ref)}:`
+    for (const id of this.#rung.keys()) {
+      if (id.startsWith(prefix) && !concern.has(id)) await this.#tellOpen(id, news)
+    }
+  }
+
+  async #tellOpen(id: string, news: Doorbell): Promise<void> {
+    if (!this.#rung.has(id)) return
+    await this.#options.bell.nudge(id, news)
+    this.#rung.delete(id)
   }
 }

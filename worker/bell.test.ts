@@ -1,0 +1,79 @@
+import { WorkflowNotFoundError, type Client } from '@temporalio/client'
+import { beforeEach, expect, test, vi } from 'vitest'
+import { testRef } from '../api/testCluster.ts'
+import { createBell } from './bell.ts'
+
+/** The Temporal service: takes what it is sent. */
+const signalWithStart = vi.fn<(...request: unknown[]) => Promise<void>>()
+const signal = vi.fn<(...request: unknown[]) => Promise<void>>()
+const getHandle = vi.fn<(id: string) => { signal: typeof signal }>()
+const list = vi.fn<(options: { query: string }) => AsyncIterable<{ workflowId: string }>>()
+beforeEach(() => {
+  signalWithStart.mockReset().mockResolvedValue()
+  signal.mockReset().mockResolvedValue()
+  getHandle.mockReset().mockReturnValue({ signal })
+})
+const bell = createBell({ workflow: { signalWithStart, getHandle, list } } as unknown as Client, 'c1')
+const news = { changes: [{ kind: 'Node', name: 'n1', resourceVersion: '5' }] }
+const subject = { ref: testRef, uid: 'uid-1' }
+
+test('a kernel run is started or signalled, in one request', async () => {
+  await bell.ringKernel({ ...subject, kernel: '6.1.0+' }, news)
+  const [workflow, options] = signalWithStart.mock.calls[0] ?? []
+  expect(workflow).toBe('moduleKernel')
+  expect(options).toMatchObject({
+    workflowId: 'module:c1:drivers:fpga:6.1.0+',
+    taskQueue: 'kmm-c1-1',
+    signal: { name: 'doorbell' },
+    signalArgs: [news],
+    args: [{ subject: { ...subject, kernel: '6.1.0+' }, watchQueue: 'kmm-c1-1-watch', seen: {} }],
+    staticSummary: 'Module drivers/fpga, kernel 6.1.0+',
+  })
+  const attributes = (options as { typedSearchAttributes: { key: { name: string }; value: unknown }[] })
+    .typedSearchAttributes
+  expect(Object.fromEntries(attributes.map(({ key, value }) => [key.name, value]))).toEqual({
+    KmmCluster: 'c1',
+    KmmNamespace: 'drivers',
+    KmmModule: 'fpga',
+    KmmKernel: '6.1.0+',
+    KmmHeld: false,
+  })
+})
+
+test('a module run too', async () => {
+  await bell.ringModule(subject, news)
+  expect(signalWithStart).toHaveBeenCalledWith(
+    'module',
+    expect.objectContaining({ workflowId: 'module:c1:drivers:fpga', signalArgs: [news] }),
+  )
+})
+
+test('ids are those it rings', () => {
+  expect(bell.kernelRun(testRef, 'k')).toBe('module:c1:drivers:fpga:k')
+  expect(bell.moduleRun(testRef)).toBe('module:c1:drivers:fpga')
+})
+
+test('a ring that fails is an error', async () => {
+  signalWithStart.mockRejectedValue(new Error('away'))
+  await expect(bell.ringModule(subject, news)).rejects.toThrow('away')
+})
+
+test('a nudge starts nothing, and finds a run that has ended no error', async () => {
+  await bell.nudge('module:c1:drivers:fpga', news)
+  expect(getHandle).toHaveBeenCalledWith('module:c1:drivers:fpga')
+  expect(signal).toHaveBeenCalledWith(expect.objectContaining({ name: 'doorbell' }), news)
+  signal.mockRejectedValue(new WorkflowNotFoundError('no', 'id', undefined))
+  await bell.nudge('id', news)
+  signal.mockRejectedValue(new Error('away'))
+  await expect(bell.nudge('id', news)).rejects.toThrow('away')
+  expect(signalWithStart).not.toHaveBeenCalled()
+})
+
+test('open runs are those of this cluster', async () => {
+  list.mockImplementation(async function* () {
+    yield { workflowId: 'a' }
+    yield { workflowId: 'b' }
+  })
+  expect(await bell.openRuns()).toEqual(new Set(['a', 'b']))
+  expect(list).toHaveBeenCalledWith({ query: 'KmmCluster="c1" AND ExecutionStatus="Running"' })
+})
