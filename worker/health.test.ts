@@ -1,0 +1,48 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, expect, test } from 'vitest'
+import { serveHealth } from './health.ts'
+
+const faults: Record<string, string | undefined> = {}
+let server: Server
+afterEach(() => {
+  for (const name of Object.keys(faults)) delete faults[name]
+  server.close()
+})
+
+async function get(path: string, address = '127.0.0.1:0'): Promise<[number, string]> {
+  const checks = { 'API server': () => faults['API server'], Temporal: () => faults['Temporal'] }
+  server = await serveHealth(address, checks)
+  const { port } = server.address() as AddressInfo
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`)
+  return [answer.status, await answer.text()]
+}
+
+test('ready when nothing is missing', async () => {
+  expect(await get('/readyz')).toEqual([200, 'ok\n'])
+})
+
+test('not ready: everything that is missing is named', async () => {
+  faults['API server'] = 'no lists'
+  faults['Temporal'] = 'no connection'
+  expect(await get('/readyz')).toEqual([503, 'API server: no lists\nTemporal: no connection\n'])
+})
+
+test('alive whatever is missing', async () => {
+  faults['Temporal'] = 'no connection'
+  expect(await get('/healthz')).toEqual([200, 'ok\n'])
+})
+
+test('nothing else is served', async () => {
+  expect(await get('/metrics')).toEqual([404, ''])
+})
+
+test('an address without host is every interface', async () => {
+  expect(await get('/healthz', ':0')).toEqual([200, 'ok\n'])
+})
+
+test('a port that is taken is an error', async () => {
+  await get('/healthz')
+  const { port } = server.address() as AddressInfo
+  await expect(serveHealth(`127.0.0.1:${port}`, {})).rejects.toThrow('EADDRINUSE')
+})
