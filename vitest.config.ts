@@ -27,7 +27,12 @@ export default defineConfig({
       },
       tier('temporal', { globalSetup: 'test/setup/temporal.ts' }),
       tier('apiserver', { fileParallelism: false, globalSetup: 'test/setup/apiserver.ts' }),
-      tier('nodes', { fileParallelism: false, testTimeout: 600_000, hookTimeout: 1_200_000 }),
+      tier('nodes', {
+        fileParallelism: false,
+        testTimeout: 900_000,
+        hookTimeout: 900_000,
+        globalSetup: 'test/setup/nodes.ts',
+      }),
     ],
   },
 })

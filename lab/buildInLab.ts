@@ -3,6 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { buildNodeLabels } from './realNodes.ts'
 import type { Lab } from './lab.ts'
 
+/** What a build needs of a lab; the lab may be another process. */
+export type BuildingLab = Pick<Lab, 'dir' | 'state' | 'programs'>
+
 /** One image to build with kaniko on the lab's build node. */
 export interface LabBuild {
   /** Name of the pod. */
@@ -21,7 +24,7 @@ export interface LabBuild {
 const namespace = 'default'
 
 /** Builds and pushes an image in a pod of the lab; the pod goes in any case. Throws with the last lines of the log. */
-export async function buildInLab(lab: Lab, build: LabBuild): Promise<void> {
+export async function buildInLab(lab: BuildingLab, build: LabBuild): Promise<void> {
   const config = new KubeConfig()
   config.loadFromFile(lab.state.kubernetes.kubeconfig)
   const core = config.makeApiClient(CoreV1Api)
@@ -48,7 +51,7 @@ async function remove(core: CoreV1Api, name: string): Promise<void> {
   while ((await core.readNamespacedPod({ namespace, name }).catch(gone)) !== undefined) await sleep(200)
 }
 
-function pod(lab: Lab, build: LabBuild): V1Pod {
+function pod(lab: BuildingLab, build: LabBuild): V1Pod {
   const args = Object.entries(build.buildArgs).map(([key, value]) => `--build-arg=${key}=${value}`)
   return {
     metadata: { name: build.name },

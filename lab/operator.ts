@@ -29,6 +29,8 @@ export interface OperatorOptions {
   readonly image: string
   /** kaniko's executor, when it is not the default one. */
   readonly executor?: string
+  /** More of its configuration. */
+  readonly settings?: object
 }
 
 /**
@@ -52,6 +54,7 @@ export async function startOperator(options: OperatorOptions): Promise<ManagedPr
       temporal: { address, namespace: temporalNamespace },
       healthProbeBindAddress: health,
       ...build,
+      ...options.settings,
     }),
   )
   const main = join(root, 'worker', 'main.ts')

@@ -1,0 +1,35 @@
+import { inspect } from 'node:util'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** How long something may take on a slow machine before it counts as never. */
+const patienceMs = 600_000
+const paceMs = 200
+
+/**
+ * Looks again and again until `check` takes what it sees: returns anything but false and throws nothing (so it may
+ * hold `expect`). Resolves with what was taken. Throws with `what`, the last thing seen and why it was not taken.
+ */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T> | T,
+  check: (seen: T) => unknown,
+  timeoutMs = patienceMs,
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs
+  let last = 'nothing'
+  let why = ''
+  for (;;) {
+    try {
+      const seen = await look()
+      last = inspect(seen, { depth: 8, breakLength: 100, maxStringLength: 2_000 })
+      why = 'it is not what is waited for'
+      if (check(seen) !== false) return seen
+    } catch (error) {
+      why = error instanceof Error ? error.message : String(error)
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`waited ${timeoutMs / 1000} s for: ${what}\nlast seen: ${last}\nbut: ${why}`)
+    }
+    await sleep(paceMs)
+  }
+}

@@ -1,0 +1,78 @@
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
+import { logTail } from '../../lab/logTail.ts'
+import { startOperator } from '../../lab/operator.ts'
+import { createSupervisor, type ManagedProcess, type Supervisor } from '../../lab/supervisor.ts'
+import type { TestLab } from './testLab.ts'
+
+/** The operator as a process of its own, started as `npm start` does it. */
+export class Operator {
+  readonly #lab: TestLab
+  readonly #settings: object
+  #run:
+    | { readonly process: ManagedProcess; readonly supervisor: Supervisor; readonly dead: EventTarget }
+    | undefined
+  readonly #logs: string[] = []
+
+  /** `settings`: more of the operator's configuration. */
+  constructor(lab: TestLab, settings: object) {
+    this.#lab = lab
+    this.#settings = settings
+  }
+
+  /** Resolves when it has its caches and Temporal; nothing happens when it runs already. */
+  async start(): Promise<void> {
+    if (this.#run !== undefined) return
+    const { state, folder, workerImage } = this.#lab
+    const dir = join(folder.dir, `operator-${this.#logs.length}`)
+    const dead = new EventTarget()
+    const supervisor = createSupervisor({ dir, onDeath: () => dead.dispatchEvent(new Event('dead')) })
+    const { kubernetes, temporal, images } = state
+    const started = await startOperator({
+      dir,
+      supervisor,
+      kubeconfig: kubernetes.kubeconfig,
+      temporal,
+      image: workerImage,
+      ...(images === null ? {} : { executor: images.kaniko }),
+      settings: this.#settings,
+    })
+    this.#logs.push(started.logFile)
+    this.#run = { process: started, supervisor, dead }
+  }
+
+  /** Ends it as Kubernetes does: SIGTERM. */
+  async stop(): Promise<void> {
+    await this.#run?.supervisor.stop()
+    this.#run = undefined
+  }
+
+  /** Ends it as a power cut does. */
+  async kill9(): Promise<void> {
+    if (this.#run === undefined) throw new Error('the operator does not run')
+    const {
+      process: { pid },
+      supervisor,
+      dead,
+    } = this.#run
+    const gone = once(dead, 'dead')
+    process.kill(pid, 'SIGKILL')
+    await gone
+    await supervisor.stop()
+    this.#run = undefined
+  }
+
+  /** The end of its log, over all its lives. */
+  log(lines = 60): string {
+    return this.#logs.map((file) => `== ${file}\n${logTail(file, lines).join('\n')}`).join('\n')
+  }
+}
+
+/** An operator for a test file: started before its first test, stopped after its last. */
+export function useOperator(lab: TestLab, settings: object = {}): Operator {
+  const operator = new Operator(lab, settings)
+  beforeAll(async () => await operator.start())
+  afterAll(async () => await operator.stop())
+  return operator
+}

@@ -1,0 +1,49 @@
+import { createInformer } from '../../activities/kube/informer.ts'
+import type { Kube } from '../../activities/kube/kube.ts'
+import { pods, type Pod } from '../../activities/kube/resources.ts'
+import { labels } from '../../api/names.ts'
+
+/** A pod that was there at some time since the history began. */
+export interface SeenPod {
+  readonly uid: string
+  readonly name: string
+  /** Its last known state. */
+  readonly pod: Pod
+  readonly gone: boolean
+}
+
+/** Every pod that was ever created in a namespace, in order of creation. */
+export interface PodHistory {
+  all(): readonly SeenPod[]
+  /** Build pods only, of one Module when `module` is given. */
+  builds(module?: string): readonly SeenPod[]
+  stop(): Promise<void>
+}
+
+/** Watches the pods of a namespace from now on. Resolves when the watch has begun. */
+export async function watchPods(kube: Kube, namespace: string): Promise<PodHistory> {
+  const seen = new Map<string, SeenPod>()
+  const informer = createInformer<Pod>({
+    kube,
+    resource: pods,
+    name: `pods of ${namespace}`,
+    namespace,
+    log: { warn: (fields, message) => console.error(message, fields) },
+  })
+  informer.subscribe(({ type, object }) => {
+    const { uid, name } = object.metadata
+    seen.set(uid, { uid, name, pod: object, gone: type === 'deleted' })
+  })
+  await informer.synced
+  const all = () => [...seen.values()]
+  return {
+    all,
+    builds: (module) =>
+      all().filter(
+        ({ pod: { metadata } }) =>
+          metadata.labels?.[labels.resourceType] === 'BuildImage' &&
+          (module === undefined || metadata.labels[labels.moduleName] === module),
+      ),
+    stop: () => informer.stop(),
+  }
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod'
+
+const tagsSchema = z.object({ tags: z.array(z.string()).nullable().default(null) })
+const manifestTypes = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+]
+
+/** Tags of a repository in a registry that speaks plain HTTP; none when it has no such repository. */
+export async function tagsOf(registry: string, repository: string): Promise<string[]> {
+  const response = await fetch(`http://${registry}/v2/${repository}/tags/list`)
+  if (response.status === 404) return []
+  if (!response.ok) throw new Error(`${registry} answers ${response.status} for the tags of ${repository}`)
+  return tagsSchema.parse(await response.json()).tags?.toSorted() ?? []
+}
+
+/** The digest a tag has now. Throws when there is none. */
+export async function digestOf(registry: string, repository: string, tag: string): Promise<string> {
+  const url = `http://${registry}/v2/${repository}/manifests/${tag}`
+  const response = await fetch(url, { method: 'HEAD', headers: { accept: manifestTypes.join(', ') } })
+  const digest = response.headers.get('docker-content-digest')
+  if (!response.ok || digest === null) throw new Error(`${url} answers ${response.status}`)
+  return digest
+}

@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto'
+import { inspect } from 'node:util'
+import { expect, onTestFinished } from 'vitest'
+import type { WriteBody } from '../../activities/kube/kube.ts'
+import {
+  modules,
+  namespaces,
+  nodes,
+  type Resource,
+  type StoredObject,
+} from '../../activities/kube/resources.ts'
+import { moduleSchema, type Condition, type KernelStatus, type Module } from '../../api/module.ts'
+import { addSimulatedNode } from '../../lab/simulated/nodes.ts'
+import { eventually } from './eventually.ts'
+import type { Operator } from './operator.ts'
+import { watchPods, type PodHistory } from './podHistory.ts'
+import type { TestLab } from './testLab.ts'
+import { dockerfile, scenarioLabel, tinyDockerfile, tinyModule, type TinyModule } from './tinyModule.ts'
+
+/** The kernel of the simulated nodes of scenarios that need only one. */
+export const kernel = '6.6.1-test'
+
+/** One story in a namespace of its own. */
+export class Scenario {
+  readonly lab: TestLab
+  readonly namespace: string
+  readonly pods: PodHistory
+  readonly #nodes: string[] = []
+
+  constructor(lab: TestLab, namespace: string, pods: PodHistory) {
+    this.lab = lab
+    this.namespace = namespace
+    this.pods = pods
+  }
+
+  /** Where tiny Modules are built from and pushed to. */
+  get base(): string {
+    return this.lab.state.images?.pause ?? ''
+  }
+
+  /** Server-side apply, as `kubectl apply --server-side` does it. */
+  async apply(...bodies: readonly WriteBody[]): Promise<void> {
+    for (const body of bodies) await this.lab.kube.applyObject(body, { fieldManager: 'kubectl', force: true })
+  }
+
+  /** A Module with a Dockerfile of these commands, for the scenario's simulated nodes. */
+  async applyTiny(
+    name: string,
+    commands: readonly (readonly string[])[] = [],
+    change: Partial<TinyModule> = {},
+  ): Promise<void> {
+    const { namespace, base } = this
+    await this.apply(
+      dockerfile(namespace, name, tinyDockerfile(base, ...commands)),
+      tinyModule({ namespace, name, registry: this.lab.state.registry, ...change }),
+    )
+  }
+
+  /** Deletes one object now; nothing happens when it is gone. */
+  async remove(resource: Resource<StoredObject>, name: string): Promise<void> {
+    const ref = resource.namespaced ? { namespace: this.namespace, name } : { name }
+    const object = await this.lab.kube.get(resource, ref)
+    if (object !== undefined) await this.lab.kube.delete(resource, ref, { uid: object.metadata.uid })
+  }
+
+  /** Adds a node that exists in the API only, by its labels target of the scenario's Modules. */
+  async addNode(
+    kernelVersion = kernel,
+    labels: Readonly<Record<string, string>> = { [scenarioLabel]: this.namespace },
+  ): Promise<string> {
+    const name = `simulated-${this.namespace}-${this.#nodes.length + 1}`
+    this.#nodes.push(name)
+    const node = { name, kernelVersion, bootId: `boot-${name}`, labels }
+    await addSimulatedNode(this.lab.state.kubernetes.kubeconfig, node)
+    return name
+  }
+
+  async module(name: string): Promise<Module | undefined> {
+    const object = await this.lab.kube.get(modules, { namespace: this.namespace, name })
+    return object === undefined ? undefined : moduleSchema.parse(object)
+  }
+
+  /** A kernel's entry in a Module's status. */
+  async kernelStatus(name: string, of = kernel): Promise<KernelStatus | undefined> {
+    return (await this.module(name))?.status?.kernels?.find((entry) => entry.kernel === of)
+  }
+
+  /** Waits until a kernel's entry passes `check`. */
+  async untilKernel(
+    name: string,
+    what: string,
+    check: (entry: KernelStatus) => unknown,
+    of = kernel,
+  ): Promise<KernelStatus> {
+    const seen = await eventually(
+      `Module ${this.namespace}/${name}, kernel ${of}: ${what}`,
+      () => this.kernelStatus(name, of),
+      (entry) => entry !== undefined && check(entry),
+    )
+    return seen as KernelStatus
+  }
+
+  /** Waits until a condition of the Module has these fields. */
+  async untilCondition(
+    name: string,
+    wanted: Partial<Condition> & { readonly type: string },
+  ): Promise<Condition> {
+    const of = (module: Module | undefined) => module?.status?.conditions?.find((c) => c.type === wanted.type)
+    const seen = await eventually(
+      `Module ${this.namespace}/${name} has the condition ${JSON.stringify(wanted)}`,
+      () => this.module(name),
+      (module) => expect(of(module)).toMatchObject(wanted),
+    )
+    return of(seen) as Condition
+  }
+
+  /** Waits until the Module says that it is loaded on all its nodes. */
+  async untilLoaded(name: string): Promise<Module> {
+    const seen = await eventually(
+      `Module ${this.namespace}/${name} is Ready`,
+      () => this.module(name),
+      (module) => module?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false,
+    )
+    return seen as Module
+  }
+
+  /** Deletes a Module and waits until the operator has let it go. */
+  async deleteModule(name: string): Promise<void> {
+    await this.remove(modules, name)
+    await eventually(
+      `Module ${this.namespace}/${name} is gone`,
+      () => this.module(name),
+      (module) => module === undefined,
+    )
+  }
+
+  /** Removes all of it: Modules first, with what the operator does at their end. */
+  async close(): Promise<void> {
+    const { kube } = this.lab
+    const { items } = await kube.list(modules, { namespace: this.namespace })
+    for (const { metadata } of items) await this.remove(modules, metadata.name)
+    for (const { metadata } of items) await this.deleteModule(metadata.name)
+    await this.pods.stop()
+    for (const name of this.#nodes) await this.remove(nodes, name)
+    await this.remove(namespaces, this.namespace)
+  }
+
+  /** Prints what a person would look at first when something went wrong. */
+  async show(): Promise<void> {
+    const { items } = await this.lab.kube.list(modules, { namespace: this.namespace })
+    for (const { metadata, status } of items)
+      console.error(`Module ${metadata.namespace}/${metadata.name}`, inspect(status, { depth: 6 }))
+    for (const { name, gone, pod } of this.pods.all())
+      console.error(`pod ${name}${gone ? ' (gone)' : ''}`, inspect(pod.status, { depth: 6 }))
+  }
+}
+
+/**
+ * Begins a scenario in a new namespace; it ends with the test, even one that left the operator down. `level`: of the
+ * namespace's Pod Security.
+ */
+export async function openScenario(
+  lab: TestLab,
+  operator: Operator,
+  name: string,
+  level: 'privileged' | 'restricted' = 'privileged',
+): Promise<Scenario> {
+  const namespace = `t-${name}-${randomBytes(2).toString('hex')}`
+  const labels = { 'pod-security.kubernetes.io/enforce': level }
+  const metadata = { name: namespace, labels }
+  await lab.kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata })
+  const scenario = new Scenario(lab, namespace, await watchPods(lab.kube, namespace))
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail') {
+      console.error(operator.log())
+      await scenario.show()
+    }
+    await operator.start()
+    await scenario.close()
+  })
+  return scenario
+}

@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { Client, Connection } from '@temporalio/client'
+import { afterAll, beforeAll, inject } from 'vitest'
+import { createKube } from '../../activities/kube/client.ts'
+import type { Kube } from '../../activities/kube/kube.ts'
+import { namespaces } from '../../activities/kube/resources.ts'
+import { openTestFolder, type TestFolder } from '../../lab/testFolder.ts'
+import type { LabState } from '../../lab/state.ts'
+import { openVm, type Vm } from '../../lab/vm/vm.ts'
+
+/** Clients of the lab that the tier's global setup brought up. */
+export interface TestLab {
+  readonly state: LabState
+  /** The image of the operator and the loader, in the lab's registry. */
+  readonly workerImage: string
+  readonly kube: Kube
+  readonly temporal: Client
+  /** As it stands in workflow ids. */
+  readonly cluster: string
+  /** The machine whose kernel modules are loaded into. */
+  readonly vm: Vm
+  /** Folder and supervisor of this test file's own programs. */
+  readonly folder: TestFolder
+}
+
+/** Opens clients for a test file and closes them after its last test. The result is filled in before the first. */
+export function useLab(): TestLab {
+  const lab = {} as { -readonly [K in keyof TestLab]: TestLab[K] }
+  let connection: Connection | undefined
+  beforeAll(async () => {
+    const { state, workerImage } = inject('lab')
+    const load = state.nodes.load
+    if (load === null) throw new Error('the lab has no virtual machine: start it with --vm')
+    connection = await Connection.connect({ address: state.temporal.address })
+    lab.state = state
+    lab.workerImage = workerImage
+    lab.kube = createKube(state.kubernetes.kubeconfig)
+    lab.temporal = new Client({ connection, namespace: state.temporal.namespace })
+    lab.cluster = (await lab.kube.get(namespaces, { name: 'kube-system' }))?.metadata.uid.slice(0, 8) ?? ''
+    lab.vm = openVm(load.dir)
+    lab.folder = openTestFolder('nodes')
+  })
+  afterAll(async () => {
+    await connection?.close()
+    await lab.kube?.close()
+    await lab.folder?.close()
+  })
+  return lab
+}
+
+/** Folder of what users install. */
+export const deployFolder = join(import.meta.dirname, '../../deploy')
