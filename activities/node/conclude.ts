@@ -132,7 +132,7 @@ async function unloaded(deps: Dependencies, task: Task, ref: ModuleRef, record: 
     task.facts.module !== undefined &&
     task.facts.plans.get(task.node.name)?.target === true &&
     task.facts.mapping !== undefined
-  return stays ? await recordFact(deps, ref, record, undefined) : await forget(deps, ref, record)
+  return stays ? await recordFact(deps, ref, record, undefined) : await forget(deps, ref, task.node, record)
 }
 
 function sameFailure(status: ModuleStatusEntry | undefined, work: NodeWork): boolean {

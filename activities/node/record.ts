@@ -35,13 +35,16 @@ export async function recordWish(
   entry: ModuleEntry,
 ): Promise<RecordRef> {
   const labels = { [moduleConfiguredLabel(ref)]: '', [moduleInUseLabel(ref)]: '' }
-  const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.uid }]
-  const metadata = { name: node.name, labels, ownerReferences }
+  const metadata = { name: node.name, labels, ownerReferences: ownedBy(node) }
   const body = { apiVersion, kind: 'NodeModulesConfig', metadata, spec: { modules: [entry] } }
   const options = { fieldManager: fieldManager(ref), force: true }
   const written = await deps.kube.applyObject<CustomObject>(body, options)
   if (written.kind === 'written') return recordRef(written.object)
   throw ApplicationFailure.retryable(`The record of node ${node.name} changed meanwhile.`, 'KubeConflict')
+}
+
+function ownedBy({ name, uid }: NodeFacts) {
+  return [{ apiVersion: 'v1', kind: 'Node', name, uid }]
 }
 
 /** Writes down what a node has of a Module; without an entry, that it has nothing. Never creates the record. */
@@ -57,11 +60,17 @@ export async function recordFact(
   return await apply(deps, ref, body, { subresource: 'status' })
 }
 
-/** Takes a Module out of a node's record altogether. */
-export async function forget(deps: Dependencies, ref: ModuleRef, record: RecordRef): Promise<Seen> {
+/** Takes a Module out of a node's record altogether. The record itself stays, and stays the Node's (nodes:NMC-4). */
+export async function forget(
+  deps: Dependencies,
+  ref: ModuleRef,
+  node: NodeFacts,
+  record: RecordRef,
+): Promise<Seen> {
   await recordFact(deps, ref, record, undefined)
   const { name, uid } = record
-  const body = { apiVersion, kind: 'NodeModulesConfig', metadata: { name, uid }, spec: { modules: [] } }
+  const metadata = { name, uid, ownerReferences: ownedBy(node) }
+  const body = { apiVersion, kind: 'NodeModulesConfig', metadata, spec: { modules: [] } }
   return await apply(deps, ref, body, {})
 }
 

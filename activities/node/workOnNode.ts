@@ -68,7 +68,7 @@ async function act(
       const seen = await recordFact(deps, ref, record, loaded)
       return { kind: 'obsolete', message: 'the module was loaded meanwhile', seen }
     }
-    const seen = record === undefined ? {} : await forget(deps, ref, record)
+    const seen = record === undefined ? {} : await forget(deps, ref, node, record)
     await setReady(deps, ref, node, false)
     return { kind: 'done', message: 'forgotten', seen }
   }
