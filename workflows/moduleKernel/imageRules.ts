@@ -88,12 +88,12 @@ function active(view: KernelView, memory: KernelMemory) {
 function failed(view: KernelView, memory: KernelMemory) {
   const pod = view.pods.find((p) => isOf(p, view) && p.state === 'failed')
   if (pod === undefined || view.wish.kind !== 'wanted') return undefined
-  const failure = failureOf(pod, view, memory)
-  const key = `failed:${pod.uid}`
-  if (memory.released.includes(key)) return { steps: [remove(pod, 'a retry was asked for')] }
   const unblock =
     'Mend the cause, then delete the pod, or send the signal `retryBuild` to this run. ' +
     'Changed build inputs start a new build by themselves.'
+  const failure = failureOf(pod, view, memory, unblock)
+  const key = `failed:${pod.uid}`
+  if (memory.released.includes(key)) return { steps: [remove(pod, 'a retry was asked for')] }
   return {
     holds: [
       {
@@ -215,17 +215,16 @@ function isRecorded(pod: BuildPodView, view: KernelView, memory: KernelMemory): 
   return pod.state === 'failed' && view.stored?.phase === 'BuildFailed' && view.stored.buildPod === pod.name
 }
 
-/** What is known of a failed pod: learnt by this run, or written in status by an earlier one. */
+/** What is known of a failed pod: learnt by this run, or written in status by an earlier one, there with `unblock`. */
 function failureOf(
   pod: BuildPodView,
   view: KernelView,
   memory: KernelMemory,
+  unblock: string,
 ): { reason: string; message: string } {
   if (memory.failure?.podUid === pod.uid) return memory.failure
-  return {
-    reason: view.stored?.reason ?? 'BuildFailed',
-    message: view.stored?.message ?? `Pod ${pod.name} failed.`,
-  }
+  const { reason = 'BuildFailed', message = `Pod ${pod.name} failed.` } = view.stored ?? {}
+  return { reason, message: message.replace(` ${unblock}`, '') }
 }
 
 function answerFor(view: KernelView, memory: KernelMemory): KernelMemory['answer'] {

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import type { ModuleView } from '../../activities/contract.ts'
+import { decideModule, type ModuleStep } from './decide.ts'
+
+const view = (module: ModuleView['module'], change: Partial<ModuleView> = {}): ModuleView => ({
+  module,
+  remains: [],
+  outdated: false,
+  summary: '',
+  ...change,
+})
+const remains = ['node n1: the module is not unloaded yet']
+
+test.each<[string, ModuleView, ModuleStep]>([
+  ['gone: nothing', view('gone', { outdated: true }), 'done'],
+  ['unreadable: left alone', view('unreadable', { outdated: true }), 'done'],
+  ['without its finalizer: that first', view('unguarded', { outdated: true }), 'guard'],
+  ['outdated: written', view('alive', { outdated: true }), 'summarize'],
+  ['up to date: nothing', view('alive'), 'done'],
+  [
+    'deleting, nothing left: released, whatever its status says',
+    view('deleting', { outdated: true }),
+    'release',
+  ],
+  ['deleting, something left: said', view('deleting', { remains, outdated: true }), 'summarize'],
+  ['deleting, something left and said: waited for', view('deleting', { remains }), 'wait'],
+])('%s', (_name, seen, step) => {
+  expect(decideModule(seen)).toBe(step)
+})

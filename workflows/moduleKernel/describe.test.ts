@@ -1,0 +1,230 @@
+import { describe, expect, test } from 'vitest'
+import type { KernelView } from '../../api/kernelView.ts'
+import type { KernelStatus } from '../../api/module.ts'
+import { decideKernel } from './decide.ts'
+import { describeEntry, sameEntry } from './describe.ts'
+import type { KernelMemory } from './plan.ts'
+import {
+  absent,
+  fresh,
+  nothingLoaded,
+  testBuildFailure,
+  testFailure,
+  testHash,
+  testImage,
+  testNodes,
+  testPod,
+  testRun,
+  testView,
+  testWork,
+} from './testView.ts'
+
+const entryOf = (change: Partial<KernelView>, memory: KernelMemory = fresh) => {
+  const view = testView(change)
+  return describeEntry(testRun, view, memory, decideKernel(view, memory))
+}
+const stored = (change: Partial<KernelStatus> = {}): KernelStatus => ({
+  kernel: '6.1.0',
+  phase: 'Loaded',
+  ...change,
+})
+const none = (why: 'NoNodes' | 'NoMapping' | 'ModuleDeleted' | 'NoModuleLoader') =>
+  ({ kind: 'none', why }) as const
+const noNodes = testNodes({ counts: { targets: 0, loaded: 0 } })
+const buildless = { kind: 'wanted', image: testImage, generation: null, build: { kind: 'none' } } as const
+const failedPod = testPod({ state: 'failed' })
+const unload = { ...testWork, action: 'Unload' } as const
+const invalid = {
+  kind: 'invalid',
+  reason: 'TemplateInvalid',
+  field: 'f',
+  message: 'unknown variable.',
+} as const
+
+describe('phase and reason', () => {
+  test.each<[string, Partial<KernelView>, KernelMemory, string]>([
+    ['an image is asked for', {}, fresh, 'CheckingImage'],
+    ['a build is to begin', {}, absent, 'Building'],
+    ['a build runs', { pods: [testPod()] }, fresh, 'Building'],
+    ['pods of other inputs go', { pods: [testPod({ inputHash: 'b' })] }, fresh, 'Building'],
+    [
+      'a build failed',
+      { pods: [failedPod] },
+      { ...fresh, failure: testBuildFailure },
+      'BuildFailed BuildCommandFailed',
+    ],
+    ['no image and no build', { wish: buildless }, absent, 'WaitingForImage ImageMissing'],
+    [
+      'no image and no Dockerfile',
+      { wish: { ...buildless, build: { ...invalid, reason: 'DockerfileKeyMissing' } } },
+      absent,
+      'InputInvalid DockerfileKeyMissing',
+    ],
+    ['a spec that cannot be used', { wish: invalid }, fresh, 'InputInvalid TemplateInvalid'],
+    [
+      'loading',
+      { digest: 'd', nodes: testNodes({ work: [testWork], counts: { loaded: 0 } }) },
+      fresh,
+      'Loading',
+    ],
+    [
+      'unloading the old one first',
+      { digest: 'd', nodes: testNodes({ work: [unload] }) },
+      fresh,
+      'Unloading',
+    ],
+    [
+      'loading here, unloading there',
+      { digest: 'd', nodes: testNodes({ work: [unload, testWork] }) },
+      fresh,
+      'Loading',
+    ],
+    [
+      'loading failed',
+      {
+        digest: 'd',
+        nodes: testNodes({ failures: [testFailure('KeyRejected')], counts: { loaded: 0, failed: 1 } }),
+      },
+      fresh,
+      'LoadFailed KeyRejected',
+    ],
+    [
+      'in use, tried again',
+      {
+        digest: 'd',
+        nodes: testNodes({
+          work: [testFailure('InUse')],
+          failures: [testFailure('InUse')],
+          counts: { loaded: 0 },
+        }),
+      },
+      fresh,
+      'Loading InUse',
+    ],
+    ['all loaded', { digest: 'd', nodes: testNodes() }, fresh, 'Loaded'],
+    [
+      'one is not Ready',
+      { digest: 'd', nodes: testNodes({ counts: { targets: 2, unreachable: 1 } }) },
+      fresh,
+      'Loading NodesUnreachable',
+    ],
+    ['all are cordoned', { digest: 'd', nodes: noNodes }, fresh, 'NoNodes'],
+    ['no mapping', { wish: none('NoMapping') }, fresh, 'NoNodes NoMapping'],
+    [
+      'selected no more, still loaded',
+      { wish: none('NoNodes'), nodes: testNodes({ work: [unload] }) },
+      fresh,
+      'Unloading',
+    ],
+    [
+      'deleted, a node is not Ready',
+      { module: 'deleting', wish: none('ModuleDeleted'), nodes: testNodes({ counts: { unreachable: 1 } }) },
+      fresh,
+      'Unloading NodesUnreachable',
+    ],
+    [
+      'cancelled',
+      { stored: stored({ phase: 'Cancelled', inputHash: testHash, message: 'm' }) },
+      fresh,
+      'Cancelled Cancelled',
+    ],
+  ])('%s', (_name, change, memory, expected) => {
+    const { phase, reason } = entryOf(change, memory) ?? {}
+    expect([phase, reason].filter((word) => word !== undefined).join(' ')).toBe(expected)
+  })
+})
+
+describe('an entry goes when the kernel concerns the Module no more', () => {
+  test.each<[string, Partial<KernelView>, boolean]>([
+    ['no nodes', { wish: none('NoNodes'), nodes: noNodes }, false],
+    ['no moduleLoader', { wish: none('NoModuleLoader'), nodes: noNodes }, false],
+    ['deleted and unloaded', { module: 'deleting', wish: none('ModuleDeleted'), nodes: noNodes }, false],
+    ['Module gone, whatever is left', { module: 'gone', nodes: testNodes({ work: [unload] }) }, false],
+    ['a failed pod is kept', { wish: none('NoNodes'), nodes: noNodes, pods: [failedPod] }, true],
+    ['a node is still to be unloaded', { wish: none('NoNodes'), nodes: testNodes({ work: [unload] }) }, true],
+    [
+      'unloading failed',
+      { wish: none('NoNodes'), nodes: testNodes({ failures: [testFailure('KeyRejected')] }) },
+      true,
+    ],
+    [
+      'a node that is not Ready has it',
+      { wish: none('NoNodes'), nodes: testNodes({ counts: { targets: 0, loaded: 0, unreachable: 1 } }) },
+      true,
+    ],
+    ['nodes without a mapping', { wish: none('NoMapping') }, true],
+  ])('%s', (_name, change, expected) => {
+    expect(entryOf({ stored: stored(), ...change }) !== undefined).toBe(expected)
+  })
+  test('an unreadable Module keeps what stands there', () => {
+    const old = stored({ message: 'x' })
+    expect(entryOf({ module: 'unreadable', stored: old })).toBe(old)
+  })
+})
+
+describe('facts', () => {
+  test('the whole entry of a build that is about to begin', () => {
+    expect(entryOf({}, absent)).toEqual({
+      kernel: '6.1.0',
+      phase: 'Building',
+      image: testImage,
+      inputHash: testHash,
+      attempt: 1,
+      buildPod: 'fpga-build-aaaaaaaa-1',
+      workflowId: testRun.workflowId,
+      runId: 'run-1',
+      since: testRun.now,
+      nodes: { targets: 1, loaded: 0, failed: 0, waiting: 1 },
+    })
+  })
+  test('a digest that is known but not written yet', () => {
+    const answer = { kind: 'present', digest: 'sha256:1', image: testImage, generation: null } as const
+    expect(entryOf({}, { ...fresh, answer })).toMatchObject({ digest: 'sha256:1' })
+  })
+  test('the generation a digest is of', () => {
+    expect(entryOf({ wish: { ...buildless, generation: 4 } }, fresh)).toMatchObject({ imageGeneration: 4 })
+    expect(entryOf({ stored: stored({ imageGeneration: 4 }) })).not.toHaveProperty('imageGeneration')
+  })
+  test('what failed, with its error lines, until the image is there', () => {
+    const memory = { ...fresh, failure: testBuildFailure }
+    const facts = { inputHash: testHash, attempt: 1, buildPod: failedPod.name, errorLines: 'error: x' }
+    expect(entryOf({ pods: [failedPod] }, memory)).toMatchObject(facts)
+    const kept = entryOf({ pods: [failedPod], stored: stored({ ...facts, phase: 'BuildFailed' }) })
+    expect(kept).toMatchObject(facts)
+    const mended = entryOf({ digest: 'd', stored: stored(facts), nodes: testNodes() })
+    expect(mended).toMatchObject({ attempt: 1, buildPod: failedPod.name })
+    expect(mended).not.toHaveProperty('errorLines')
+  })
+  test('nodes that are not Ready are waiting', () => {
+    expect(entryOf({ nodes: testNodes({ counts: { waiting: 1, unreachable: 2 } }) })?.nodes?.waiting).toBe(3)
+  })
+  test('since when: as long as the phase stays', () => {
+    const since = '2026-01-01T00:00:00Z'
+    expect(entryOf({ stored: stored({ phase: 'CheckingImage', since }) })?.since).toBe(since)
+    expect(entryOf({ stored: stored({ phase: 'Loading', since }) })?.since).toBe(testRun.now)
+  })
+  test('the reason that a waiting step wrote stays as long as the step and its phase', () => {
+    const why = { reason: 'RegistryUnreachable', message: 'no route' }
+    expect(entryOf({ stored: stored({ phase: 'CheckingImage', ...why }) })).toMatchObject(why)
+    expect(entryOf({ stored: stored({ phase: 'CheckingImage', ...why }) }, absent)).not.toHaveProperty(
+      'reason',
+    )
+    expect(entryOf({ digest: 'd', nodes: testNodes(), stored: stored({ ...why }) })).not.toHaveProperty(
+      'reason',
+    )
+  })
+  test('a hold says what unblocks it', () => {
+    expect(entryOf({ wish: invalid })?.message).toBe('unknown variable. Change f of the Module.')
+  })
+  test('no field is undefined: what is compared is what the API server stores', () => {
+    expect(Object.values(entryOf({ nodes: nothingLoaded }) ?? {})).not.toContain(undefined)
+  })
+})
+
+test('sameEntry: only run, workflow and time are no news', () => {
+  const a = stored({ since: 's1', runId: 'r1', workflowId: 'w1' })
+  expect(sameEntry(a, stored({ since: 's2', runId: 'r2', workflowId: 'w2' }))).toBe(true)
+  expect(sameEntry(a, stored({ message: 'm' }))).toBe(false)
+  expect(sameEntry(a, undefined)).toBe(false)
+  expect(sameEntry(undefined, undefined)).toBe(true)
+})

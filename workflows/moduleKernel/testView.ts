@@ -1,0 +1,62 @@
+import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import type { NodeFailure, NodesView, NodeWork } from '../../api/nodePlan.ts'
+import type { RunIdentity } from './describe.ts'
+import type { BuildFailure, KernelMemory } from './plan.ts'
+
+export const testImage = 'reg.example/fpga:6.1.0'
+export const testHash = 'a'.repeat(40)
+
+export const testRun: RunIdentity = {
+  namespace: 'drivers',
+  name: 'fpga',
+  kernel: '6.1.0',
+  workflowId: 'module:c:drivers:fpga:6.1.0',
+  runId: 'run-1',
+  now: '2026-02-02T00:00:00Z',
+}
+
+/** A run that has learnt nothing. */
+export const fresh: KernelMemory = { released: [], refused: {} }
+/** One that knows that the registry has no image. */
+export const absent: KernelMemory = {
+  ...fresh,
+  answer: { kind: 'absent', image: testImage, generation: null },
+}
+
+/** Nodes of which all targets are loaded, but for the change. */
+export function testNodes(
+  change: Omit<Partial<NodesView>, 'counts'> & { readonly counts?: Partial<NodesView['counts']> } = {},
+): NodesView {
+  const { counts, ...rest } = change
+  const settled = { targets: 1, loaded: 1, failed: 0, waiting: 0, unreachable: 0 }
+  return { work: [], failures: [], truncated: false, ...rest, counts: { ...settled, ...counts } }
+}
+
+export const nothingLoaded = testNodes({ counts: { loaded: 0, waiting: 1 } })
+export const testWork: NodeWork = { node: 'n1', uid: 'u1', bootId: 'b1', action: 'Load', configHash: 'c1' }
+
+export function testFailure(reason: string, node = 'n1'): NodeFailure {
+  return { ...testWork, node, uid: `uid-${node}`, reason, message: 'modprobe: x', attempts: 1 }
+}
+
+/** The view of a kernel whose image is wanted and can be built; nothing is there yet. */
+export function testView(change: Partial<KernelView> = {}): KernelView {
+  const build = { kind: 'ready', inputHash: testHash } as const
+  const wish = { kind: 'wanted', image: testImage, generation: null, build } as const
+  return { module: 'alive', generation: 1, wish, pods: [], nodes: nothingLoaded, ...change }
+}
+
+export function testPod(change: Partial<BuildPodView> = {}): BuildPodView {
+  const facts = { name: 'fpga-build-aaaaaaaa-1', uid: 'pod-1', inputHash: testHash, attempt: 1 }
+  return { ...facts, state: 'active', ...change }
+}
+
+export const testBuildFailure: BuildFailure = {
+  inputHash: testHash,
+  attempt: 1,
+  pod: 'fpga-build-aaaaaaaa-1',
+  podUid: 'pod-1',
+  reason: 'BuildCommandFailed',
+  message: 'A command failed.',
+  errorLines: 'error: x',
+}
