@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity'
 import type { NodeFacts, PodFacts } from '../../api/facts.ts'
-import { labels, workerPodName, type ModuleRef } from '../../api/names.ts'
+import type { ModuleRef } from '../../api/names.ts'
 import type { NodePlan, NodeWork } from '../../api/nodePlan.ts'
 import type { ModuleConfig, ModuleEntry, ModuleStatusEntry } from '../../api/nodeModulesConfig.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
@@ -13,9 +13,9 @@ import { waitBecause } from '../status.ts'
 import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
 import { podRefusedReason } from '../podRefused.ts'
 import { conclude, setReady, type Task } from './conclude.ts'
-import { loaderOutcome } from './loaderOutcome.ts'
-import { forget, recordFact, recordWish, type RecordRef } from './record.ts'
+import { forget, recordWish, type RecordRef } from './record.ts'
 import { ensureWorkerPod } from './ensureWorkerPod.ts'
+import { hasEnded, settlePod } from './settlePod.ts'
 
 /**
  * Does one action of one Module on one node: writes the wish, runs the worker pod, writes the fact, removes the
@@ -29,8 +29,9 @@ export async function workOnNode(deps: Dependencies, request: NodeRequest): Prom
   const found = facts.plans.get(work.node)
   const config = found === undefined ? undefined : configOf(found.plan, work, found.node)
   if (found === undefined || config === undefined) {
-    await removeLeftover(deps, ref, work)
-    return { kind: 'obsolete', message: 'the node or what it shall have is another by now', seen: {} }
+    const seen = found === undefined ? undefined : await settling(deps, ref, found.node)
+    const message = 'the node or what it shall have is another by now'
+    return { kind: 'obsolete', message, seen: seen ?? {} }
   }
   let phase = 'starting'
   return await heartbeating(
@@ -61,13 +62,12 @@ async function act(
   const { work, node } = task
   const { ref } = subject
   const status = statusEntry(deps, ref, node)
+  const settled = await settlePod(deps, ref, node, work)
+  if (settled !== undefined) {
+    return { kind: 'obsolete', message: 'the module was loaded meanwhile', seen: settled }
+  }
   if (work.action === 'Forget') {
-    const loaded = await settlePod(deps, ref, node)
     const record = existingRecord(deps, node)
-    if (loaded !== undefined && record !== undefined) {
-      const seen = await recordFact(deps, ref, record, loaded)
-      return { kind: 'obsolete', message: 'the module was loaded meanwhile', seen }
-    }
     const seen = record === undefined ? {} : await forget(deps, ref, node, record)
     await setReady(deps, ref, node, false)
     return { kind: 'done', message: 'forgotten', seen }
@@ -95,39 +95,6 @@ async function act(
   await removePod(deps, pod)
   if (outcome.kind === 'retry') throw outcome.failure
   return outcome.outcome
-}
-
-function hasEnded(pod: PodFacts): boolean {
-  return pod.state.kind === 'succeeded' || pod.state.kind === 'failed'
-}
-
-/**
- * Before a module is forgotten: a worker pod that has not begun is removed, one that runs is waited for. Gives what
- * it loaded, when it did: then there is something to unload.
- */
-async function settlePod(
-  deps: Dependencies,
-  ref: ModuleRef,
-  node: NodeFacts,
-): Promise<ModuleStatusEntry | undefined> {
-  const name = workerPodName(node.uid, ref)
-  const pod = deps.cache.pods(ref).find((p) => p.name === name)
-  if (pod === undefined) return undefined
-  const signal = Context.current().cancellationSignal
-  const ended =
-    pod.state.kind === 'pending'
-      ? undefined
-      : await deps.cache.waitForPod(pod, (facts) => facts?.uid !== pod.uid || hasEnded(facts), signal)
-  const state = ended?.state
-  const said = state?.kind === 'succeeded' ? loaderOutcome(state) : undefined
-  const result = said?.kind === 'result' ? said.result : undefined
-  const wish = deps.cache
-    .nodeModulesConfig(node.name)
-    ?.spec?.modules?.find((m) => m.name === ref.name && m.namespace === ref.namespace)
-  const loaded = result?.action === 'Load' && result.reason === undefined && result.bootId === node.bootId
-  const entry = loaded && wish !== undefined ? { ...wish, bootId: result.bootId } : undefined
-  await removePod(deps, pod)
-  return entry
 }
 
 /** The config the command is about, when the plan made now still wants just this. */
@@ -165,11 +132,9 @@ function existingRecord(deps: Dependencies, node: NodeFacts): RecordRef | undefi
   return metadata?.uid === undefined ? undefined : { name: metadata.name, uid: metadata.uid, seen: {} }
 }
 
-/** An earlier attempt wrote its result down and was lost before it removed its pod. */
-async function removeLeftover(deps: Dependencies, ref: ModuleRef, work: NodeWork): Promise<void> {
-  const name = workerPodName(work.uid, ref)
-  const pod = deps.cache
-    .pods(ref)
-    .find((p) => p.name === name && p.labels[labels.configHash] === work.configHash)
-  if (pod !== undefined && pod.labels[labels.workerAction] === work.action) await removePod(deps, pod)
+/** An earlier attempt may have been lost before it wrote its result down or removed its pod. */
+async function settling(deps: Dependencies, ref: ModuleRef, node: NodeFacts) {
+  const { heartbeat } = Context.current()
+  const beat = () => heartbeat({ node: node.name, phase: 'looking at the pod of an earlier attempt' })
+  return await heartbeating(beat, async () => await settlePod(deps, ref, node, 'over'))
 }
