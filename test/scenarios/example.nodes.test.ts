@@ -11,7 +11,7 @@ import { moduleColumns } from '../support/columns.ts'
 import { eventually } from '../support/eventually.ts'
 import { useOperator } from '../support/operator.ts'
 import { watchPods } from '../support/podHistory.ts'
-import { digestOf, tagsOf } from '../support/registry.ts'
+import { digestOf, emptyRepository, tagsOf } from '../support/registry.ts'
 import { runId, runsOf } from '../support/runs.ts'
 import { Scenario } from '../support/scenario.ts'
 import { deployFolder, useLab } from '../support/testLab.ts'
@@ -47,6 +47,8 @@ describe('the example of npm start, on a real kernel', () => {
   let story: Scenario
   let kernel: string
   beforeAll(async () => {
+    // A lab that stays up may have them from the last time.
+    await emptyRepository(lab.state.registry, name)
     story = new Scenario(lab, namespace, await watchPods(lab.kube, namespace))
     const node = await lab.kube.get(nodes, { name: loadNodeName })
     kernel = node?.status?.nodeInfo?.kernelVersion ?? ''

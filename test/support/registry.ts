@@ -22,3 +22,13 @@ export async function digestOf(registry: string, repository: string, tag: string
   if (!response.ok || digest === null) throw new Error(`${url} answers ${response.status}`)
   return digest
 }
+
+/** Deletes everything in a repository, so that its images are missing. */
+export async function emptyRepository(registry: string, repository: string): Promise<void> {
+  for (const tag of await tagsOf(registry, repository)) {
+    const digest = await digestOf(registry, repository, tag)
+    const url = `http://${registry}/v2/${repository}/manifests/${digest}`
+    const response = await fetch(url, { method: 'DELETE' })
+    if (!response.ok) throw new Error(`${url} answers ${response.status} to DELETE`)
+  }
+}
