@@ -21,7 +21,8 @@ export interface LabImages {
 export interface Artefacts {
   readonly pause: Promise<string>
   readonly kaniko: Promise<string>
-  readonly bases: Promise<{ readonly buildBase: string; readonly nodeBase: string }>
+  readonly buildBase: Promise<string>
+  readonly nodeBase: Promise<string>
   /** Newest first. */
   readonly kernels: Promise<readonly KernelTree[]>
 }
@@ -40,14 +41,11 @@ export function prepareArtefacts(
     const depmod = await programs.path('depmod')
     return await Promise.all(packages.map((kernel) => kernelTree(kernel, depmod, options)))
   }
-  const bases = async () => {
-    const [build, node] = await Promise.all([buildBase(tools, options), nodeBase(tools, options)])
-    return { buildBase: build, nodeBase: node }
-  }
   const artefacts = {
     pause: pauseImage(tools, options),
     kaniko: kanikoImage(programs, options),
-    bases: bases(),
+    buildBase: buildBase(tools, options),
+    nodeBase: nodeBase(tools, options),
     kernels: kernels(),
   }
   // What fails is told to whoever awaits it, not to the process.
@@ -65,19 +63,12 @@ export function pushLabImages(
     const options = { crane: await programs.path('crane'), insecure: true, config }
     return (await pushImage(await tar, `${registry}/${name}`, options)).reference
   }
-  const { bases } = artefacts
   const pause = push(artefacts.pause, 'kmm-lab/pause:1', { entrypoint: pauseCommand })
   const all = async () => {
     const [kaniko, build, node] = await Promise.all([
       push(artefacts.kaniko, kanikoImageName, kanikoConfig),
-      push(
-        bases.then(({ buildBase: tar }) => tar),
-        'kmm-lab/build-base:1',
-      ),
-      push(
-        bases.then(({ nodeBase: tar }) => tar),
-        'kmm-lab/node-base:1',
-      ),
+      push(artefacts.buildBase, 'kmm-lab/build-base:1'),
+      push(artefacts.nodeBase, 'kmm-lab/node-base:1'),
     ])
     return { pause: await pause, kaniko, buildBase: build, nodeBase: node }
   }

@@ -7,6 +7,7 @@ import { type BuildNode, startBuildNode } from './node/buildNode.ts'
 import type { ProgramPaths } from './programPaths.ts'
 import type { Progress } from './programs/progress.ts'
 import type { Supervisor } from './supervisor.ts'
+import type { PreloadedImage } from './vm/preload.ts'
 import { prepareVm, type VmArtefacts } from './vm/prepare.ts'
 import { type StartedVm, startVm } from './vm/start.ts'
 
@@ -40,9 +41,18 @@ export function prepareRealNodes(
   programs: ProgramPaths,
   options: { readonly vm: boolean; readonly progress: Progress; readonly signal: AbortSignal },
 ): RealNodeParts {
-  const vm = options.vm ? prepareVm(programs, options) : null
+  const artefacts = prepareArtefacts(programs, options)
+  const vm = options.vm ? prepareVm(programs, preloaded(artefacts), options) : null
   vm?.catch(() => undefined)
-  return { ...prepareArtefacts(programs, options), vm }
+  return { ...artefacts, vm }
+}
+
+/** What the virtual machine has before it starts: the base of the operator's image, and the pause image. */
+async function preloaded({ nodeBase, pause }: Artefacts): Promise<readonly PreloadedImage[]> {
+  return [
+    { name: 'node-base', tar: await nodeBase },
+    { name: 'pause', tar: await pause },
+  ]
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmod, copyFile, cp, mkdir, readdir, readFile, symlink } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { createReadStream } from 'node:fs'
 import { createRequire } from 'node:module'
 import { pipeline } from 'node:stream/promises'
@@ -128,6 +128,19 @@ const lockedNode = async (): Promise<{ readonly binary: string; readonly version
   return { binary: join(manifest, '../bin/node'), version }
 }
 
+/** What Debian and npm bring along that no container reads: time zones, texts, tables, gyp. */
+const unread = [
+  'usr/share/zoneinfo',
+  'usr/share/info',
+  'usr/share/lintian',
+  'usr/share/bash-completion',
+  'usr/share/i18n',
+  'usr/lib/x86_64-linux-gnu/gconv',
+  'usr/local/lib/node_modules/npm/docs',
+  'usr/local/lib/node_modules/npm/man',
+  'usr/local/lib/node_modules/npm/node_modules/node-gyp/gyp',
+]
+
 /**
  * The tar of the lab's stand-in for the public Node image: Debian with CA certificates, kmod, npm, and the lock file's
  * Node as /usr/local/bin/node.
@@ -137,7 +150,7 @@ export const nodeBase = async (tools: ImageTools, options: CacheOptions = {}): P
   return ensureRootfs(
     {
       name: 'node-base',
-      key: [node.version, npm.version, ...(await Promise.all((await authorities()).map(hashOf)))],
+      key: [node.version, npm.version, ...unread, ...(await Promise.all((await authorities()).map(hashOf)))],
       base: { kind: 'debootstrap', packages: ['ca-certificates', 'kmod', 'libstdc++6'] },
       finish: async (tree, scratch) => {
         await trustAuthorities(tree)
@@ -145,6 +158,7 @@ export const nodeBase = async (tools: ImageTools, options: CacheOptions = {}): P
         await copyFile(node.binary, target)
         await chmod(target, 0o755)
         await addNpm(tree, scratch, options.signal)
+        await Promise.all(unread.map((path) => rm(join(tree, path), { recursive: true, force: true })))
       },
     },
     tools.debootstrap,

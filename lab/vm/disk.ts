@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmod, copyFile, mkdir, readFile, symlink } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readFile, stat, symlink } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CacheOptions, type KernelTree } from '../images/kernels.ts'
@@ -9,6 +9,7 @@ import { runOrThrow } from '../programs/exec.ts'
 import { withLock } from '../programs/lock.ts'
 import { silentProgress } from '../programs/progress.ts'
 import { guestFile } from './initrd.ts'
+import { type PreloadedImage, preloadImages, preloadScript } from './preload.ts'
 
 /** What the guest's Debian has beside its base system. */
 const packages = [
@@ -32,21 +33,24 @@ export interface DiskImage {
 }
 
 /**
- * The guest's disk: Debian with containerd and kubelet, and the module trees of all `kernels`. Made once per content
- * and kept in `<root>/vm`. Needs root for debootstrap. Rejects with CommandFailed.
+ * The guest's disk: Debian with containerd and kubelet, the module trees of all `kernels`, and `images` in containerd,
+ * unpacked: pulling takes minutes under emulation. Made once per content and kept in `<root>/vm`. Needs root for
+ * debootstrap. Rejects with CommandFailed.
  */
 export async function ensureDisk(
   root: string,
   parts: {
     readonly kernels: readonly KernelTree[]
+    readonly images: readonly PreloadedImage[]
     /** Paths of programs. */
     readonly kubelet: string
     readonly mkfs: string
+    readonly crane: string
     readonly debootstrap: () => Promise<string>
   },
   options: CacheOptions = {},
 ): Promise<DiskImage> {
-  const { kernels, kubelet, mkfs } = parts
+  const { kernels, images, kubelet, mkfs, crane } = parts
   const rootfs = await ensureRootfs(
     { name: 'vm', key: [], base: { kind: 'debootstrap', packages } },
     parts.debootstrap,
@@ -54,7 +58,9 @@ export async function ensureDisk(
   )
   const inittab = await readFile(guestFile('inittab'))
   const content = createHash('sha256')
-  for (const part of [rootfs, ...kernels.map(({ modules }) => modules), String(diskBytes), inittab]) {
+  const tars = await Promise.all(images.map(async ({ tar }) => [tar, (await stat(tar)).mtimeMs]))
+  const files = [rootfs, ...kernels.map(({ modules }) => modules), JSON.stringify(tars)]
+  for (const part of [...files, String(diskBytes), inittab, await readFile(preloadScript)]) {
     content.update(part).update('\0')
   }
   content.update(await readFile(kubelet))
@@ -83,6 +89,8 @@ export async function ensureDisk(
         await copyFile(guestFile('inittab'), join(tree, 'etc/inittab'))
         if (!existsSync(join(tree, 'lib/modules')))
           await symlink('../usr/lib/modules', join(tree, 'lib/modules'))
+        line.say('adding images')
+        await preloadImages(tree, images, { crane, scratch, ...signal })
         line.say('making the file system')
         const image = join(scratch, 'disk.img')
         await runOrThrow(['truncate', '-s', String(diskBytes), image], signal)

@@ -11,12 +11,14 @@ import type { ProgramName } from '../programs/table.ts'
 import { chooseAccelerator } from './accelerator.ts'
 import { type DiskImage, ensureDisk } from './disk.ts'
 import { guestFile, initrdModules, makeInitrd } from './initrd.ts'
+import type { PreloadedImage } from './preload.ts'
 import type { Accelerator } from './qemu.ts'
 
 /** The programs a virtual machine needs. */
 export const vmPrograms = [
   'busybox',
   'cpio',
+  'crane',
   'debootstrap',
   'depmod',
   'ip',
@@ -44,9 +46,13 @@ export interface VmArtefacts {
 
 /**
  * Makes what a virtual machine starts from, or finds it in the cache: the target kernels with an initrd each, the
- * disk, and whether KVM works here. Needs root. Rejects with CommandFailed or an error that names the fix.
+ * disk with `images` in it, and whether KVM works here. Needs root. Rejects with CommandFailed or an error that names the fix.
  */
-export async function prepareVm(programs: ProgramPaths, options: CacheOptions = {}): Promise<VmArtefacts> {
+export async function prepareVm(
+  programs: ProgramPaths,
+  images: Promise<readonly PreloadedImage[]>,
+  options: CacheOptions = {},
+): Promise<VmArtefacts> {
   if (process.arch !== 'x64') {
     throw new Error(`the virtual machine needs a machine of architecture x64, this is ${process.arch}`)
   }
@@ -55,8 +61,13 @@ export async function prepareVm(programs: ProgramPaths, options: CacheOptions = 
   const trees = await Promise.all(packages.map((kernel) => kernelTree(kernel, depmod, options)))
   const [disk, [kernels, qemu, accelerator]] = await Promise.all([
     (async () => {
-      const [kubelet, mkfs] = await Promise.all([programs.path('kubelet'), programs.path('mkfs.ext4')])
-      const parts = { kernels: trees, kubelet, mkfs, debootstrap: () => programs.path('debootstrap') }
+      const [kubelet, mkfs, crane] = await Promise.all([
+        programs.path('kubelet'),
+        programs.path('mkfs.ext4'),
+        programs.path('crane'),
+      ])
+      const debootstrap = () => programs.path('debootstrap')
+      const parts = { kernels: trees, images: await images, kubelet, mkfs, crane, debootstrap }
       return await ensureDisk(root, parts, options)
     })(),
     bootable(root, trees, programs, options),
