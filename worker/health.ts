@@ -22,8 +22,9 @@ export async function serveHealth(
     if (answer === undefined) return void response.writeHead(404).end()
     response.writeHead(answer.ok ? 200 : 503, { 'content-type': 'text/plain' }).end(`${answer.text}\n`)
   })
+  // An empty host is every interface.
   const colon = address.lastIndexOf(':')
-  server.listen(Number(address.slice(colon + 1)), address.slice(0, colon) || undefined)
+  server.listen(Number(address.slice(colon + 1)), address.slice(0, colon))
   await once(server, 'listening')
   return server
 }

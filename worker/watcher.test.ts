@@ -301,7 +301,6 @@ describe('terms of leadership', () => {
   test('a second term begins anew', async () => {
     await started()
     await watcher.stop()
-    open.clear()
     await started()
     expect(rung()).toEqual([moduleRun, kernelRun, moduleRun, kernelRun])
     await change('Node', '7', grown)

@@ -29,7 +29,7 @@ export const buildContainer = 'kaniko'
 
 /**
  * The kaniko pod of one build attempt (images:4.2 with the Betters): owned by the Module, no finalizer, volumes
- * named by index and made once, so that any list of Secrets fits (BLD-8), no service account token, the digest of the pushed image as
+ * named by index so that any Secret name fits (BLD-8), no service account token, the digest of the pushed image as
  * termination message. Throws when the mapping has no `build` section.
  */
 export function buildPod(input: BuildPodInput): PodBody {
@@ -49,9 +49,8 @@ export function buildPod(input: BuildPodInput): PodBody {
   }
   mount({ name: 'dockerfile', configMap: dockerfile }, '/workspace')
   mount({ name: 'lib-modules', hostPath: { path: '/lib/modules', type: 'Directory' } }, '/host/lib/modules')
-  const secretNames = new Set((build.secrets ?? []).map((secret) => secret.name))
-  for (const [index, secretName] of [...secretNames].entries()) {
-    mount({ name: `secret-${index}`, secret: { secretName } }, `/run/secrets/${secretName}`)
+  for (const [index, secret] of (build.secrets ?? []).entries()) {
+    mount({ name: `secret-${index}`, secret: { secretName: secret.name } }, `/run/secrets/${secret.name}`)
   }
   if (mapping.imageRepoSecret !== undefined) {
     const items = [{ key: '.dockerconfigjson', path: 'config.json' }]

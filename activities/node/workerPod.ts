@@ -44,7 +44,7 @@ export function workerPod(input: WorkerPodInput): PodBody {
     action,
     bootId: node.bootId,
     kernel: node.kernel,
-    config: { ...config, modprobe: { ...modprobe, dirName } },
+    config,
     ...(firmware === undefined ? {} : { firmwareHostPath: firmware.host }),
   }
   const volumes: V1Volume[] = [
