@@ -7,6 +7,7 @@ import { startOperator } from './operator.ts'
 import { operatorImage } from './operatorImage.ts'
 import { openTemporalBeside } from './outsideCluster.ts'
 import { ensurePrograms } from './programs/ensure.ts'
+import { prepull } from './prepull.ts'
 import { createProgress, elapsed, type Progress } from './programs/progress.ts'
 import { removeState } from './removeState.ts'
 import { showStory, type Ending } from './story.ts'
@@ -84,6 +85,12 @@ async function tellStory(lab: Lab, progress: Progress): Promise<Ending> {
   const { state, dir } = lab
   const { kubeconfig } = state.kubernetes
   const image = await operatorImage(lab, { progress, signal: interrupt.signal })
+  const pulled = progress.start('operator image on the load node')
+  pulled.say('pulling')
+  prepull(state, image, interrupt.signal).then(
+    () => pulled.done('there'),
+    (error: unknown) => pulled.fail(String(error)),
+  )
   const line = progress.start('operator')
   line.say('starting')
   const { temporal, images } = state
