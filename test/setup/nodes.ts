@@ -9,7 +9,6 @@ import { type LabSettings, settingVariables } from '../../lab/config.ts'
 import { operatorImage } from '../../lab/operatorImage.ts'
 import { freePorts } from '../../lab/ports.ts'
 import { prepull } from '../../lab/prepull.ts'
-import { prepull } from '../../lab/prepull.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { createProgress } from '../../lab/programs/progress.ts'
 import { type LabState, readState } from '../../lab/state.ts'
@@ -41,8 +40,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     const { dir, state } = lab
     const programs = ensurePrograms(['crane'])
     const workerImage = await operatorImage({ dir, state, programs }, { progress, signal: over.signal })
-    // Nothing waits for it; a test that needs the image pulls it itself.
-    void prepull(state, workerImage, over.signal).catch(() => undefined)
     project.provide('lab', { state, workerImage })
     // Loading modules needs it on the virtual machine; other tests can run meanwhile.
     const pulled = prepull(state, workerImage, over.signal).catch(() => undefined)
