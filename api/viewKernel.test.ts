@@ -83,6 +83,15 @@ describe('lifeOf', () => {
   })
 })
 
+test('a Module that cannot be read unloads nothing', () => {
+  const records = [testRecord(testConfig(), { config: testConfig(), bootId: testNode().bootId })]
+  const things = { unreadable: ['fpga'], nodes: [testNode()], records }
+  const { view } = viewKernel(testCluster(things), testRef, testKernel, { gcDelayMs: 0 })
+  expect(view.nodes.work).toEqual([])
+  const gone = viewKernel(testCluster({ ...things, unreadable: [] }), testRef, testKernel, { gcDelayMs: 0 })
+  expect(gone.view.nodes.work).toMatchObject([{ action: 'Unload' }])
+})
+
 test('recordOf: a wish or a fact is enough, and only of this Module', () => {
   expect(recordOf(testRecord(testConfig(), undefined), testRef)).toBe(true)
   expect(recordOf(testRecord(undefined, {}), testRef)).toBe(true)

@@ -66,15 +66,18 @@ export function viewKernel(
   const { wish, mapping, dockerfile, architecture } = wishFor(cluster, module, kernel, waiting)
   const stored = module?.status?.kernels?.find((entry) => entry.kernel === kernel)
   const digest = wish.kind === 'wanted' ? storedDigest(stored, wish) : undefined
+  const life = lifeOf(cluster, ref)
   const plans = new Map<string, { node: NodeFacts; target: boolean; plan: NodePlan }>()
   for (const node of nodes) {
     const record = cluster.nodeModulesConfig(node.name)
     const wanted = wantedConfig(mapping, wish, digest, kernel)
-    const plan = planNode({ ref, module, node, record, wanted })
+    // A Module that cannot be read is there all the same: nothing is loaded or unloaded for it.
+    const plan: NodePlan =
+      life === 'unreadable' ? { kind: 'idle' } : planNode({ ref, module, node, record, wanted })
     plans.set(node.name, { node, target: targets.includes(node), plan })
   }
   const view: KernelView = {
-    module: lifeOf(cluster, ref),
+    module: life,
     generation: module?.metadata.generation ?? 0,
     wish,
     ...(digest === undefined ? {} : { digest }),

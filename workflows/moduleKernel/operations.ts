@@ -27,6 +27,9 @@ interface Operation {
   readonly done: Promise<void>
 }
 
+/** Pause after a command that came too late for its node. */
+const obsoletePauseMs = 2_000
+
 type BuildStep = Extract<Step, { kind: 'build' }>
 type Question = { readonly image: string; readonly generation: number | null }
 
@@ -172,7 +175,11 @@ export class Operations {
         const { work } = step
         const request = { subject, work, entry: entry() }
         const outcome = await activities.following.workOnNode.executeWithOptions({ summary }, [request])
-        return hear(outcome.seen)
+        hear(outcome.seen)
+        // The cache of nodes may be a moment behind the node itself: the same command would be obsolete again.
+        if (outcome.kind === 'obsolete')
+          await sleep(obsoletePauseMs, { summary: `${work.node} changed: look again` })
+        return
       }
     }
   }
