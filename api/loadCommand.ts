@@ -1,4 +1,5 @@
-import { defaultDirName } from './moduleLoader.ts'
+/** Where modules live in an image unless the Module says otherwise. */
+export const defaultDirName = '/opt'
 
 interface ArgumentLists {
   readonly load?: readonly string[] | undefined

@@ -36,6 +36,3 @@ export const loaderResultSchema = z.object({
   simulated: z.boolean().optional(),
 })
 export type LoaderResult = z.infer<typeof loaderResultSchema>
-
-/** Bytes a termination message may have; Kubernetes cuts what is longer. */
-export const terminationMessageLimit = 4096

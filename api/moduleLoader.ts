@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { localReference } from './kubernetesTypes.ts'
+import { defaultDirName } from './loadCommand.ts'
 
 /** How to speak to a registry; absent means HTTPS with a verified certificate. */
 export const tlsOptionsSchema = z
@@ -76,9 +77,6 @@ export const signSchema = z
   })
   .meta({ description: 'How to sign the modules for nodes with Secure Boot.' })
 export type Sign = z.infer<typeof signSchema>
-
-/** Where modules live in an image unless the Module says otherwise. */
-export const defaultDirName = '/opt'
 
 const argumentLists = (what: string) =>
   z

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { canonicalJson } from './canonicalJson.ts'
 import { localReference, objectMetaSchema, tolerationSchema } from './kubernetesTypes.ts'
-import { defaultDirName, modprobeSchema } from './moduleLoader.ts'
+import { defaultDirName } from './loadCommand.ts'
+import { modprobeSchema } from './moduleLoader.ts'
 import { sha256, type ModuleRef } from './names.ts'
 
 /** What is to be loaded on a node, and how (nodes:2). */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { defaultDirName } from './loadCommand.ts'
 
 /** Where the worker pod's layout puts things; `loader/README.md` shows the whole pod. */
 export const workerPaths = {
@@ -26,51 +26,130 @@ export const extractCommand = (from: string, to: string): [string, ...string[]] 
 export const moduleTree = (dirName: string, kernel: string): string =>
   `${dirName.replace(/\/+$/, '')}/lib/modules/${kernel}`
 
-const absolutePath = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0]*$/, 'must be an absolute path')
-  .refine((path) => !path.split('/').includes('..'), 'must not contain ".."')
+/** Arguments of modprobe by action. */
+export interface ActionArguments {
+  readonly load?: readonly string[]
+  readonly unload?: readonly string[]
+}
 
-/** A kernel release becomes part of a path, so it is one path segment. */
-const kernelRelease = z
-  .string()
-  .regex(/^[^/\0]+$/, 'must be a kernel release')
-  .refine((release) => release !== '.' && release !== '..', 'must be a kernel release')
-
-const argumentsByAction = z.object({
-  load: z.array(z.string()).optional(),
-  unload: z.array(z.string()).optional(),
-})
-
-/** The `modprobe` section of a Module (nodes:2): what the loader must know of it. */
-export const workerModprobeSchema = z.object({
-  moduleName: z.string().optional(),
-  parameters: z.array(z.string()).optional(),
-  /** Empty means the root. */
-  dirName: absolutePath.or(z.literal('')).default('/opt'),
-  args: argumentsByAction.optional(),
-  rawArgs: argumentsByAction.optional(),
-  firmwarePath: absolutePath.optional(),
-  modulesLoadingOrder: z.array(z.string()).optional(),
-})
+/** The `modprobe` section of a Module (nodes:2): what the loader must know of it. An empty `dirName` is the root. */
+export interface WorkerModprobe {
+  readonly moduleName?: string
+  readonly parameters?: readonly string[]
+  readonly dirName: string
+  readonly args?: ActionArguments
+  readonly rawArgs?: ActionArguments
+  readonly firmwarePath?: string
+  readonly modulesLoadingOrder?: readonly string[]
+}
 
 /**
  * What the loader does in its one run, for one boot of one node: on another boot or kernel the command is obsolete.
  * `config` is the entry's config of the NodeModulesConfig, other fields of it are ignored. `firmwareHostPath` is the
  * node's firmware directory, mounted under the same path; it is needed when `firmwarePath` is set.
  */
-export const workerCommandSchema = z.object({
-  action: z.enum(['Load', 'Unload']),
-  bootId: z.string().min(1),
-  kernel: kernelRelease,
-  config: z.object({
-    kernelVersion: z.string(),
-    containerImage: z.string(),
-    inTreeModulesToRemove: z.array(z.string()).optional(),
-    modprobe: workerModprobeSchema,
-  }),
-  firmwareHostPath: absolutePath.optional(),
-})
-export type WorkerCommand = z.infer<typeof workerCommandSchema>
-export type WorkerModprobe = z.infer<typeof workerModprobeSchema>
+export interface WorkerCommand {
+  readonly action: 'Load' | 'Unload'
+  readonly bootId: string
+  readonly kernel: string
+  readonly config: {
+    readonly kernelVersion: string
+    readonly containerImage: string
+    readonly inTreeModulesToRemove?: readonly string[]
+    readonly modprobe: WorkerModprobe
+  }
+  readonly firmwareHostPath?: string
+}
+
+/**
+ * Reads a command from its JSON text. Without zod, whose import alone takes seconds on an emulated node, for every
+ * module loaded there. Throws an error that names the field.
+ */
+export function parseWorkerCommand(text: string): WorkerCommand {
+  const command = section(JSON.parse(text), '')
+  const config = section(command.values['config'], 'config')
+  const modprobe = section(config.values['modprobe'], 'config.modprobe')
+  return {
+    action: required(command, 'action', action),
+    bootId: required(command, 'bootId', string),
+    kernel: required(command, 'kernel', kernelRelease),
+    config: {
+      kernelVersion: required(config, 'kernelVersion', string),
+      containerImage: required(config, 'containerImage', string),
+      ...optional(config, 'inTreeModulesToRemove', strings),
+      modprobe: {
+        dirName: defaultDirName,
+        ...optional(modprobe, 'dirName', pathOrRoot),
+        ...optional(modprobe, 'moduleName', string),
+        ...optional(modprobe, 'parameters', strings),
+        ...optional(modprobe, 'args', actionArguments),
+        ...optional(modprobe, 'rawArgs', actionArguments),
+        ...optional(modprobe, 'firmwarePath', absolutePath),
+        ...optional(modprobe, 'modulesLoadingOrder', strings),
+      },
+    },
+    ...optional(command, 'firmwareHostPath', absolutePath),
+  }
+}
+
+/** An object of the command; `path` is where it stands, for messages. */
+interface Section {
+  readonly path: string
+  readonly values: Readonly<Record<string, unknown>>
+}
+/** Reads the value at `path`, or throws. */
+type Reader<T> = (value: unknown, path: string) => T
+
+const pathOf = ({ path }: Section, name: string): string => (path === '' ? name : `${path}.${name}`)
+
+const section = (value: unknown, path: string): Section => {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return { path, values: value as Section['values'] }
+  }
+  throw new Error(`${path === '' ? 'the command' : path}: must be an object`)
+}
+
+const required = <T>(from: Section, name: string, read: Reader<T>): T =>
+  read(from.values[name], pathOf(from, name))
+
+const optional = <K extends string, T>(
+  from: Section,
+  name: K,
+  read: Reader<T>,
+): { readonly [P in K]?: T } => {
+  const found: { [P in K]?: T } = {}
+  if (from.values[name] !== undefined) found[name] = required(from, name, read)
+  return found
+}
+
+const check =
+  (allowed: (text: string) => boolean, rule: string): Reader<string> =>
+  (value, path) => {
+    if (typeof value === 'string' && allowed(value)) return value
+    throw new Error(`${path}: must be ${rule}`)
+  }
+
+const isPath = (text: string): boolean => /^\/[^\0]*$/.test(text) && !text.split('/').includes('..')
+const string = check(() => true, 'a string')
+const absolutePath = check(isPath, 'an absolute path without ".."')
+const pathOrRoot = check((text) => text === '' || isPath(text), 'an absolute path without ".."')
+/** It becomes part of a path, so it is one segment. */
+const kernelRelease = check(
+  (text) => /^[^/\0]+$/.test(text) && text !== '.' && text !== '..',
+  'a kernel release',
+)
+
+const action: Reader<WorkerCommand['action']> = (value, path) => {
+  if (value === 'Load' || value === 'Unload') return value
+  throw new Error(`${path}: must be Load or Unload`)
+}
+
+const strings: Reader<readonly string[]> = (value, path) => {
+  if (Array.isArray(value)) return value.map((item, index) => string(item, `${path}[${index}]`))
+  throw new Error(`${path}: must be a list of strings`)
+}
+
+const actionArguments: Reader<ActionArguments> = (value, path) => {
+  const lists = section(value, path)
+  return { ...optional(lists, 'load', strings), ...optional(lists, 'unload', strings) }
+}

@@ -37,11 +37,11 @@ describe('classify', () => {
   ])('%s', (output, reason, module) => {
     const failure = classify(1, `insmod /opt/lib/modules/6.1.0/m.ko \n${output}`)
     expect({ reason: failure.reason, module: failure.module }).toEqual({ reason, module })
-    expect(failure.message).toContain(output.replace(/^modprobe: (FATAL: |ERROR: )?/, '').replace(/\.$/, ''))
+    expect(failure.line).toBe(output.replace(/^modprobe: (FATAL: |ERROR: )?/, '').replace(/\.$/, ''))
   })
 
   it('names the status of a modprobe that said nothing', () => {
-    expect(classify(143, '')).toEqual({ reason: 'ModprobeFailed', message: 'modprobe ended with status 143' })
+    expect(classify(143, '')).toEqual({ reason: 'ModprobeFailed', line: 'modprobe ended with status 143' })
   })
 
   it('says the missing index before the module that was not found because of it', () => {

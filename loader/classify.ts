@@ -42,7 +42,7 @@ const rules: readonly Rule[] = [
   {
     pattern: /Exec format error|Invalid module format/,
     reason: 'VermagicMismatch',
-    hint: 'the module was built for another kernel; see the node’s kernel log for the difference',
+    hint: 'the module is for another kernel or architecture, or damaged; see the node’s kernel log',
   },
   {
     pattern: /Operation not permitted|Permission denied/,
@@ -64,8 +64,10 @@ const rules: readonly Rule[] = [
 /** Why modprobe failed, for programs and for people. */
 export interface Failure {
   readonly reason: LoaderReason
-  /** The line of modprobe that decided, and what to do. */
-  readonly message: string
+  /** The line of modprobe that decided. */
+  readonly line: string
+  /** What to do about it. */
+  readonly hint?: string
   /** The module modprobe named in that line. */
   readonly module?: string
 }
@@ -77,12 +79,12 @@ export function classify(status: number, output: string): Failure {
     const line = lines.find((text) => pattern.test(text))
     if (line === undefined) continue
     const module = /(?:Module |(?:insert|remove) ')([A-Za-z0-9_-]+)/.exec(line)?.[1]
-    return { reason, message: `${plain(line)}: ${hint}`, ...(module === undefined ? {} : { module }) }
+    return { reason, line: plain(line), hint, ...(module === undefined ? {} : { module }) }
   }
   const last = lines.findLast((line) => line.startsWith('modprobe:')) ?? lines.at(-1) ?? ''
   return {
     reason: 'ModprobeFailed',
-    message: last.trim() === '' ? `modprobe ended with status ${String(status)}` : plain(last),
+    line: last.trim() === '' ? `modprobe ended with status ${String(status)}` : plain(last),
   }
 }
 

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { release, tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loaderResultSchema } from '../api/loaderResult.ts'
 import type { WorkerCommand } from '../api/workerCommand.ts'
 
+const main = join(import.meta.dirname, 'main.ts')
 let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kmm-loader-main-'))
@@ -37,7 +38,7 @@ async function start(changes: Partial<WorkerCommand> = {}) {
     ...changes,
   }
   await writeFile(join(folder, 'config.json'), JSON.stringify(command))
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), join(folder, 'config.json')], {
+  const child = spawn(process.execPath, [main, join(folder, 'config.json')], {
     env: {
       PATH: `${join(folder, 'bin')}:/usr/bin:/bin`,
       KMM_TERMINATION_LOG: join(folder, 'termination-log'),
@@ -105,5 +106,17 @@ describe('loader', () => {
     const result = loaderResultSchema.parse(JSON.parse(await terminationLog()))
     expect(result).toMatchObject({ reason: 'ModprobeFailed', exitStatus: 143 })
     expect(result.message).toMatch(/^ended by SIGTERM/)
+  })
+
+  it('imports no package, because each costs seconds on an emulated node', () => {
+    const hook = `import { registerHooks } from 'node:module'
+      registerHooks({ load: (url, context, next) => (console.log(url), next(url, context)) })`
+    const { stdout } = spawnSync(
+      process.execPath,
+      ['--import', `data:text/javascript,${encodeURIComponent(hook)}`, main, join(folder, 'none')],
+      { encoding: 'utf8', env: { KMM_TERMINATION_LOG: join(folder, 'termination-log') } },
+    )
+    expect(stdout).toContain('/loader/main.ts')
+    expect(stdout).not.toContain('node_modules')
   })
 })

@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 import { readFile, writeFile } from 'node:fs/promises'
-import { terminationMessageLimit } from '../api/loaderResult.ts'
-import { workerCommandSchema, workerPaths, type WorkerCommand } from '../api/workerCommand.ts'
+import { parseWorkerCommand, workerPaths, type WorkerCommand } from '../api/workerCommand.ts'
 import { openHost } from './host.ts'
-import { encodeResult } from './result.ts'
+import { encodeResult, terminationMessageLimit } from './result.ts'
 import { runCommand } from './runCommand.ts'
 
 /**
@@ -24,7 +23,7 @@ process.exitCode = await main()
 async function main(): Promise<number> {
   let command: WorkerCommand
   try {
-    command = await readCommand()
+    command = parseWorkerCommand(await readFile(file, 'utf8'))
   } catch (error) {
     await report(`loader: ${file}: ${(error as Error).message}`.slice(0, terminationMessageLimit / 4))
     return 1
@@ -36,12 +35,6 @@ async function main(): Promise<number> {
     encodeResult(ended ? { ...result, message: `ended by SIGTERM: ${result.message ?? ''}` } : result),
   )
   return result.reason === undefined || result.reason === 'Obsolete' ? 0 : 1
-}
-
-async function readCommand(): Promise<WorkerCommand> {
-  const parsed = workerCommandSchema.safeParse(JSON.parse(await readFile(file, 'utf8')))
-  if (parsed.success) return parsed.data
-  throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
 }
 
 async function report(line: string): Promise<void> {

@@ -1,4 +1,7 @@
-import { terminationMessageLimit, type LoaderResult } from '../api/loaderResult.ts'
+import type { LoaderResult } from '../api/loaderResult.ts'
+
+/** Bytes a termination message may have; Kubernetes cuts what is longer. */
+export const terminationMessageLimit = 4096
 
 const bytes = (text: string): number => Buffer.byteLength(text)
 

@@ -95,7 +95,8 @@ async function modprobe(host: Host, argv: readonly string[], trace: Trace): Prom
   trace.outcome = outcome
   if (outcome.status === 0) return
   const failure = classify(outcome.status, outcome.output)
-  throw new Stop(failure.reason, failure.message + (await inUseNote(host, failure)))
+  const hint = failure.hint === undefined ? '' : `: ${failure.hint}`
+  throw new Stop(failure.reason, `${failure.line}${await inUseNote(host, failure)}${hint}`)
 }
 
 async function inUseNote(host: Host, failure: ReturnType<typeof classify>): Promise<string> {

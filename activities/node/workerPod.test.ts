@@ -6,7 +6,7 @@ import { parseConfig } from '../../api/config.ts'
 import { builtInTolerations } from '../../api/eligibility.ts'
 import type { Modprobe } from '../../api/module.ts'
 import { testConfig, testKernel, testNode, testRef } from '../../api/testCluster.ts'
-import { workerCommandSchema } from '../../api/workerCommand.ts'
+import { parseWorkerCommand } from '../../api/workerCommand.ts'
 import { workerPod, type WorkerPodInput } from './workerPod.ts'
 
 const defaults = parseConfig('')
@@ -32,9 +32,7 @@ function pod(change: Partial<WorkerPodInput> & { modprobe?: Modprobe } = {}) {
   })
 }
 const command = (made: ReturnType<typeof pod>) =>
-  workerCommandSchema.parse(
-    JSON.parse(made.metadata.annotations['kmm.node.kubernetes.io/worker-config'] ?? ''),
-  )
+  parseWorkerCommand(made.metadata.annotations['kmm.node.kubernetes.io/worker-config'] ?? '')
 const workerOf = (made: ReturnType<typeof pod>) => made.spec.containers[0]!
 const mountPaths = (made: ReturnType<typeof pod>) => workerOf(made).volumeMounts?.map((m) => m.mountPath)
 
