@@ -1,10 +1,7 @@
 import { CoreV1Api, KubeConfig, type V1Pod } from '@kubernetes/client-node'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { buildNodeLabels } from './realNodes.ts'
-import type { Lab } from './lab.ts'
-
-/** What a build needs of a lab; the lab may be another process. */
-export type BuildingLab = Pick<Lab, 'dir' | 'state' | 'programs'>
+import type { BuildingLab } from './lab.ts'
 
 /** One image to build with kaniko on the lab's build node. */
 export interface LabBuild {
@@ -69,6 +66,8 @@ function pod(lab: BuildingLab, build: LabBuild): V1Pod {
             `--destination=${build.destination}`,
             '--insecure',
             '--insecure-pull',
+            // One for each stage: reading the whole file system takes longer than most commands.
+            '--single-snapshot',
             '--log-format=text',
             ...args,
           ],
