@@ -76,6 +76,7 @@ describe('load', () => {
     await node.answer({ modules: line('loop') })
     expect(await runCommand(node.host, testCommand())).toMatchObject({
       reason: 'ModprobeFailed',
+      message: expect.stringContaining('not in /proc/modules'),
       exitStatus: 0,
     })
   })
