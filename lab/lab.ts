@@ -11,7 +11,7 @@ import { freePorts, requireFree } from './ports.ts'
 import { identify } from './procfs.ts'
 import type { ProgramPaths } from './programPaths.ts'
 import { type Progress, silentProgress } from './programs/progress.ts'
-import { loadNodeFolder, prepareRealNodes, startRealNodes } from './realNodes.ts'
+import { buildNodeName, loadNodeFolder, loadNodeName, prepareRealNodes, startRealNodes } from './realNodes.ts'
 import { type Registry, startRegistry } from './registry.ts'
 import { addSimulatedNode, type SimulatedNode, startKwok } from './simulated/nodes.ts'
 import { type LabState, stateFile, writeState } from './state.ts'
@@ -56,7 +56,12 @@ export interface LabOptions {
   readonly progress?: Progress
   /** Aborting it ends a start that is under way. */
   readonly signal?: AbortSignal
+  /** Hears that images can be built in a real lab: registry and build node are up, the virtual machine may not be. */
+  readonly onBuilding?: (lab: BuildingLab) => void
 }
+
+/** What is needed to build an image in a lab; the lab may be another process. */
+export type BuildingLab = Pick<Lab, 'dir' | 'state' | 'programs'>
 
 /**
  * Brings a lab up, after removing what a killed one left. Resolves when all of it is ready. Throws with nothing
@@ -146,29 +151,39 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 
     const { kubeconfig } = controlPlane
     const [kwokPort = 0] = await freePorts(1)
-    const [real] = await Promise.all([
-      parts &&
-        startRealNodes({ ...shared, dir, controlPlane, network, registry: registry.host, parts, stage }),
-      stage('simulated nodes', () => startKwok({ ...shared, kubeconfig, port: kwokPort })),
-    ])
-    const { buildNode = null, loadNode = null, images = null, kernels = [] } = real ?? {}
-
     const supervisorProcess = identify(process.pid)
     if (supervisorProcess === null) throw new Error('the lab needs /proc to know its own process')
-    const state: LabState = {
+    const stateWith = (images: LabState['images'], kernels: readonly string[]): LabState => ({
       supervisor: supervisorProcess,
       address,
       kubernetes: { server: controlPlane.server, kubeconfig, auditLog: controlPlane.auditLog },
       registry: registry.host,
       temporal: { address: temporal.address, namespace: temporal.namespace, ui: temporal.ui },
       nodes: {
-        build: buildNode?.name ?? null,
-        load: loadNode && { name: loadNode.name, dir: loadNodeFolder(dir) },
+        build: nodes === 'real' ? buildNodeName : null,
+        load: options.vm === true ? { name: loadNodeName, dir: loadNodeFolder(dir) } : null,
       },
       images,
       kernels: [...kernels],
       logs: join(dir, 'logs'),
-    }
+    })
+    const [real] = await Promise.all([
+      parts &&
+        startRealNodes({
+          ...shared,
+          dir,
+          controlPlane,
+          network,
+          registry: registry.host,
+          parts,
+          stage,
+          onBuilding: (images, kernels) =>
+            options.onBuilding?.({ dir, programs, state: stateWith(images, kernels) }),
+        }),
+      stage('simulated nodes', () => startKwok({ ...shared, kubeconfig, port: kwokPort })),
+    ])
+    const { buildNode = null, loadNode = null, images = null, kernels = [] } = real ?? {}
+    const state = stateWith(images, kernels)
     writeState(dir, state)
     return {
       dir,

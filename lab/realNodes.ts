@@ -68,6 +68,8 @@ export async function startRealNodes(options: {
   readonly registry: string
   readonly parts: RealNodeParts
   readonly stage: <T>(name: string, work: () => Promise<T>) => Promise<T>
+  /** Hears that images can be built; the load node comes later. */
+  readonly onBuilding: (images: LabImages, kernels: readonly string[]) => void
 }): Promise<RealNodes> {
   const { dir, supervisor, programs, controlPlane, network, registry, parts, stage } = options
   const pushed = pushLabImages(registry, parts, programs)
@@ -104,11 +106,16 @@ export async function startRealNodes(options: {
       },
     })
   const { vm } = parts
-  const [images, build, load, kernels] = await Promise.all([
-    stage('images', () => pushed.all),
-    stage('build node', buildNode),
-    vm && stage('load node', () => loadNode(vm)),
-    parts.kernels,
-  ])
-  return { images, buildNode: build, loadNode: load, kernels: kernels.map(({ release }) => release) }
+  const building = async () => {
+    const [images, build, trees] = await Promise.all([
+      stage('images', () => pushed.all),
+      stage('build node', buildNode),
+      parts.kernels,
+    ])
+    const kernels = trees.map(({ release }) => release)
+    options.onBuilding(images, kernels)
+    return { images, buildNode: build, kernels }
+  }
+  const [built, load] = await Promise.all([building(), vm && stage('load node', () => loadNode(vm))])
+  return { ...built, loadNode: load }
 }

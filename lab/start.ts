@@ -64,9 +64,20 @@ async function main(progress: Progress): Promise<number> {
       return await openTemporalBeside({ dir, kubeconfig: values.kubeconfig, progress, signal, interrupted })
     }
     const programs = ensurePrograms(labPrograms({ nodes: 'real', vm: true }), { progress, signal })
-    const lab = await startLab({ dir, programs, nodes: 'real', vm: true, progress, signal })
+    const image = Promise.withResolvers<string>()
+    // What fails is told to whoever awaits it, not to the process.
+    image.promise.catch(() => undefined)
+    const lab = await startLab({
+      dir,
+      programs,
+      nodes: 'real',
+      vm: true,
+      progress,
+      signal,
+      onBuilding: (building) => image.resolve(operatorImage(building, { progress, signal })),
+    })
     try {
-      const ending = await tellStory(lab, progress)
+      const ending = await tellStory(lab, image.promise, progress)
       progress.note(result(lab, ending, performance.now() - since))
       const death = await Promise.race([lab.died, interrupted.promise])
       if (death !== null) progress.note(death.message)
@@ -80,11 +91,11 @@ async function main(progress: Progress): Promise<number> {
   }
 }
 
-/** From the operator's image to the module in the kernel. */
-async function tellStory(lab: Lab, progress: Progress): Promise<Ending> {
+/** From the operator, once its image is made, to the module in the kernel. */
+async function tellStory(lab: Lab, operator: Promise<string>, progress: Progress): Promise<Ending> {
   const { state, dir } = lab
   const { kubeconfig } = state.kubernetes
-  const image = await operatorImage(lab, { progress, signal: interrupt.signal })
+  const image = await operator
   const pulled = progress.start('operator image on the load node')
   pulled.say('pulling')
   prepull(state, image, interrupt.signal).then(
