@@ -2,19 +2,10 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Connection } from '@temporalio/client'
 import { msToTs } from '@temporalio/common/lib/time.js'
+import { searchAttributeTypes } from '../api/searchAttributes.ts'
 import { flags } from './flags.ts'
 import type { ProgramPaths } from './programPaths.ts'
 import type { ManagedProcess, Supervisor } from './supervisor.ts'
-
-/** Our search attributes and their types, as the dev server's flag takes them. */
-export const searchAttributes = {
-  KmmCluster: 'Keyword',
-  KmmNamespace: 'Keyword',
-  KmmModule: 'Keyword',
-  KmmKernel: 'Keyword',
-  KmmPhase: 'Keyword',
-  KmmHeld: 'Bool',
-} as const
 
 /** How long the lab keeps the history of closed runs. */
 const retention = '30 days'
@@ -59,7 +50,7 @@ export async function startTemporal(options: {
         namespace,
         'db-filename': database,
       }),
-      ...Object.entries(searchAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
+      ...Object.entries(searchAttributeTypes).map(([name, type]) => `--search-attribute=${name}=${type}`),
       // A write-ahead log without fsync is as fast as memory and safe against a killed server.
       ...(database === undefined
         ? []
@@ -81,7 +72,7 @@ async function prepareNamespace(address: string, namespace: string): Promise<voi
       config: { workflowExecutionRetentionTtl: msToTs(retention) },
     })
     const { customAttributes } = await operatorService.listSearchAttributes({ namespace })
-    const missing = Object.keys(searchAttributes).filter((name) => !(name in customAttributes))
+    const missing = Object.keys(searchAttributeTypes).filter((name) => !(name in customAttributes))
     if (missing.length > 0) throw new Error(`search attributes not there yet: ${missing.join(', ')}`)
   } finally {
     await connection.close()
