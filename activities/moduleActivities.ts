@@ -48,17 +48,15 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
     async releaseModule({ subject }) {
       const module = cache.module(subject.ref)
       if (module === undefined || module.metadata.uid !== subject.uid) return
-      const others = cache
-        .modules()
-        .filter((m) => m.metadata.namespace === subject.ref.namespace && m !== module)
-      await setFinalizers(
-        deps,
-        module,
-        (module.metadata.finalizers ?? []).filter((f) => f !== moduleFinalizer),
-      )
-      if (others.length > 0) return
-      const body = { metadata: { labels: { [labels.containsModules]: null } } }
-      await kube.patch(namespaces, { name: subject.ref.namespace }, body)
+      const { namespace } = subject.ref
+      const others = cache.modules().filter((m) => m.metadata.namespace === namespace && m !== module)
+      // Nothing is left on any node by now. The label goes first: after the finalizer there is nobody to take it off.
+      if (others.length === 0) {
+        const body = { metadata: { labels: { [labels.containsModules]: null } } }
+        await kube.patch(namespaces, { name: namespace }, body)
+      }
+      const finalizers = (module.metadata.finalizers ?? []).filter((f) => f !== moduleFinalizer)
+      await setFinalizers(deps, module, finalizers)
     },
   } satisfies ModuleActivities)
 }
