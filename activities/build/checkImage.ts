@@ -22,25 +22,18 @@ const reasons = {
  */
 export async function checkImage(deps: Dependencies, request: CheckRequest): Promise<ImageAnswer> {
   const { subject, image, digest, entry } = request
-  const answer = await ask(deps, subject, digest === undefined ? image : withDigest(image, digest))
+  const { answer, field } = await ask(deps, subject, digest === undefined ? image : withDigest(image, digest))
   switch (answer.kind) {
     case 'present':
       return { kind: 'present', digest: answer.digest }
     case 'absent':
       return { kind: 'absent' }
-    case 'rateLimited': {
-      const delay = answer.retryAfterMs === undefined ? {} : { delayMs: answer.retryAfterMs }
-      return await waitBecause(deps, subject, entry, {
-        reason: reasons.rateLimited,
-        message: answer.message,
-        ...delay,
-      })
+    default: {
+      const message = `${field}: ${answer.message}. It is tried again until the registry answers.`
+      const pace = answer.kind === 'rateLimited' ? answer.retryAfterMs : undefined
+      const delay = pace === undefined ? {} : { delayMs: pace }
+      return await waitBecause(deps, subject, entry, { reason: reasons[answer.kind], message, ...delay })
     }
-    default:
-      return await waitBecause(deps, subject, entry, {
-        reason: reasons[answer.kind],
-        message: answer.message,
-      })
   }
 }
 
@@ -60,18 +53,27 @@ export async function watchHold(
     const facts = deps.cache.pods(subject.ref).find((p) => p.uid === pod.uid)
     if (facts === undefined) return { kind: 'podGone' }
   }
-  const answer = await ask(deps, subject, image)
+  const { answer } = await ask(deps, subject, image)
   if (answer.kind === 'present') return { kind: 'imagePresent', digest: answer.digest }
   const what = pod === undefined ? '' : `pod ${pod.name} is still there, `
   const message = `still held: ${what}the registry says of ${image}: ${answer.kind}`
   return await waitBecause(deps, subject, undefined, { reason: 'StillHeld', message, delayMs: holdPaceMs })
 }
 
-async function ask(deps: Dependencies, subject: KernelSubject, image: string): Promise<ImageCheck> {
+/** The registry's answer, and the field of the Module that names the image. */
+async function ask(
+  deps: Dependencies,
+  subject: KernelSubject,
+  image: string,
+): Promise<{ readonly answer: ImageCheck; readonly field: string }> {
   const module = moduleOf(deps, subject)
   const resolved = resolveMapping(module, subject.kernel)
-  if (resolved.kind !== 'mapped') return { kind: 'invalid', message: 'No kernel mapping matches any more.' }
-  const { registryTLS, imageRepoSecret } = resolved.mapping
+  if (resolved.kind !== 'mapped') {
+    const answer = { kind: 'invalid', message: 'no kernel mapping matches any more' } as const
+    return { answer, field: 'spec.moduleLoader.container.kernelMappings' }
+  }
+  const { registryTLS, imageRepoSecret, fields } = resolved.mapping
+  const field = fields.image
   const found = await readCredentials(deps, subject.ref.namespace, imageRepoSecret?.name, image)
   const answer = await askRegistry(image, {
     insecure: registryTLS.insecure ?? false,
@@ -79,8 +81,8 @@ async function ask(deps: Dependencies, subject: KernelSubject, image: string): P
     ...(found.credentials === undefined ? {} : { credentials: found.credentials }),
     signal: Context.current().cancellationSignal,
   })
-  if (answer.kind !== 'unauthorised' || found.fault === undefined) return answer
-  return { kind: 'unauthorised', message: `${answer.message}; ${found.fault}` }
+  if (answer.kind !== 'unauthorised' || found.fault === undefined) return { answer, field }
+  return { answer: { kind: 'unauthorised', message: `${answer.message}; ${found.fault}` }, field }
 }
 
 /** Credentials of `imageRepoSecret` for this registry, or why there are none; they stay in this process. */

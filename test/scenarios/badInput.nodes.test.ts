@@ -14,6 +14,7 @@ import { dockerfile, tinyBuild, tinyDockerfile, tinyModule } from '../support/ti
 const lab = useLab()
 const operator = useOperator(lab)
 const name = 'tiny'
+const image = 'spec.moduleLoader.container.kernelMappings[0].containerImage'
 
 const configMap = ({ namespace, base }: Scenario) => dockerfile(namespace, name, tinyDockerfile(base))
 const module = (story: Scenario, mapping: object = {}, spec: object = {}) =>
@@ -36,7 +37,6 @@ interface BadInput {
 }
 
 describe('what only a person can mend is said with its field, costs nothing, and ends by itself when mended', () => {
-  const image = 'spec.moduleLoader.container.kernelMappings[0].containerImage'
   const inputs: readonly BadInput[] = [
     {
       what: 'missing ConfigMap',
@@ -121,7 +121,8 @@ describe('registries', () => {
       status: 'False',
       reason: 'RegistryUnreachable',
     })
-    expect(message).toContain(registry)
+    expect(message).toContain(`${image}: registry ${registry}`)
+    expect(message).toContain('tried again')
     expect(story.pods.all()).toEqual([])
 
     await start(port, false)
