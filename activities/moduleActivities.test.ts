@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { guardedModule, testCluster, testRef } from '../api/testCluster.ts'
+import type { NodeModulesConfig } from '../api/nodeModulesConfig.ts'
+import { guardedModule, testCluster, testConfig, testRecord, testRef } from '../api/testCluster.ts'
 import type { Dependencies } from './dependencies.ts'
 import { createModuleActivities } from './moduleActivities.ts'
 
@@ -13,9 +14,9 @@ function fakeKube() {
   return { sent, kube: { patch } }
 }
 
-function release(modules: ReturnType<typeof guardedModule>[]) {
+function release(modules: ReturnType<typeof guardedModule>[], records: NodeModulesConfig[] = []) {
   const { sent, kube } = fakeKube()
-  const cache = testCluster({ modules })
+  const cache = testCluster({ modules, records })
   const activities = createModuleActivities({ kube, cache } as unknown as Dependencies)
   const uid = modules[0]?.metadata.uid ?? ''
   return { sent, done: activities.releaseModule({ subject: { ref: testRef, uid } }) }
@@ -28,10 +29,28 @@ test('the guard of the namespace goes before the finalizer: nobody is left after
   expect(sent).toEqual([label, expect.stringMatching(/^Module .*"finalizers":\[\]/)])
 })
 
+const named = (name: string, deleting: boolean) => {
+  const module = guardedModule({}, { deleting })
+  return { ...module, metadata: { ...module.metadata, name, uid: name } }
+}
+const kinds = (sent: readonly string[]) => sent.map((line) => line.split(' ')[0])
+
 test('it stays while the namespace has another Module', async () => {
-  const module = guardedModule({}, { deleting: true })
-  const other = { ...module, metadata: { ...module.metadata, name: 'other', uid: 'other' } }
-  const { sent, done } = release([module, other])
+  const { sent, done } = release([guardedModule({}, { deleting: true }), named('other', false)])
   await done
-  expect(sent.map((line) => line.split(' ')[0])).toEqual(['Module'])
+  expect(kinds(sent)).toEqual(['Module'])
+})
+
+test('it stays while another Module is still being unloaded', async () => {
+  const other = named('other', true)
+  const record = testRecord(testConfig(), undefined, { ref: other.metadata })
+  const { sent, done } = release([guardedModule({}, { deleting: true }), other], [record])
+  await done
+  expect(kinds(sent)).toEqual(['Module'])
+})
+
+test('of two Modules that leave at the same time neither counts on the other', async () => {
+  const { sent, done } = release([guardedModule({}, { deleting: true }), named('other', true)])
+  await done
+  expect(kinds(sent)).toEqual(['Namespace', 'Module'])
 })

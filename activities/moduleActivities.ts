@@ -49,9 +49,13 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
       const module = cache.module(subject.ref)
       if (module === undefined || module.metadata.uid !== subject.uid) return
       const { namespace } = subject.ref
-      const others = cache.modules().filter((m) => m.metadata.namespace === namespace && m !== module)
+      // Of two that leave at the same time each must not count on the other.
+      const leaves = (m: Module) =>
+        m.metadata.deletionTimestamp !== undefined &&
+        viewModule(cache, m.metadata, now()).view.remains.length === 0
+      const others = cache.modules().filter((m) => m.metadata.namespace === namespace && !leaves(m))
       // Nothing is left on any node by now. The label goes first: after the finalizer there is nobody to take it off.
-      if (others.length === 0) {
+      if (others.every((m) => m === module)) {
         const body = { metadata: { labels: { [labels.containsModules]: null } } }
         await kube.patch(namespaces, { name: namespace }, body)
       }
