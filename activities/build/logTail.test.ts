@@ -8,6 +8,12 @@ function tail(lines: readonly string[], mask = as): LogTail {
   return log
 }
 
+test("kaniko's progress is no error line, whatever the command says", () => {
+  const progress = 'time="2026-01-01T00:00:00Z" level=info msg="Running: [/bin/sh -c make || echo failed]"'
+  const cause = 'src/a.c:5:3: error: expected ;'
+  expect(tail([progress, cause, progress]).errorLines()).toBe(cause)
+})
+
 test('a short log is kept whole', () => {
   expect(tail(['a', '', 'b']).text()).toBe('a\n\nb')
   expect(tail([]).text()).toBe('')

@@ -7,6 +7,9 @@ const errorLinesLimit = 2 * 1024
 /** Characters of a line in status and details. */
 const longestErrorLine = 300
 
+/** kaniko's own progress repeats the commands of the Dockerfile, whose words may be anything. */
+const progressLine = /^time="[^"]*" level=(info|debug) /
+
 /** What makes a line worth showing first: compilers, make, kaniko and shells say so in these words. */
 const errorLine =
   /\b(error|fatal|cannot|failed|no such file|not found|denied|undefined reference)\b|: \*\*\* /i
@@ -34,7 +37,7 @@ export class LogTail {
     while (this.#bytes > logTailLimit && this.#lines.length > 1) {
       this.#bytes -= Buffer.byteLength(this.#lines.shift() ?? '') + 1
     }
-    if (errorLine.test(line)) this.#errors = [...this.#errors, line].slice(-20)
+    if (errorLine.test(line) && !progressLine.test(line)) this.#errors = [...this.#errors, line].slice(-20)
   }
 
   text(): string {
