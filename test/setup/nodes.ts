@@ -98,11 +98,15 @@ async function startOwnLab(): Promise<OpenLab> {
   }
 }
 
-/** A network that no device of this machine is in, and ports nobody listens on. */
+/**
+ * A network that no device of this machine is in, and ports nobody listens on. Where the search begins differs from
+ * process to process, so that two labs that start at once do not choose the same.
+ */
 async function freeSettings(): Promise<LabSettings> {
   const taken = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   const isFree = (prefix: string) => taken.every(({ address }) => !address.startsWith(prefix))
-  const second = [221, 222, 223, 224, 225, 226, 227, 228, 229].find((number) => isFree(`10.${number}.`))
+  const candidates = Array.from({ length: 9 }, (_, index) => 221 + ((process.pid + index) % 9))
+  const second = candidates.find((number) => isFree(`10.${number}.`))
   if (second === undefined) throw new Error('all networks from 10.221.0.0/16 to 10.229.0.0/16 are in use')
   const [apiPort = 0, registryPort = 0, temporalPort = 0, uiPort = 0] = await freePorts(4)
   const network = `10.${second}.0.0/16`
