@@ -7,10 +7,10 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow'
 import type { ModuleSubject, Seen } from '../../activities/contract.ts'
-import { newer } from '../../api/resourceVersion.ts'
 import { doorbell } from '../messages.ts'
 import { activitiesOn } from '../options.ts'
 import { searchAttributes } from '../searchAttributes.ts'
+import { mergeSeen } from '../seen.ts'
 import { decideModule } from './decide.ts'
 
 export interface ModuleRunInput {
@@ -27,13 +27,8 @@ export async function module(input: ModuleRunInput): Promise<void> {
   const key = `${subject.ref.namespace}/${subject.ref.name}`
   const activities = activitiesOn(input.watchQueue).short
   let bells = 0
-  const seen: Record<string, string> = { ...input.seen }
-  const hear = (news: Seen) => {
-    for (const [kind, version] of Object.entries(news)) {
-      const known = seen[kind]
-      if (known === undefined || newer(version, known)) seen[kind] = version
-    }
-  }
+  let seen = input.seen
+  const hear = (news: Seen) => void (seen = mergeSeen(seen, news))
   setHandler(doorbell, (news) => {
     for (const { kind, resourceVersion } of news.changes) hear({ [kind]: resourceVersion })
     bells++

@@ -1,50 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
-import type { NodeFailure } from '../../api/nodePlan.ts'
+import type { KernelView } from '../../api/kernelView.ts'
 import { decideKernel, failureKey } from './decide.ts'
 import type { KernelMemory, Step } from './plan.ts'
-
-const image = 'reg.example/fpga:6.1.0'
-const hash = 'a'.repeat(40)
-const fresh: KernelMemory = { released: [], refused: {} }
-const absent: KernelMemory = { ...fresh, answer: { kind: 'absent', image, generation: null } }
-const noNodes = {
-  work: [],
-  failures: [],
-  truncated: false,
-  counts: { targets: 1, loaded: 0, failed: 0, waiting: 1, unreachable: 0 },
-}
-
-function view(change: Partial<KernelView> = {}): KernelView {
-  const wish = { kind: 'wanted', image, generation: null, build: { kind: 'ready', inputHash: hash } } as const
-  return { module: 'alive', generation: 1, wish, pods: [], nodes: noNodes, ...change }
-}
-
-function pod(change: Partial<BuildPodView> = {}): BuildPodView {
-  return {
-    name: 'fpga-build-aaaaaaaa-1',
-    uid: 'pod-1',
-    inputHash: hash,
-    attempt: 1,
-    state: 'active',
-    ...change,
-  }
-}
+import {
+  absent,
+  fresh,
+  nothingLoaded,
+  testBuildFailure,
+  testFailure,
+  testHash as hash,
+  testImage as image,
+  testPod as pod,
+  testView as view,
+  testWork as work,
+} from './testView.ts'
 
 const kinds = (steps: readonly Step[]) => steps.map((step) => step.kind)
 const failedPod = pod({ state: 'failed' })
-const known: KernelMemory = {
-  ...fresh,
-  failure: {
-    inputHash: hash,
-    attempt: 1,
-    pod: failedPod.name,
-    podUid: failedPod.uid,
-    reason: 'BuildCommandFailed',
-    message: 'A command failed',
-    errorLines: 'error: x',
-  },
-}
+const known: KernelMemory = { ...fresh, failure: testBuildFailure }
 
 describe('image track', () => {
   test.each<[string, Partial<KernelView>, KernelMemory, string[], string[]]>([
@@ -178,13 +151,13 @@ describe('image track', () => {
     const memory = { ...known, released: hold?.releases ?? [] }
     expect(kinds(decideKernel(view({ pods: [failedPod] }), memory).steps)).toEqual(['remove'])
     const next = pod({ uid: 'pod-2', state: 'failed', attempt: 2 })
-    const failure = { ...known.failure!, podUid: 'pod-2' }
+    const failure = { ...testBuildFailure, podUid: 'pod-2' }
     expect(decideKernel(view({ pods: [next] }), { ...memory, failure }).holds).toHaveLength(1)
   })
 
   test('a build that the registry does not have is held', () => {
     const succeeded = pod({ state: 'succeeded', collectAt: '2026-01-01T00:00:00Z' })
-    const failure = { ...known.failure!, reason: 'BuiltButMissing' }
+    const failure = { ...testBuildFailure, reason: 'BuiltButMissing' }
     const plan = decideKernel(view({ pods: [succeeded] }), { ...fresh, failure })
     expect(plan).toMatchObject({ steps: [], holds: [{ reason: 'BuiltButMissing' }] })
   })
@@ -217,18 +190,17 @@ describe('clean-up', () => {
 })
 
 describe('nodes track', () => {
-  const work = { node: 'n1', uid: 'u1', bootId: 'b1', action: 'Load', configHash: 'c1' } as const
-  const failure: NodeFailure = { ...work, reason: 'UnknownSymbol', message: 'modprobe: x', attempts: 1 }
+  const failure = testFailure('UnknownSymbol')
 
   test('nodes are worked on while a build is held', () => {
-    const nodes = { ...noNodes, work: [work] }
+    const nodes = { ...nothingLoaded, work: [work] }
     const plan = decideKernel(view({ pods: [failedPod], nodes }), known)
     expect(kinds(plan.steps)).toEqual(['node'])
     expect(plan.holds).toHaveLength(1)
   })
 
   test('a failed node is held until it is released', () => {
-    const nodes = { ...noNodes, failures: [failure] }
+    const nodes = { ...nothingLoaded, failures: [failure] }
     const held = decideKernel(view({ digest: 'd', nodes }), fresh)
     expect(held).toMatchObject({
       steps: [],
@@ -240,7 +212,7 @@ describe('nodes track', () => {
 
   test('a module in use is no hold: its own activity tries again', () => {
     const busy = { ...failure, reason: 'InUse' }
-    const nodes = { ...noNodes, work: [busy], failures: [busy] }
+    const nodes = { ...nothingLoaded, work: [busy], failures: [busy] }
     expect(decideKernel(view({ digest: 'd', nodes }), fresh)).toMatchObject({
       steps: [{ kind: 'node' }],
       holds: [],

@@ -14,9 +14,9 @@ import type { KernelSubject, Seen } from '../../activities/contract.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import { searchAttributes } from '../searchAttributes.ts'
-import { newer } from '../../api/resourceVersion.ts'
 import { buildLog, doorbell, retry, retryBuild, state, type RetryRequest } from '../messages.ts'
 import { activitiesOn } from '../options.ts'
+import { mergeSeen } from '../seen.ts'
 import { decideKernel } from './decide.ts'
 import { describeDetails } from './details.ts'
 import { describeEntry, sameEntry, type RunIdentity } from './describe.ts'
@@ -159,13 +159,4 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
 function isLong(): boolean {
   const info = workflowInfo()
   return info.continueAsNewSuggested || info.historyLength > 1_000
-}
-
-function mergeSeen(a: Seen, b: Seen): Seen {
-  const merged: Record<string, string> = { ...a }
-  for (const [kind, version] of Object.entries(b)) {
-    const known = merged[kind]
-    if (known === undefined || newer(version, known)) merged[kind] = version
-  }
-  return merged
 }
