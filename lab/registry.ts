@@ -13,6 +13,15 @@ export interface Registry {
   readonly process: ManagedProcess
 }
 
+/** Bearer tokens that a registry asks for: where clients get them, and who signs them. */
+export interface TokenAuth {
+  readonly realm: string
+  readonly service: string
+  readonly issuer: string
+  /** PEM of the certificates that signers' certificates come from. */
+  readonly authorityFile: string
+}
+
 /** The one account of a registry with `login: true`. */
 export const registryLogin = { username: 'kmm-lab', password: 'kmm-lab-password' } as const
 /** bcrypt of that password. */
@@ -20,7 +29,7 @@ const htpasswd = 'kmm-lab:$2b$06$N9qo8uLOickgx2ZMRZoMye.WBCg2SEZ5wfWudqhxGngqlkN
 
 /**
  * Starts an OCI registry that allows deletion. `name`: of the process and its log. `login`: it asks for
- * `registryLogin`. `tls`: it speaks TLS with this certificate, else plain HTTP. Throws a ProgramError.
+ * `registryLogin`; `token`: for tokens instead. `tls`: it speaks TLS with this certificate, else plain HTTP. Throws a ProgramError.
  */
 export async function startRegistry(options: {
   /** Folder of images and configuration; kept. */
@@ -31,9 +40,10 @@ export async function startRegistry(options: {
   readonly port: number
   readonly name?: string
   readonly login?: boolean
+  readonly token?: TokenAuth
   readonly tls?: Certificate
 }): Promise<Registry> {
-  const { dir, supervisor, programs, address, port, name = 'registry', login = false, tls } = options
+  const { dir, supervisor, programs, address, port, name = 'registry', login = false, token, tls } = options
   mkdirSync(dir, { recursive: true })
   const configFile = join(dir, 'config.yml')
   const passwords = join(dir, 'htpasswd')
@@ -49,7 +59,7 @@ export async function startRegistry(options: {
         addr: host,
         ...(tls === undefined ? {} : { tls: { certificate: tls.certFile, key: tls.keyFile } }),
       },
-      ...(login ? { auth: { htpasswd: { realm: 'kmm-lab', path: passwords } } } : {}),
+      ...authOf(login ? passwords : undefined, token),
     }),
   )
   const process = await supervisor.start({
@@ -60,4 +70,12 @@ export async function startRegistry(options: {
     stop: { timeoutMs: 3_000 },
   })
   return { host, process }
+}
+
+function authOf(passwords: string | undefined, token: TokenAuth | undefined): object {
+  if (token !== undefined) {
+    const { realm, service, issuer, authorityFile: rootcertbundle } = token
+    return { auth: { token: { realm, service, issuer, rootcertbundle } } }
+  }
+  return passwords === undefined ? {} : { auth: { htpasswd: { realm: 'kmm-lab', path: passwords } } }
 }

@@ -122,6 +122,6 @@ export async function startBuildNode(options: {
     name,
     containerd,
     kubelet,
-    trustRegistry: (host, caFile) => writeRegistryAccess(state, host, caFile),
+    trustRegistry: (host, caFile) => writeRegistryAccess(state, host, caFile === undefined ? {} : { caFile }),
   }
 }

@@ -70,8 +70,16 @@ config_path = "/run/lab/certs.d"
   return file
 }
 
-/** Tells containerd how to reach a registry: plain HTTP, or TLS with the authority in `caFile`. Takes effect at once. */
-export function writeRegistryAccess(state: string, host: string, caFile?: string): void {
+/**
+ * Tells containerd how to reach a registry: plain HTTP, or TLS with the authority in `caFile`; with `authorization` as
+ * a header of the node's own. Takes effect at once.
+ */
+export function writeRegistryAccess(
+  state: string,
+  host: string,
+  access: { readonly caFile?: string; readonly authorization?: string } = {},
+): void {
+  const { caFile, authorization } = access
   const folder = join(state, 'certs.d', host)
   mkdirSync(folder, { recursive: true })
   const url = `${caFile === undefined ? 'http' : 'https'}://${host}`
@@ -82,6 +90,9 @@ export function writeRegistryAccess(state: string, host: string, caFile?: string
       `[host."${url}"]`,
       'capabilities = ["pull", "resolve"]',
       ...(caFile === undefined ? [] : [`ca = "${caFile}"`]),
+      ...(authorization === undefined
+        ? []
+        : [`[host."${url}".header]`, `authorization = ["${authorization}"]`]),
       '',
     ].join('\n'),
   )
