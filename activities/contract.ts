@@ -17,6 +17,12 @@ export interface KernelSubject extends ModuleSubject {
  */
 export type Seen = Readonly<Record<string, string>>
 
+/** Whom a request is about, and how new the cache must be of the process that answers: there may be several. */
+export interface KernelRequest {
+  readonly subject: KernelSubject
+  readonly seen: Seen
+}
+
 /** Where a build pod is. */
 export interface PodRef {
   readonly namespace: string
@@ -24,8 +30,7 @@ export interface PodRef {
   readonly uid: string
 }
 
-export interface BuildRequest {
-  readonly subject: KernelSubject
+export interface BuildRequest extends KernelRequest {
   readonly image: string
   readonly inputHash: string
   readonly attempt: number
@@ -33,8 +38,7 @@ export interface BuildRequest {
   readonly entry: KernelStatus | undefined
 }
 
-export interface CheckRequest {
-  readonly subject: KernelSubject
+export interface CheckRequest extends KernelRequest {
   readonly image: string
   /** Ask for this digest rather than for the tag: is what a build says it pushed really there? */
   readonly digest?: string
@@ -44,7 +48,7 @@ export interface CheckRequest {
 export type ImageAnswer = { readonly kind: 'present'; readonly digest: string } | { readonly kind: 'absent' }
 
 export type BuildStart =
-  | { readonly kind: 'created'; readonly pod: PodRef }
+  | { readonly kind: 'created'; readonly pod: PodRef; readonly seen: Seen }
   /** The inputs are not (any more) those asked for: read again. */
   | { readonly kind: 'obsolete'; readonly why: string }
 
@@ -61,14 +65,12 @@ export type BuildOutcome =
   /** The pod is gone without an end that anybody saw. */
   | { readonly kind: 'gone' }
 
-export interface FollowRequest {
-  readonly subject: KernelSubject
+export interface FollowRequest extends KernelRequest {
   readonly pod: PodRef
   readonly entry: KernelStatus | undefined
 }
 
-export interface NodeRequest {
-  readonly subject: KernelSubject
+export interface NodeRequest extends KernelRequest {
   readonly work: NodeWork
   readonly entry: KernelStatus | undefined
 }
@@ -85,13 +87,10 @@ export type HoldNews =
 
 /** What a kernel run does to the world. Every one may run twice. */
 export interface KernelActivities {
-  /** Reads the truth about one (Module, kernel) from the caches, not older than `seen`. */
-  readKernel(request: {
-    subject: KernelSubject
-    seen: Seen
-  }): Promise<{ uid: string | undefined; view: KernelView }>
+  /** Reads the truth about one (Module, kernel) from the caches. */
+  readKernel(request: KernelRequest): Promise<{ uid: string | undefined; view: KernelView }>
   /** Writes the kernel's entry in the Module's status; without an entry, takes it away. */
-  reportKernel(request: { subject: KernelSubject; entry: KernelStatus | undefined }): Promise<{ seen: Seen }>
+  reportKernel(request: KernelRequest & { entry: KernelStatus | undefined }): Promise<{ seen: Seen }>
   /** Asks the registry until it answers; while it does not, says so in status. */
   checkImage(request: CheckRequest): Promise<ImageAnswer>
   /** Creates the build pod, or finds it created; while the cluster refuses it, says so in status. */
@@ -101,7 +100,7 @@ export interface KernelActivities {
   /** Deletes a pod (this uid only) and waits until it is gone. */
   removePod(request: { pod: PodRef }): Promise<void>
   /** Looks now and then whether a hold has ended by itself. */
-  watchHold(request: { subject: KernelSubject; image: string; pod: PodRef | undefined }): Promise<HoldNews>
+  watchHold(request: KernelRequest & { image: string; pod: PodRef | undefined }): Promise<HoldNews>
   /** Loads, unloads or forgets a module on one node, and writes down what came of it. */
   workOnNode(request: NodeRequest): Promise<NodeOutcome>
 }

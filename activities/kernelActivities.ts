@@ -3,7 +3,7 @@ import { viewKernel } from '../api/viewKernel.ts'
 import { checkImage, watchHold } from './build/checkImage.ts'
 import { createBuildPod } from './build/createBuildPod.ts'
 import { followBuildPod } from './build/followBuildPod.ts'
-import type { KernelActivities } from './contract.ts'
+import type { KernelActivities, KernelRequest } from './contract.ts'
 import { viewSettings, type Dependencies } from './dependencies.ts'
 import { answering } from './answering.ts'
 import { workOnNode } from './node/workOnNode.ts'
@@ -15,20 +15,26 @@ const catchUpMs = 10_000
 
 /** The activities of kernel runs over real clients. */
 export function createKernelActivities(deps: Dependencies): KernelActivities {
+  /** An activity that acts on nothing older than what its run has seen, whichever replica's run it was. */
+  const caughtUp =
+    <R extends KernelRequest, T>(activity: (request: R) => Promise<T>) =>
+    async (request: R): Promise<T> => {
+      if (await deps.cache.caughtUp(request.seen, catchUpMs)) return await activity(request)
+      throw ApplicationFailure.retryable('The cache is behind the change that rang.', 'CacheBehind')
+    }
   return answering({
-    async readKernel({ subject, seen }) {
-      if (!(await deps.cache.caughtUp(seen, catchUpMs))) {
-        throw ApplicationFailure.retryable('The cache is behind the change that rang.', 'CacheBehind')
-      }
+    readKernel: caughtUp(async ({ subject }) => {
       const { view, facts } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
       return { uid: facts.module?.metadata.uid, view }
-    },
-    reportKernel: async ({ subject, entry }) => ({ seen: await applyKernelStatus(deps, subject, entry) }),
-    checkImage: async (request) => await checkImage(deps, request),
-    createBuildPod: async (request) => await createBuildPod(deps, request),
-    followBuildPod: async (request) => await followBuildPod(deps, request),
+    }),
+    reportKernel: caughtUp(async ({ subject, entry }) => ({
+      seen: await applyKernelStatus(deps, subject, entry),
+    })),
+    checkImage: caughtUp(async (request) => await checkImage(deps, request)),
+    createBuildPod: caughtUp(async (request) => await createBuildPod(deps, request)),
+    followBuildPod: caughtUp(async (request) => await followBuildPod(deps, request)),
     removePod: async ({ pod }) => await removePod(deps, pod),
-    watchHold: async (request) => await watchHold(deps, request),
-    workOnNode: async (request) => await workOnNode(deps, request),
-  })
+    watchHold: caughtUp(async (request) => await watchHold(deps, request)),
+    workOnNode: caughtUp(async (request) => await workOnNode(deps, request)),
+  } satisfies KernelActivities)
 }

@@ -58,13 +58,13 @@ export async function createBuildPod(deps: Dependencies, request: BuildRequest):
   })
   try {
     const made = await deps.kube.create(pods, body)
-    const { uid, name, labels: found = {}, deletionTimestamp } = made.object.metadata
+    const { uid, name, resourceVersion, labels: found = {}, deletionTimestamp } = made.object.metadata
     const ours = found[labels.moduleUid] === subject.uid && found[labels.inputHash] === inputHash
     if (ours && deletionTimestamp === undefined) {
       // The cache must know the pod before its absence can mean that it is gone.
       const pod = { namespace, name, uid }
       await deps.cache.waitForPod(pod, (facts) => facts?.uid === uid, Context.current().cancellationSignal)
-      return { kind: 'created', pod }
+      return { kind: 'created', pod, seen: { Pod: resourceVersion } }
     }
     throw ApplicationFailure.retryable(
       `Pod ${namespace}/${name} of another owner is in the way.`,

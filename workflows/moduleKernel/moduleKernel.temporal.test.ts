@@ -12,6 +12,7 @@ import type {
   ImageAnswer,
   KernelActivities,
   NodeOutcome,
+  Seen,
 } from '../../activities/contract.ts'
 import { heartbeating } from '../../activities/heartbeat.ts'
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
@@ -97,10 +98,11 @@ class SimulatedCluster implements KernelActivities {
       state: 'active',
     } as const
     this.pods = [...this.pods, pod]
-    return { kind: 'created', pod: { namespace: 'ns', name: pod.name, uid: pod.uid } } as const
+    const seen = { Pod: '7' }
+    return { kind: 'created', pod: { namespace: 'ns', name: pod.name, uid: pod.uid }, seen } as const
   }
-  async followBuildPod({ pod }: { pod: { name: string; uid: string } }) {
-    this.calls.push(`follow ${pod.name}`)
+  async followBuildPod({ pod, seen }: { pod: { name: string; uid: string }; seen: Seen }) {
+    this.calls.push(`follow ${pod.name} as of ${seen['Pod']}`)
     const outcome = this.outcomes.shift() ?? ({ kind: 'succeeded', digest, log: 'built' } as const)
     const state = outcome.kind === 'succeeded' ? 'succeeded' : 'failed'
     if (outcome.kind === 'succeeded') this.image = { kind: 'present', digest }
@@ -184,7 +186,7 @@ describe('a kernel run', () => {
       expect(did.filter((c) => c !== 'load n1' && c !== 'remove p-1')).toEqual([
         'check',
         'create 1',
-        'follow p-1',
+        'follow p-1 as of 7',
         'check',
       ])
       expect(did).toEqual(expect.arrayContaining(['load n1', 'remove p-1']))

@@ -5,14 +5,15 @@ import {
   isCancellation,
   sleep,
 } from '@temporalio/workflow'
-import type { BuildOutcome, KernelSubject, PodRef, Seen } from '../../activities/contract.ts'
+import type { BuildOutcome, KernelRequest, PodRef, Seen } from '../../activities/contract.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import type { activitiesOn } from '../options.ts'
 import type { BuildFailure, Hold, KernelMemory, KernelPlan, Step } from './plan.ts'
 
 /** What operations need of their run. */
 interface Run {
-  readonly subject: KernelSubject
+  /** What every request says of the run. */
+  readonly about: () => KernelRequest
   readonly activities: ReturnType<typeof activitiesOn>
   readonly ring: () => void
   readonly hear: (news: Seen) => void
@@ -96,7 +97,7 @@ export class Operations {
   /** The end of a run that a person cancelled: the build stops, and status says so with its input hash. */
   async cancelByUser(): Promise<void> {
     await this.cancelAll()
-    const { activities, subject, entry } = this.#run
+    const { activities, about, entry } = this.#run
     const last = entry()
     if (last === undefined) return
     const building =
@@ -104,7 +105,7 @@ export class Operations {
     if (!building) return
     const { view } = await activities.short.readKernel.executeWithOptions(
       { summary: 'look for pods to stop' },
-      [{ subject, seen: {} }],
+      [about()],
     )
     for (const pod of view.pods.filter((p) => p.state === 'active')) {
       const summary = `cancelled: stop build pod ${pod.name}`
@@ -115,7 +116,7 @@ export class Operations {
       view.wish.kind === 'wanted' && view.wish.build.kind === 'ready' ? view.wish.build.inputHash : ''
     const cancelled: KernelStatus = { ...last, inputHash, phase: 'Cancelled', reason: 'Cancelled', message }
     await activities.short.reportKernel.executeWithOptions({ summary: 'status: Cancelled' }, [
-      { subject, entry: cancelled },
+      { ...about(), entry: cancelled },
     ])
   }
 
@@ -150,7 +151,7 @@ export class Operations {
   }
 
   async #perform(step: Step): Promise<void> {
-    const { activities, subject, hear, entry } = this.#run
+    const { activities, about, hear, entry } = this.#run
     const summary = describeStep(step)
     switch (step.kind) {
       case 'check':
@@ -173,7 +174,7 @@ export class Operations {
       }
       case 'node': {
         const { work } = step
-        const request = { subject, work, entry: entry() }
+        const request = { ...about(), work, entry: entry() }
         const outcome = await activities.following.workOnNode.executeWithOptions({ summary }, [request])
         hear(outcome.seen)
         // The cache of nodes may be a moment behind the node itself: the same command would be obsolete again.
@@ -185,10 +186,10 @@ export class Operations {
   }
 
   async #ask(question: Question, digest: string | undefined): Promise<'present' | 'absent'> {
-    const { activities, subject, entry, learn } = this.#run
+    const { activities, about, entry, learn } = this.#run
     const { image, generation } = question
     const what = digest === undefined ? 'is there an image' : 'is the pushed image there:'
-    const request = { subject, image, entry: entry(), ...(digest === undefined ? {} : { digest }) }
+    const request = { ...about(), image, entry: entry(), ...(digest === undefined ? {} : { digest }) }
     const answer = await activities.asking.checkImage.executeWithOptions({ summary: `${what} ${image}` }, [
       request,
     ])
@@ -197,13 +198,14 @@ export class Operations {
   }
 
   async #build(step: BuildStep): Promise<void> {
-    const { activities, subject, entry, learn } = this.#run
+    const { activities, about, hear, entry, learn } = this.#run
     const { image, inputHash, attempt } = step
     learn((memory) => ({ ...memory, making: { inputHash, attempt } }))
     const summary = `create build pod, attempt ${attempt}, inputs ${inputHash.slice(0, 8)}`
-    const request = { subject, image, inputHash, attempt, entry: entry() }
+    const request = { ...about(), image, inputHash, attempt, entry: entry() }
     const start = await activities.asking.createBuildPod.executeWithOptions({ summary }, [request])
     if (start.kind === 'obsolete') return learn(({ answer: _answer, ...memory }) => memory)
+    hear(start.seen)
     await this.#follow(step, start.pod, { inputHash, attempt })
   }
 
@@ -212,9 +214,9 @@ export class Operations {
     pod: PodRef,
     build: { inputHash: string; attempt: number },
   ): Promise<void> {
-    const { activities, subject, learn, entry } = this.#run
+    const { activities, about, learn, entry } = this.#run
     const summary = `build ${question.image} in pod ${pod.name}`
-    const request = { subject, pod, entry: entry() }
+    const request = { ...about(), pod, entry: entry() }
     const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [request])
     if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
     // Whatever the registry said before this build is of no value after it.
@@ -226,10 +228,10 @@ export class Operations {
   }
 
   async #look(look: Exclude<Hold['look'], { kind: 'nothing' }>): Promise<void> {
-    const { activities, subject, learn } = this.#run
+    const { activities, about, learn } = this.#run
     const { image } = look
     const pod = look.pod === undefined ? undefined : this.#podRef(look.pod)
-    const request = { subject, image, pod }
+    const request = { ...about(), image, pod }
     const summary = `hold: look at ${look.pod === undefined ? image : `pod ${look.pod.name}`} now and then`
     const news = await activities.asking.watchHold.executeWithOptions({ summary }, [request])
     if (news.kind === 'podGone') return learn(({ answer: _answer, ...memory }) => memory)
@@ -238,7 +240,7 @@ export class Operations {
   }
 
   #podRef(pod: { readonly name: string; readonly uid: string }): PodRef {
-    return { namespace: this.#run.subject.ref.namespace, name: pod.name, uid: pod.uid }
+    return { namespace: this.#run.about().subject.ref.namespace, name: pod.name, uid: pod.uid }
   }
 }
 

@@ -59,8 +59,9 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   const ring = () => void bells++
   const hear = (news: Seen) => void (seen = mergeSeen(seen, news))
   const activities = activitiesOn(input.watchQueue)
+  const about = () => ({ subject, seen })
   const operations = new Operations({
-    subject,
+    about,
     activities,
     ring,
     hear,
@@ -112,14 +113,14 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     if (entry?.digest !== view.stored?.digest) ring()
     const summary =
       entry === undefined ? 'status: forget this kernel' : `status: ${entry.phase} ${entry.reason ?? ''}`
-    hear((await activities.short.reportKernel.executeWithOptions({ summary }, [{ subject, entry }])).seen)
+    hear((await activities.short.reportKernel.executeWithOptions({ summary }, [{ ...about(), entry }])).seen)
   }
 
   const loop = async (): Promise<void> => {
     for (;;) {
       const heard = bells
       const read = { summary: 'read what is wanted and what is there' }
-      const { uid, view } = await activities.short.readKernel.executeWithOptions(read, [{ subject, seen }])
+      const { uid, view } = await activities.short.readKernel.executeWithOptions(read, [about()])
       if (uid !== undefined && uid !== subject.uid) {
         await operations.cancelAll()
         await condition(allHandlersFinished)
