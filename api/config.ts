@@ -60,6 +60,14 @@ const build = z.strictObject({
   nodeSelector: z.record(z.string(), z.string()).optional(),
 })
 
+const registry = z.strictObject({
+  /**
+   * A PEM bundle in the operator's container: authorities of registries beside the usual ones. It is read at each
+   * check, so that a renewed one counts at once.
+   */
+  caFile: z.string().startsWith('/', 'must be an absolute path').optional(),
+})
+
 const worker = z.strictObject({
   runAsUser: z.int().min(0).nullable().default(0),
   seLinuxType: z.string().default('spc_t'),
@@ -75,6 +83,8 @@ const worker = z.strictObject({
 const configSchema = z.strictObject({
   temporal: temporal.prefault({}),
   build: build.prefault({}),
+  /** How the operator asks registries for images. */
+  registry: registry.prefault({}),
   /** How long pods of successful builds are kept; milliseconds once read. */
   job: z.strictObject({ gcDelay: duration.prefault('0s') }).prefault({}),
   worker: worker.prefault({}),

@@ -93,6 +93,7 @@ describe('rights of the operator', () => {
     ['delete', 'pods'],
     ['get', 'pods/log'],
     ['get', 'secrets'],
+    ['get', 'serviceaccounts'],
     ['watch', 'configmaps'],
     ['patch', 'nodes'],
     ['patch', 'namespaces'],
@@ -104,6 +105,7 @@ describe('rights of the operator', () => {
   test.each([
     ['list', 'secrets'],
     ['watch', 'secrets'],
+    ['list', 'serviceaccounts'],
     ['delete', `modules@${kmm}`],
     ['delete', `nodemodulesconfigs@${kmm}`],
     ['create', 'pods/exec'],

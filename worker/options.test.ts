@@ -46,6 +46,18 @@ test('RELATED_IMAGE_BUILD leaves the rest of build alone', () => {
 
 test.each<[string, string[], Record<string, string>, RegExp]>([
   ['a bad key', ['--config', file('maxParallel: 0\n')], env, /config\.yaml: maxParallel/],
+  [
+    'a bundle of authorities that is not there',
+    ['--config', file('registry: {caFile: /no.pem}\n')],
+    env,
+    /registry\.caFile: \/no\.pem/,
+  ],
+  [
+    'a bundle without certificates',
+    ['--config', file(`registry: {caFile: ${file('none')}}\n`)],
+    env,
+    /registry\.caFile/,
+  ],
   ['a file that is not there', ['--config', '/none.yaml'], env, /\/none\.yaml/],
   ['an unknown argument', ['--nope'], env, /--nope/],
   ['a word too many', ['run'], env, /run/],

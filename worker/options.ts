@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { readAuthorities } from '../activities/registry/authorities.ts'
 import { parseConfig, type OperatorConfig } from '../api/config.ts'
 
 /** What the process is told at its start. */
@@ -30,6 +31,8 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Op
   if (values.help) throw new UsageRequest(usage)
   const parsed = parseConfig(values.config === undefined ? '' : readFileSync(values.config, 'utf8'))
   if (!parsed.ok) throw new Error(`${values.config}: ${parsed.message}`)
+  const { caFile } = parsed.config.registry
+  if (caFile !== undefined) readAuthorities(caFile)
   const buildImage = env['RELATED_IMAGE_BUILD']
   const build = buildImage === undefined || buildImage === '' ? {} : { image: buildImage }
   return {

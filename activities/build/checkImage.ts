@@ -3,9 +3,9 @@ import { parseImageReference, withDigest } from '../../api/imageReference.ts'
 import { resolveMapping } from '../../api/mapping.ts'
 import type { CheckRequest, HoldNews, ImageAnswer, KernelSubject, PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
-import { secrets } from '../kube/resources.ts'
-import { checkImage as askRegistry, type ImageCheck } from '../registry/checkImage.ts'
-import { credentialsFor, CredentialsError, type Credentials } from '../registry/credentials.ts'
+import { AuthoritiesError, readAuthorities } from '../registry/authorities.ts'
+import { checkImage as askRegistry, type CheckOptions, type ImageCheck } from '../registry/checkImage.ts'
+import { readLogins } from '../registry/logins.ts'
 import { moduleOf, waitBecause } from '../status.ts'
 
 /** Why the registry has not answered the question; each is waited out, never built around (images:IMG-6 Better). */
@@ -72,37 +72,35 @@ async function ask(
     const answer = { kind: 'invalid', message: 'no kernel mapping matches any more' } as const
     return { answer, field: 'spec.moduleLoader.container.kernelMappings' }
   }
-  const { registryTLS, imageRepoSecret, fields } = resolved.mapping
-  const field = fields.image
-  const found = await readCredentials(deps, subject.ref.namespace, imageRepoSecret?.name, image)
-  const answer = await askRegistry(image, {
-    insecure: registryTLS.insecure ?? false,
-    insecureSkipTLSVerify: registryTLS.insecureSkipTLSVerify ?? false,
-    ...(found.credentials === undefined ? {} : { credentials: found.credentials }),
+  const { mapping } = resolved
+  const { caFile } = deps.config.registry
+  const logins = await readLogins(deps.kube, subject.ref.namespace, mapping, parseImageReference(image))
+  const answer = await askWithAuthorities(image, caFile, {
+    insecure: mapping.registryTLS.insecure ?? false,
+    insecureSkipTLSVerify: mapping.registryTLS.insecureSkipTLSVerify ?? false,
+    credentials: logins.credentials,
+    mayPush: mapping.build !== undefined,
     signal: Context.current().cancellationSignal,
   })
-  if (answer.kind !== 'unauthorised' || found.fault === undefined) return { answer, field }
-  return { answer: { kind: 'unauthorised', message: `${answer.message}; ${found.fault}` }, field }
+  if (answer.kind !== 'unauthorised') return { answer, field: mapping.fields.image }
+  const message = `${answer.message}; ${logins.fix}. ${hiddenRepository}`
+  return { answer: { kind: 'unauthorised', message }, field: mapping.fields.image }
 }
 
-/** Credentials of `imageRepoSecret` for this registry, or why there are none; they stay in this process. */
-async function readCredentials(
-  deps: Dependencies,
-  namespace: string,
-  name: string | undefined,
+/** Docker Hub, GHCR and others do not tell a stranger whether a repository is closed or not there. */
+const hiddenRepository =
+  'If the repository does not exist yet, create it: some registries say no more than this'
+
+async function askWithAuthorities(
   image: string,
-): Promise<{ readonly credentials?: Credentials; readonly fault?: string }> {
-  if (name === undefined || name === '') return { fault: 'the Module has no imageRepoSecret' }
-  const secret = await deps.kube.get(secrets, { namespace, name })
-  if (secret === undefined) return { fault: `imageRepoSecret: Secret ${namespace}/${name} does not exist` }
+  caFile: string | undefined,
+  options: CheckOptions,
+): Promise<ImageCheck> {
   try {
-    const credentials = credentialsFor(secret.data ?? {}, parseImageReference(image))
-    const registry = parseImageReference(image).registry
-    return credentials === undefined
-      ? { fault: `imageRepoSecret: Secret ${namespace}/${name} has nothing for ${registry}` }
-      : { credentials }
+    const ca = caFile === undefined ? {} : { ca: readAuthorities(caFile) }
+    return await askRegistry(image, { ...options, ...ca })
   } catch (error) {
-    if (!(error instanceof CredentialsError)) throw error
-    return { fault: `imageRepoSecret: Secret ${namespace}/${name}: ${error.message}` }
+    if (!(error instanceof AuthoritiesError)) throw error
+    return { kind: 'unreachable', message: error.message }
   }
 }

@@ -7,6 +7,7 @@ import type {
   V1Node,
   V1Pod,
   V1Secret,
+  V1ServiceAccount,
 } from '@kubernetes/client-node'
 import { apiVersion as kmm } from '../../api/names.ts'
 
@@ -61,6 +62,7 @@ export type Node = Stored<V1Node>
 export type Namespace = Stored<V1Namespace>
 export type ConfigMap = Stored<V1ConfigMap>
 export type Secret = Stored<V1Secret>
+export type ServiceAccount = Stored<V1ServiceAccount>
 export type Lease = Stored<V1Lease>
 export type DaemonSet = Stored<V1DaemonSet>
 export type Event = Stored<CoreV1Event>
@@ -91,6 +93,12 @@ export const nodes = resource<Node>('v1', 'Node', 'nodes', 'Cluster')
 export const namespaces = resource<Namespace>('v1', 'Namespace', 'namespaces', 'Cluster')
 export const configMaps = resource<ConfigMap>('v1', 'ConfigMap', 'configmaps', 'Namespaced')
 export const secrets = resource<Secret>('v1', 'Secret', 'secrets', 'Namespaced')
+export const serviceAccounts = resource<ServiceAccount>(
+  'v1',
+  'ServiceAccount',
+  'serviceaccounts',
+  'Namespaced',
+)
 export const leases = resource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases', 'Namespaced')
 export const daemonSets = resource<DaemonSet>('apps/v1', 'DaemonSet', 'daemonsets', 'Namespaced')
 export const events = resource<Event>('v1', 'Event', 'events', 'Namespaced')
@@ -108,6 +116,7 @@ const known: readonly Resource<StoredObject>[] = [
   namespaces,
   configMaps,
   secrets,
+  serviceAccounts,
   leases,
   daemonSets,
   events,

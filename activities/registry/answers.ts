@@ -36,9 +36,12 @@ export function answerEnd(url: URL, answer: Answer): CheckEnd {
   return new CheckEnd({ kind: 'unreachable', message })
 }
 
-/** Milliseconds of a Retry-After header: seconds or a date. */
+/** Nobody is kept waiting longer for an answer, whatever a registry says. */
+const longestPauseMs = 60 * 60_000
+
+/** Milliseconds of a Retry-After header (seconds or a date): at least a second, at most an hour. */
 function retryAfter(header: string | string[] | undefined): number | undefined {
   if (typeof header !== 'string') return undefined
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now()
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(1000, ms), longestPauseMs)
 }

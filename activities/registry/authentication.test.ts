@@ -18,11 +18,12 @@ function wants(realm: string, scope = 'repository:a/b:pull'): Script {
       : refusal(401, 'UNAUTHORIZED', { 'www-authenticate': challenge })
 }
 
-async function check(script: Script, credentials?: Credentials) {
+async function check(script: Script, credentials?: Credentials, more: Partial<CheckOptions> = {}) {
   const { host, asked } = await scriptedRegistry(script)
   const result = await checkImage(`${host}/a/b:1`, {
     ...options,
-    ...(credentials === undefined ? {} : { credentials }),
+    ...(credentials === undefined ? {} : { credentials: [credentials] }),
+    ...more,
   })
   expect(JSON.stringify(result)).not.toMatch(/se:cret|refresh-me|Basic |good/)
   return { result, asked }
@@ -84,7 +85,7 @@ describe('tokens', () => {
     const { result } = await check(wants(`http://${tokens.host}/token`), login)
     expect(result).toMatchObject({
       kind: 'unauthorised',
-      message: expect.stringMatching(/401; check the login for it in the Secret of imageRepoSecret/),
+      message: expect.stringContaining('401'),
     })
     expect(tokens.asked).toHaveLength(1)
   })
@@ -114,6 +115,7 @@ describe('tokens', () => {
           challenges: parseChallenges('Bearer realm="http://tokens.test/"'),
           credentials: login,
           insecure,
+          rights: 'pull',
         },
       )
     await expect(ask(false)).rejects.toMatchObject({ result: { kind: 'unreachable' } })
@@ -136,6 +138,72 @@ describe('tokens', () => {
   })
 })
 
+describe('several logins', () => {
+  const other: Credentials = { kind: 'password', username: 'other', password: 'wrong' }
+  const wantsUser: Script = ({ path, authorization }) =>
+    authorization === basicLogin || path === '/v2/'
+      ? present
+      : refusal(401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="reg"' })
+
+  test.each([
+    ['the first that is let in', [other, login], 'present'],
+    ['none that is let in', [other, other], 'unauthorised'],
+  ])('%s', async (_, credentials, kind) => {
+    expect((await check(wantsUser, undefined, { credentials })).result.kind).toBe(kind)
+  })
+
+  test('a registry that fails is not asked with the next one', async () => {
+    const { asked } = await check(() => ({ status: 503 }), undefined, { credentials: [other, login] })
+    expect(asked).toEqual(['GET /v2/', 'HEAD /v2/a/b/manifests/1'])
+  })
+})
+
+describe('a repository that is not there, at a registry that does not say so', () => {
+  /** As Docker Hub and GHCR: a pull of what is not there is refused like a closed one. */
+  async function hidden(hides: 'registry' | 'token server') {
+    const scopes: string[] = []
+    const tokens = await scriptedRegistry(({ query }) => {
+      const scope = query.get('scope') ?? ''
+      scopes.push(scope)
+      const pushes = scope.endsWith(':pull,push')
+      if (hides === 'token server' && !pushes) return refusal(403, 'DENIED')
+      return { body: JSON.stringify({ token: pushes ? 'mayPush' : 'mayPull' }) }
+    })
+    const challenge = `Bearer realm="http://${tokens.host}/token",scope="repository:a/b:pull"`
+    const registry: Script = ({ path, authorization }) => {
+      if (path === '/v2/') return {}
+      return authorization === 'Bearer mayPush'
+        ? refusal(404, 'NAME_UNKNOWN')
+        : refusal(401, 'UNAUTHORIZED', { 'www-authenticate': challenge })
+    }
+    return { registry, scopes }
+  }
+
+  test.each(['registry', 'token server'] as const)(
+    'refused by the %s: whoever may push there learns that it is absent',
+    async (hides) => {
+      const { registry, scopes } = await hidden(hides)
+      expect((await check(registry, login, { mayPush: true })).result).toEqual({ kind: 'absent' })
+      expect(scopes).toEqual(['repository:a/b:pull', 'repository:a/b:pull,push'])
+    },
+  )
+
+  test.each([
+    ['nothing is built', login, false],
+    ['there is no login', undefined, true],
+  ])('nobody asks for the right to push when %s', async (_, credentials, mayPush) => {
+    const { registry, scopes } = await hidden('registry')
+    expect((await check(registry, credentials, { mayPush })).result.kind).toBe('unauthorised')
+    expect(scopes).toEqual(['repository:a/b:pull'])
+  })
+
+  test('whoever may not push there learns nothing', async () => {
+    const closed: Script = ({ path }) =>
+      path === '/v2/' ? {} : refusal(401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="r"' })
+    expect((await check(closed, login, { mayPush: true })).result.kind).toBe('unauthorised')
+  })
+})
+
 describe('basic', () => {
   const wantsBasic: Script = ({ path, authorization }) =>
     path !== '/v2/' && authorization === undefined
@@ -150,12 +218,10 @@ describe('basic', () => {
     expect(asked.slice(1)).toEqual(['HEAD /v2/a/b/manifests/1', `HEAD /v2/a/b/manifests/1 ${basicLogin}`])
   })
 
-  test('without a login, and with a wrong one, the message says what to do', async () => {
+  test('without a login, and with a wrong one: unauthorised', async () => {
     expect((await check(wantsBasic)).result).toMatchObject({
       kind: 'unauthorised',
-      message: expect.stringMatching(
-        /asks for a login; give a login for it in the Secret of imageRepoSecret/,
-      ),
+      message: expect.stringContaining('it asks for a login'),
     })
     const wrong: Credentials = { kind: 'password', username: 'user', password: 'other' }
     expect((await check(wantsBasic, wrong)).result.kind).toBe('unauthorised')

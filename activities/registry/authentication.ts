@@ -28,10 +28,13 @@ export function parseChallenges(header: string | readonly string[] | undefined):
   return challenges
 }
 
+/** What a token is to allow; the token servers of registries take no other words. */
+export type Rights = 'pull' | 'pull,push'
+
 const tokenSchema = z.looseObject({ token: z.string().optional(), access_token: z.string().optional() })
 
 /**
- * The Authorization header that answers a registry's challenge for pulling from `repository`: a token from the
+ * The Authorization header that answers a registry's challenge about `repository`: a token from the
  * server the registry names, asked for with the credentials or without, or the password itself. Throws a CheckEnd.
  */
 export async function authorize(
@@ -42,14 +45,16 @@ export async function authorize(
     readonly challenges: readonly Challenge[]
     readonly credentials: Credentials | undefined
     readonly insecure: boolean
+    readonly rights: Rights
   },
 ): Promise<string> {
-  const { registry, repository, challenges, credentials, insecure } = options
+  const { registry, repository, challenges, credentials, insecure, rights } = options
   const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters['realm'])
   if (bearer !== undefined) {
     const realm = realmOf(registry, bearer.parameters['realm'] ?? '', insecure)
     const { service, scope = `repository:${repository}:pull` } = bearer.parameters
-    return `Bearer ${await fetchToken(connection, realm, { service, scope }, credentials)}`
+    const wanted = { service, scope: scope.replace(/:pull$/, `:${rights}`) }
+    return `Bearer ${await fetchToken(connection, realm, wanted, credentials)}`
   }
   if (challenges.some(({ scheme }) => scheme === 'basic')) {
     if (credentials?.kind === 'password') return basic(credentials.username, credentials.password)

@@ -102,7 +102,7 @@ describe('architectures', () => {
     }
     const { result, asked } = await check(script, 'a/b:1', {
       architectures: true,
-      credentials: { kind: 'password', username: 'u', password: 'secret' },
+      credentials: [{ kind: 'password', username: 'u', password: 'secret' }],
     })
     expect(result).toMatchObject({ kind: 'present', architectures: ['amd64'] })
     expect(asked.at(-1)).toMatch(/blobs.* Basic /)
@@ -137,7 +137,7 @@ describe('not present', () => {
     [refusal(403, 'DENIED'), { kind: 'unauthorised', message: expect.stringContaining('403') }],
     [
       refusal(401, 'UNAUTHORIZED'),
-      { kind: 'unauthorised', message: expect.stringContaining('imageRepoSecret') },
+      { kind: 'unauthorised', message: expect.stringContaining('names no way to log in') },
     ],
     [refusal(429, 'TOOMANYREQUESTS', { 'retry-after': '30' }), { kind: 'rateLimited', retryAfterMs: 30_000 }],
     [refusal(429, 'TOOMANYREQUESTS'), { kind: 'rateLimited', message: expect.stringContaining('HOST') }],
@@ -150,6 +150,15 @@ describe('not present', () => {
     [refusal(400, 'SOMETHING'), { kind: 'unreachable', message: expect.stringContaining('400') }],
   ])('%j', async (answer, expected) => {
     expect((await check(({ path }) => (path === '/v2/' ? {} : answer))).result).toMatchObject(expected)
+  })
+
+  test.each([
+    ['0', 1_000],
+    ['86400', 3_600_000],
+    ['soon', undefined],
+  ])('a Retry-After of "%s" is kept within a second and an hour', async (header, expected) => {
+    const { result } = await check(() => refusal(429, 'TOOMANYREQUESTS', { 'retry-after': header }))
+    expect(result.kind === 'rateLimited' ? result.retryAfterMs : 'another answer').toBe(expected)
   })
 
   test('a Retry-After that is a date is a time from now', async () => {

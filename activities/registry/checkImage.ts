@@ -8,7 +8,13 @@ import { openRepository } from './repository.ts'
 export type { ImageCheck } from './imageCheck.ts'
 
 export interface CheckOptions extends Omit<ConnectionOptions, 'timeoutMs'> {
-  readonly credentials?: Credentials
+  /** Tried one after the other until one is let in; without any the registry is asked as a stranger. */
+  readonly credentials?: readonly Credentials[]
+  /**
+   * Somebody with these credentials may build and push the image: a registry that refuses to say whether it exists is
+   * asked once more with the rights of a push, by which it tells a repository that is not there from a closed one.
+   */
+  readonly mayPush?: boolean
   /** Also find out for which architectures the image is made; costs one or two requests more. */
   readonly architectures?: boolean
   /** For the whole check, 30,000 by default. */
@@ -25,13 +31,16 @@ export async function checkImage(reference: string, options: CheckOptions): Prom
   const connection = openConnection({ timeoutMs: 30_000, ...options })
   try {
     const parsed = parseImageReference(reference)
-    const repository = await openRepository(connection, parsed, options)
-    const manifest = await findManifest(repository, parsed)
-    if (options.architectures !== true) return { kind: 'present', digest: manifest.digest }
-    const architectures = await architecturesOf(repository, manifest)
-    return { kind: 'present', digest: manifest.digest, architectures }
+    return await firstLetIn(options.credentials ?? [], async (credentials) => {
+      const login = { ...options, credentials }
+      const repository = await openRepository(connection, parsed, login)
+      const manifest = await findManifest(repository, parsed)
+      if (options.architectures !== true) return { kind: 'present', digest: manifest.digest }
+      const architectures = await architecturesOf(repository, manifest)
+      return { kind: 'present', digest: manifest.digest, architectures }
+    })
   } catch (error) {
-    if (error instanceof CheckEnd) return withFix(error.result, options)
+    if (error instanceof CheckEnd) return error.result
     if (error instanceof ImageReferenceError) return { kind: 'invalid', message: withoutLogin(error.message) }
     throw error
   } finally {
@@ -39,10 +48,19 @@ export async function checkImage(reference: string, options: CheckOptions): Prom
   }
 }
 
-function withFix(result: ImageCheck, { credentials }: CheckOptions): ImageCheck {
-  if (result.kind !== 'unauthorised') return result
-  const fix = credentials === undefined ? 'give a login for it in' : 'check the login for it in'
-  return { ...result, message: `${result.message}; ${fix} the Secret of imageRepoSecret` }
+/** Asks with each login until the registry lets one in; the last refusal is the answer of all. */
+async function firstLetIn(
+  logins: readonly Credentials[],
+  ask: (login: Credentials | undefined) => Promise<ImageCheck>,
+): Promise<ImageCheck> {
+  for (const login of logins.slice(0, -1)) {
+    try {
+      return await ask(login)
+    } catch (error) {
+      if (!(error instanceof CheckEnd && error.result.kind === 'unauthorised')) throw error
+    }
+  }
+  return await ask(logins.at(-1))
 }
 
 /** Somebody may write a login before the registry; it is no part of a reference and must not be repeated. */

@@ -9,7 +9,7 @@ const modern = (auths: object) => ({ '.dockerconfigjson': base64(JSON.stringify(
 /** Username found for an image among entries that are named by their key. */
 function found(keys: readonly string[], image: string) {
   const auths = Object.fromEntries(keys.map((key) => [key, entry(key.replace(/:/g, ';'))]))
-  const credentials = credentialsFor(modern(auths), parseImageReference(image))
+  const [credentials] = credentialsFor(modern(auths), parseImageReference(image))
   return credentials?.kind === 'password' ? credentials.username.replace(/;/g, ':') : undefined
 }
 
@@ -63,12 +63,22 @@ describe('entries', () => {
     ],
     [{}, undefined],
   ])('%j', (auths, expected) => {
-    expect(credentialsFor(modern({ 'reg.test': auths }), reference)).toEqual(expected)
+    const found = expected === undefined ? [] : [expected]
+    expect(credentialsFor(modern({ 'reg.test': auths }), reference)).toEqual(found)
   })
 
   test('the legacy form has no auths', () => {
     const data = { '.dockercfg': base64(JSON.stringify({ 'reg.test': entry('u') })) }
-    expect(credentialsFor(data, reference)).toEqual({ kind: 'password', username: 'u', password: 'password' })
+    expect(credentialsFor(data, reference)).toEqual([
+      { kind: 'password', username: 'u', password: 'password' },
+    ])
+  })
+
+  test('all that match are given, the most specific first, as the kubelet tries them', () => {
+    const keys = ['*.test', 'reg.test', 'reg.test/a', 'other.test']
+    const auths = Object.fromEntries(keys.map((key) => [key, entry(key)]))
+    const names = credentialsFor(modern(auths), reference).map((c) => c.kind === 'password' && c.username)
+    expect(names).toEqual(['reg.test/a', 'reg.test', '*.test'])
   })
 
   test.each([

@@ -25,24 +25,20 @@ type Entry = z.infer<typeof entrySchema>
 
 /**
  * Credentials for the registry of `reference` in the data of a Secret of type `kubernetes.io/dockerconfigjson` or
- * `kubernetes.io/dockercfg` (values in base64, as the API gives them). Undefined when no entry is for it. Entries
- * match as in the kubelet: host with `*` and `?` per label, port, path as a prefix, the most specific first;
- * docker.io under all its names.
+ * `kubernetes.io/dockercfg` (values in base64, as the API gives them), the most specific first: as the kubelet does
+ * it, each is tried until one is let in. Entries match as in the kubelet: host with `*` and `?` per label, port, path
+ * as a prefix; docker.io under all its names.
  * @throws CredentialsError
  */
 export function credentialsFor(
   data: Readonly<Record<string, string>>,
   reference: Pick<ImageReference, 'registry' | 'repository'>,
-): Credentials | undefined {
-  const matching = Object.entries(entriesOf(data))
+): readonly Credentials[] {
+  return Object.entries(entriesOf(data))
     .map(([key, entry]) => ({ key, entry, pattern: patternOf(key) }))
     .filter(({ pattern }) => matches(pattern, reference))
     .sort((a, b) => specificity(b.pattern) - specificity(a.pattern))
-  for (const { key, entry } of matching) {
-    const credentials = credentialsOf(key, entry)
-    if (credentials !== undefined) return credentials
-  }
-  return undefined
+    .flatMap(({ key, entry }) => credentialsOf(key, entry) ?? [])
 }
 
 function entriesOf(data: Readonly<Record<string, string>>): Readonly<Record<string, Entry>> {

@@ -1,6 +1,6 @@
 import { defaultRegistry, type ImageReference } from '../../api/imageReference.ts'
 import { answerEnd } from './answers.ts'
-import { authorize, parseChallenges } from './authentication.ts'
+import { authorize, parseChallenges, type Rights } from './authentication.ts'
 import {
   type Answer,
   type Connection,
@@ -10,6 +10,7 @@ import {
   unreachable,
 } from './connection.ts'
 import type { Credentials } from './credentials.ts'
+import { CheckEnd } from './imageCheck.ts'
 
 /** One repository of a registry, logged in as far as it asks for it. */
 export interface Repository {
@@ -30,13 +31,17 @@ const unknownMethod: ReadonlySet<number> = new Set([400, 405, 501])
 /** Docker's own registry has another address than name. */
 const hosts: Readonly<Record<string, string>> = { [defaultRegistry]: 'registry-1.docker.io' }
 
-/** Finds the registry of a reference. Throws a CheckEnd. */
+/** Finds the registry of a reference. `mayPush`: see CheckOptions. Throws a CheckEnd. */
 export async function openRepository(
   connection: Connection,
   reference: ImageReference,
-  options: { readonly insecure: boolean; readonly credentials?: Credentials },
+  options: {
+    readonly insecure: boolean
+    readonly credentials?: Credentials | undefined
+    readonly mayPush?: boolean
+  },
 ): Promise<Repository> {
-  const { insecure, credentials } = options
+  const { insecure, credentials, mayPush = false } = options
   const host = hosts[reference.registry] ?? reference.registry
   const { root, status: rootStatus } = await findRoot(connection, host, insecure)
   let authorization: string | undefined
@@ -45,14 +50,20 @@ export async function openRepository(
   async function send(request: Omit<Request, 'authorization'>): Promise<Answer> {
     const first = await sendOrEnd(connection, { ...request, authorization })
     if (first.status !== 401) return first
-    authorization = await authorize(connection, {
-      registry: root,
-      repository: reference.repository,
-      challenges: parseChallenges(first.headers['www-authenticate']),
-      credentials,
-      insecure,
+    const challenges = parseChallenges(first.headers['www-authenticate'])
+    const withRights = async (rights: Rights): Promise<Answer> => {
+      const { repository } = reference
+      const asked = { registry: root, repository, challenges, credentials, insecure, rights }
+      authorization = await authorize(connection, asked)
+      return await sendOrEnd(connection, { ...request, authorization })
+    }
+    const bearer = challenges.some(({ scheme }) => scheme === 'bearer')
+    if (!mayPush || credentials === undefined || !bearer) return await withRights('pull')
+    const second = await withRights('pull').catch((error: unknown) => {
+      if (error instanceof CheckEnd && error.result.kind === 'unauthorised') return undefined
+      throw error
     })
-    return await sendOrEnd(connection, { ...request, authorization })
+    return second === undefined || isRefusal(second) ? await withRights('pull,push') : second
   }
 
   return {
@@ -66,6 +77,10 @@ export async function openRepository(
     },
     isRegistry: rootStatus === 200 || rootStatus === 401,
   }
+}
+
+function isRefusal({ status }: Answer): boolean {
+  return status === 401 || status === 403
 }
 
 interface Root {

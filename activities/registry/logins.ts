@@ -1,0 +1,63 @@
+import type { ImageReference } from '../../api/imageReference.ts'
+import type { ResolvedMapping } from '../../api/mapping.ts'
+import type { Kube } from '../kube/kube.ts'
+import { secrets, serviceAccounts } from '../kube/resources.ts'
+import { credentialsFor, CredentialsError, type Credentials } from './credentials.ts'
+
+/** Logins of a Module for one registry; they stay in this process. */
+export interface Logins {
+  /** In the order in which they are tried. */
+  readonly credentials: readonly Credentials[]
+  /** What a person can do when the registry refuses all of them, or the lack of any. */
+  readonly fix: string
+}
+
+type Source = Pick<ResolvedMapping, 'imageRepoSecret' | 'serviceAccountName'>
+
+/**
+ * Reads the logins that a pod of the Module has, too (images:IMG-10 Better): those in the Secret of `imageRepoSecret`
+ * alone when there is one, else those in the pull secrets of the service account of its worker pods. What cannot be
+ * read is told in `fix`.
+ */
+export async function readLogins(
+  kube: Pick<Kube, 'get'>,
+  namespace: string,
+  source: Source,
+  image: Pick<ImageReference, 'registry' | 'repository'>,
+): Promise<Logins> {
+  const { imageRepoSecret, serviceAccountName } = source
+  if (imageRepoSecret !== undefined) {
+    const { credentials, fault } = await readSecret(kube, namespace, imageRepoSecret.name, image)
+    return { credentials, fix: `mend spec.imageRepoSecret: ${fault}` }
+  }
+  const at = `ServiceAccount ${namespace}/${serviceAccountName}`
+  const account = await kube.get(serviceAccounts, { namespace, name: serviceAccountName })
+  const names = (account?.imagePullSecrets ?? []).flatMap(({ name }) => name ?? [])
+  const found = await Promise.all(names.map(async (name) => await readSecret(kube, namespace, name, image)))
+  const faults = [
+    ...(account === undefined ? [`${at} does not exist`] : []),
+    ...(account !== undefined && names.length === 0 ? [`${at} has no imagePullSecrets`] : []),
+    ...found.map(({ fault }) => fault),
+  ]
+  const fix = `give a login for ${image.registry} in spec.imageRepoSecret (${faults.join('; ')})`
+  return { credentials: found.flatMap(({ credentials }) => credentials), fix }
+}
+
+async function readSecret(
+  kube: Pick<Kube, 'get'>,
+  namespace: string,
+  name: string,
+  image: Pick<ImageReference, 'registry' | 'repository'>,
+): Promise<{ readonly credentials: readonly Credentials[]; readonly fault: string }> {
+  const at = `Secret ${namespace}/${name}`
+  const secret = await kube.get(secrets, { namespace, name })
+  if (secret === undefined) return { credentials: [], fault: `${at} does not exist` }
+  try {
+    const credentials = credentialsFor(secret.data ?? {}, image)
+    const what = credentials.length === 0 ? 'has nothing for' : 'holds a login that is refused by'
+    return { credentials, fault: `${at} ${what} ${image.registry}` }
+  } catch (error) {
+    if (!(error instanceof CredentialsError)) throw error
+    return { credentials: [], fault: `${at}: ${error.message}` }
+  }
+}
