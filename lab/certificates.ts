@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run } from './run.ts'
+import { runOrThrow } from './programs/exec.ts'
 
 /** Files of a certificate and its private key, PEM. */
 export interface Certificate {
@@ -105,7 +105,7 @@ async function request(
   const { certFile, keyFile } = filesOf(dir, name)
   const config = join(dir, `${name}.cnf`)
   writeFileSync(config, ['[req]', 'distinguished_name = dn', '[dn]', '[ext]', ...extensions, ''].join('\n'))
-  await run([
+  await runOrThrow([
     'openssl',
     'req',
     '-x509',

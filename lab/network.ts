@@ -1,6 +1,6 @@
 import { BlockList } from 'node:net'
 import type { Ledger } from './ledger.ts'
-import { run } from './run.ts'
+import { runOrThrow } from './programs/exec.ts'
 
 /** The lab's network: a bridge on the machine, the nodes on it, and their pods behind them. */
 export interface NetworkPlan {
@@ -32,40 +32,41 @@ export async function createBridge(plan: NetworkPlan, ledger: Ledger): Promise<v
     throw new Error(`there is a network device ${plan.bridge} already: set KMM_LAB_BRIDGE to another name`)
   }
   ledger.record({ kind: 'device', name: plan.bridge })
-  await run(['ip', 'link', 'add', 'name', plan.bridge, 'type', 'bridge'])
-  await run(['ip', 'address', 'add', `${plan.address}/24`, 'dev', plan.bridge])
-  await run(['ip', 'link', 'set', plan.bridge, 'up'])
+  await runOrThrow(['ip', 'link', 'add', 'name', plan.bridge, 'type', 'bridge'])
+  await runOrThrow(['ip', 'address', 'add', `${plan.address}/24`, 'dev', plan.bridge])
+  await runOrThrow(['ip', 'link', 'set', plan.bridge, 'up'])
 }
 
 /** Connects the network namespace of a process to the bridge as `nodeAddress`, and routes its pods there. */
 export async function attachNode(plan: NetworkPlan, ledger: Ledger, pid: number): Promise<void> {
   const outer = `${plan.bridge}-n`
-  const inside = (...args: string[]) => run(['nsenter', '--target', String(pid), '--net', 'ip', ...args])
+  const inside = (...args: string[]) =>
+    runOrThrow(['nsenter', '--target', String(pid), '--net', 'ip', ...args])
   ledger.record({ kind: 'device', name: outer })
-  await run(['ip', 'link', 'add', outer, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid)])
-  await run(['ip', 'link', 'set', outer, 'master', plan.bridge, 'up'])
+  await runOrThrow(['ip', 'link', 'add', outer, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid)])
+  await runOrThrow(['ip', 'link', 'set', outer, 'master', plan.bridge, 'up'])
   await inside('link', 'set', 'lo', 'up')
   await inside('address', 'add', `${plan.nodeAddress}/24`, 'dev', 'eth0')
   await inside('link', 'set', 'eth0', 'up')
   await inside('route', 'add', 'default', 'via', plan.address)
-  await run(['ip', 'route', 'add', plan.podNetwork, 'via', plan.nodeAddress, 'dev', plan.bridge])
+  await runOrThrow(['ip', 'route', 'add', plan.podNetwork, 'via', plan.nodeAddress, 'dev', plan.bridge])
 }
 
 /** Removes a network device; false when there is none. */
 export async function removeDevice(name: string): Promise<boolean> {
   if (!(await deviceExists(name))) return false
-  await run(['ip', 'link', 'delete', name])
+  await runOrThrow(['ip', 'link', 'delete', name])
   return true
 }
 
 async function deviceExists(name: string): Promise<boolean> {
-  const { stdout } = await run(['ip', '-json', 'link', 'show'])
+  const stdout = await runOrThrow(['ip', '-json', 'link', 'show'])
   return (JSON.parse(stdout) as { ifname: string }[]).some(({ ifname }) => ifname === name)
 }
 
 /** The machine's first route that shares addresses with a network, in words, or null. */
 async function routeInto(network: string): Promise<string | null> {
-  const { stdout } = await run(['ip', '-json', '-4', 'route', 'show', 'table', 'main'])
+  const stdout = await runOrThrow(['ip', '-json', '-4', 'route', 'show', 'table', 'main'])
   const routes = JSON.parse(stdout) as { dst: string; dev?: string }[]
   const taken = routes.find(({ dst }) => dst !== 'default' && overlap(dst, network))
   return taken === undefined ? null : `the route to ${taken.dst} on ${taken.dev ?? 'no device'}`

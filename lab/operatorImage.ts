@@ -6,8 +6,8 @@ import { buildInLab } from './buildInLab.ts'
 import { openEgress } from './egress.ts'
 import type { BuildingLab } from './lab.ts'
 import { cacheRoot } from './programs/cache.ts'
+import { runOrThrow } from './programs/exec.ts'
 import type { Progress } from './programs/progress.ts'
-import { run } from './run.ts'
 
 const root = join(import.meta.dirname, '..')
 /** What deploy/Dockerfile copies. */
@@ -33,7 +33,7 @@ export async function operatorImage(
     const tar = join(cacheRoot(), 'images', `operator-${reference.split(':').at(-1) ?? ''}.tar`)
     const crane = await lab.programs.path('crane')
     if (existsSync(tar)) {
-      await run([crane, 'push', '--insecure', tar, reference])
+      await runOrThrow([crane, 'push', '--insecure', tar, reference])
       line.done('from the cache')
       return reference
     }
@@ -41,7 +41,7 @@ export async function operatorImage(
     await rm(context, { recursive: true, force: true })
     for (const file of [...files, dockerfile, prune])
       await cp(join(root, file), join(context, file), { recursive: true })
-    const npm = new URL((await run(['npm', 'config', 'get', 'registry'])).stdout.trim())
+    const npm = new URL((await runOrThrow(['npm', 'config', 'get', 'registry'])).trim())
     const egress = await openEgress(address, npm.hostname, Number(npm.port || 443))
     try {
       await buildInLab(lab, {
@@ -58,7 +58,7 @@ export async function operatorImage(
     }
     line.say('keeping it')
     await mkdir(join(cacheRoot(), 'images'), { recursive: true })
-    await run([crane, 'pull', '--insecure', reference, `${tar}.${process.pid}`])
+    await runOrThrow([crane, 'pull', '--insecure', reference, `${tar}.${process.pid}`])
     await rename(`${tar}.${process.pid}`, tar)
     line.done('built')
     return reference
@@ -90,8 +90,8 @@ function isForTests(path: string): boolean {
 async function contentHash(files: readonly string[], lab: BuildingLab): Promise<string> {
   const hash = createHash('sha256')
   const crane = await lab.programs.path('crane')
-  const base = await run([crane, 'digest', '--insecure', lab.state.images?.nodeBase ?? ''])
-  hash.update(base.stdout)
+  const base = await runOrThrow([crane, 'digest', '--insecure', lab.state.images?.nodeBase ?? ''])
+  hash.update(base)
   for (const file of files) hash.update(`${file}\0`).update(await readFile(join(root, file)))
   return hash.digest('hex').slice(0, 12)
 }

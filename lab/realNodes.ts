@@ -102,7 +102,7 @@ export async function startRealNodes(options: {
         pauseImage: await pushed.pause,
         kubeconfig: await controlPlane.nodeKubeconfig(loadNodeName),
         authority: readFileSync(controlPlane.caFile, 'utf8'),
-        registries: new Map([[registry, null]]),
+        registries: new Map([[registry, {}]]),
       },
     })
   const { vm } = parts

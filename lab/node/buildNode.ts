@@ -7,6 +7,7 @@ import { attachNode, type NetworkPlan } from '../network.ts'
 import type { ProgramPaths } from '../programPaths.ts'
 import { childrenOf } from '../procfs.ts'
 import type { ManagedProcess, Supervisor } from '../supervisor.ts'
+import type { RegistryAccess } from '../registryAccess.ts'
 import { nodeReadyProbe } from './nodeReady.ts'
 import { writeContainerdConfig, writeKubeletConfig, writeRegistryAccess } from './nodeFiles.ts'
 
@@ -15,8 +16,8 @@ export interface BuildNode {
   readonly name: string
   readonly containerd: ManagedProcess
   readonly kubelet: ManagedProcess
-  /** Lets this node pull from a registry, HOST:PORT, over plain HTTP or, with the authority's PEM file, TLS. */
-  trustRegistry(host: string, caFile?: string): void
+  /** Lets this node pull from a registry, HOST:PORT. */
+  trustRegistry(host: string, access?: RegistryAccess): void
 }
 
 /**
@@ -122,6 +123,6 @@ export async function startBuildNode(options: {
     name,
     containerd,
     kubelet,
-    trustRegistry: (host, caFile) => writeRegistryAccess(state, host, caFile === undefined ? {} : { caFile }),
+    trustRegistry: (host, access) => writeRegistryAccess(state, host, access),
   }
 }

@@ -1,9 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { flags } from '../flags.ts'
 import { writePrivately } from '../kubeconfig.ts'
+import { type RegistryAccess, registryFiles } from '../registryAccess.ts'
 
 const socket = '/run/containerd/containerd.sock'
+/** The folder `certs.d` of the node's state, as containerd sees it. */
+const registriesFolder = '/run/lab/certs.d'
 
 /** Writes containerd's configuration and its pod network's; returns the file to start it with. */
 export function writeContainerdConfig(node: {
@@ -64,38 +67,19 @@ bin_dir = "${cniPlugins}"
 conf_dir = "/run/lab/cni"
 
 [plugins."io.containerd.grpc.v1.cri".registry]
-config_path = "/run/lab/certs.d"
+config_path = "${registriesFolder}"
 `,
   )
   return file
 }
 
-/**
- * Tells containerd how to reach a registry: plain HTTP, or TLS with the authority in `caFile`; with `authorization` as
- * a header of the node's own. Takes effect at once.
- */
-export function writeRegistryAccess(
-  state: string,
-  host: string,
-  access: { readonly caFile?: string; readonly authorization?: string } = {},
-): void {
-  const { caFile, authorization } = access
-  const folder = join(state, 'certs.d', host)
-  mkdirSync(folder, { recursive: true })
-  const url = `${caFile === undefined ? 'http' : 'https'}://${host}`
-  writeFileSync(
-    join(folder, 'hosts.toml'),
-    [
-      `server = "${url}"`,
-      `[host."${url}"]`,
-      'capabilities = ["pull", "resolve"]',
-      ...(caFile === undefined ? [] : [`ca = "${caFile}"`]),
-      ...(authorization === undefined
-        ? []
-        : [`[host."${url}".header]`, `authorization = ["${authorization}"]`]),
-      '',
-    ].join('\n'),
-  )
+/** Lets containerd pull from a registry. */
+export function writeRegistryAccess(state: string, host: string, access: RegistryAccess = {}): void {
+  for (const [path, text] of Object.entries(registryFiles(registriesFolder, host, access))) {
+    const file = join(state, 'certs.d', path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
 }
 
 /** Writes kubelet's configuration and kubeconfig; returns its arguments. */

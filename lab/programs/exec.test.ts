@@ -17,6 +17,12 @@ test('a command that does not exist is an outcome with its reason', async () => 
   expect(await run(['/nowhere/x'])).toEqual({ code: -1, stdout: '', tail: ['spawn /nowhere/x ENOENT'] })
 })
 
+test('a command reads its input, or nothing', async () => {
+  expect(await runOrThrow(['cat'], { input: 'a\nb\n' })).toBe('a\nb')
+  expect(await runOrThrow(['cat'])).toBe('')
+  await expect(runOrThrow(['true'], { input: 'x'.repeat(1024 * 1024) })).resolves.toBe('')
+})
+
 test('the error of a failed command has command line, exit code and last lines', async () => {
   await expect(runOrThrow(['sh', '-c', 'echo broken >&2; exit 4'])).rejects.toThrow(
     'sh -c echo broken >&2; exit 4 ended with exit code 4\n    | broken',

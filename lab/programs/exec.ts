@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly killSignal?: NodeJS.Signals
   /** Called for every line of stdout and stderr. */
   readonly onLine?: (line: string) => void
+  /** What it reads from stdin; nothing by default. */
+  readonly input?: string
 }
 
 /** What came of a command: exit code (-1: killed or not started), whole stdout, and the last lines of both streams. */
@@ -51,8 +53,10 @@ export const run = (argv: readonly [string, ...string[]], options: RunOptions = 
       env: options.env ?? process.env,
       detached: options.detached ?? false,
       killSignal: options.killSignal ?? 'SIGTERM',
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: 'pipe',
     })
+    // A command need not read it.
+    child.stdin.on('error', () => undefined).end(options.input)
     createInterface({ input: child.stdout }).on('line', (line) => {
       stdout.push(line)
       keep(line)

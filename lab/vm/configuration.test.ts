@@ -2,14 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { run } from '../run.ts'
-import {
-  guestFiles,
-  type GuestNode,
-  packConfiguration,
-  registryFiles,
-  writeConfiguration,
-} from './configuration.ts'
+import { runOrThrow } from '../programs/exec.ts'
+import { guestFiles, type GuestNode, packConfiguration, writeConfiguration } from './configuration.ts'
 
 const node: GuestNode = {
   name: 'vm-1',
@@ -21,8 +15,8 @@ const node: GuestNode = {
   kubeconfig: 'KUBECONFIG',
   authority: 'PEM',
   registries: new Map([
-    ['10.200.0.1:5000', null],
-    ['10.200.0.1:5001', 'OTHER PEM'],
+    ['10.200.0.1:5000', {}],
+    ['10.200.0.1:5001', { authority: 'OTHER PEM' }],
   ]),
 }
 
@@ -39,13 +33,7 @@ it('gives the kubelet its name, address and labels', () => {
   expect(guestFiles(node)['containerd.toml']).toContain('sandbox_image = "10.200.0.1:5000/kmm-lab/pause:1"')
 })
 
-it('reaches registries over plain HTTP, or TLS with their authority', () => {
-  expect(registryFiles('r:1', null)).toEqual({
-    'r:1/hosts.toml': 'server = "http://r:1"\n[host."http://r:1"]\ncapabilities = ["pull", "resolve"]\n',
-  })
-  const tls = registryFiles('r:1', 'PEM')
-  expect(tls['r:1/ca.crt']).toBe('PEM')
-  expect(tls['r:1/hosts.toml']).toContain('ca = "/run/kmm/certs.d/r:1/ca.crt"')
+it('knows all registries', () => {
   expect(Object.keys(guestFiles(node)).filter((path) => path.startsWith('certs.d/'))).toEqual([
     'certs.d/10.200.0.1:5000/hosts.toml',
     'certs.d/10.200.0.1:5001/hosts.toml',
@@ -64,8 +52,8 @@ it('packs a drive of constant size that only its owner reads', async () => {
     await packConfiguration(tree, drive)
     expect(statSync(drive)).toMatchObject({ size: 1024 * 1024 })
     expect(statSync(drive).mode & 0o777).toBe(0o600)
-    const { stdout } = await run(['tar', '-xOf', drive, './kubelet.kubeconfig'])
-    expect(stdout).toBe('KUBECONFIG')
+    const kubeconfig = await runOrThrow(['tar', '-xOf', drive, './kubelet.kubeconfig'])
+    expect(kubeconfig).toBe('KUBECONFIG')
     expect(readFileSync(join(tree, 'hostname'), 'utf8')).toBe('vm-1\n')
   } finally {
     rmSync(dir, { recursive: true })

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { flags } from '../flags.ts'
-import { run } from '../run.ts'
+import { runOrThrow } from '../programs/exec.ts'
+import { type RegistryAccess, registryFiles } from '../registryAccess.ts'
 import { guestFile } from './initrd.ts'
 
 /** What makes a guest this node of this cluster. */
@@ -19,11 +20,13 @@ export interface GuestNode {
   readonly kubeconfig: string
   /** PEM of the authority that signed the API server's client certificate. */
   readonly authority: string
-  /** Registries by HOST:PORT: null for plain HTTP, else PEM of the authority behind its certificate. */
-  readonly registries: ReadonlyMap<string, string | null>
+  /** Registries by HOST:PORT. */
+  readonly registries: ReadonlyMap<string, RegistryAccess>
 }
 
 const folder = '/run/kmm'
+/** Where containerd looks for registries. */
+export const registriesFolder = `${folder}/certs.d`
 const socket = 'unix:///run/containerd/containerd.sock'
 const scripts = ['boot.sh', 'containerd.sh', 'kubelet.sh', 'log.sh', 'agent.sh'] as const
 
@@ -38,7 +41,7 @@ bin_dir = "/usr/lib/cni"
 conf_dir = "${folder}/cni"
 
 [plugins."io.containerd.grpc.v1.cri".registry]
-config_path = "${folder}/certs.d"
+config_path = "${registriesFolder}"
 `
 
 /** Pods reach the world by a rule of boot.sh: a rule for each pod takes a second under emulation. */
@@ -95,17 +98,6 @@ const kubeletArguments = (node: GuestNode): readonly string[] =>
       .join(','),
   })
 
-/** containerd's way to a registry: plain HTTP, or TLS with an authority of its own. By path below certs.d. */
-export const registryFiles = (host: string, authority: string | null): Readonly<Record<string, string>> => {
-  const url = `${authority === null ? 'http' : 'https'}://${host}`
-  const lines = [`server = "${url}"`, `[host."${url}"]`, 'capabilities = ["pull", "resolve"]']
-  if (authority === null) return { [`${host}/hosts.toml`]: `${lines.join('\n')}\n` }
-  return {
-    [`${host}/hosts.toml`]: `${[...lines, `ca = "${folder}/certs.d/${host}/ca.crt"`].join('\n')}\n`,
-    [`${host}/ca.crt`]: authority,
-  }
-}
-
 /** Everything the guest finds in /run/kmm, by path. */
 export const guestFiles = (node: GuestNode): Readonly<Record<string, string>> => ({
   ...Object.fromEntries(scripts.map((name) => [name, readFileSync(guestFile(name), 'utf8')])),
@@ -122,8 +114,11 @@ export const guestFiles = (node: GuestNode): Readonly<Record<string, string>> =>
   'kubelet.kubeconfig': node.kubeconfig,
   'authority.pem': node.authority,
   ...Object.fromEntries(
-    [...node.registries].flatMap(([host, authority]) =>
-      Object.entries(registryFiles(host, authority)).map(([path, text]) => [`certs.d/${path}`, text]),
+    [...node.registries].flatMap(([host, access]) =>
+      Object.entries(registryFiles(registriesFolder, host, access)).map(([path, text]) => [
+        `certs.d/${path}`,
+        text,
+      ]),
     ),
   ),
 })
@@ -144,5 +139,5 @@ export function writeConfiguration(node: GuestNode, tree: string): void {
  */
 export async function packConfiguration(tree: string, target: string): Promise<void> {
   closeSync(openSync(target, 'a', 0o600))
-  await run(['tar', '-c', '--record-size=1M', '--owner=0', '--group=0', '-f', target, '-C', tree, '.'])
+  await runOrThrow(['tar', '-c', '--record-size=1M', '--owner=0', '--group=0', '-f', target, '-C', tree, '.'])
 }

@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { KernelTree } from '../images/kernels.ts'
 import { runOrThrow } from '../programs/exec.ts'
-import { run } from '../run.ts'
 
 /** What the kernel needs before it has its disk: the disk's bus and driver, and its file system. */
 export const initrdModules = ['virtio_pci', 'virtio_blk', 'ext4'] as const
@@ -58,7 +57,7 @@ export const makeInitrd = async (options: {
     'modules.list',
     'init',
   ]
-  await run([options.cpio, '-o', '-H', 'newc', '-R', '0:0', '--quiet', '-D', scratch, '-F', target], {
+  await runOrThrow([options.cpio, '-o', '-H', 'newc', '-R', '0:0', '--quiet', '-D', scratch, '-F', target], {
     input: names.map((name) => `${name}\n`).join(''),
   })
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { NetworkPlan } from '../network.ts'
-import { run } from '../run.ts'
+import { runOrThrow } from '../programs/exec.ts'
 import type { ManagedProcess, Supervisor } from '../supervisor.ts'
 import { type GuestNode, packConfiguration, writeConfiguration } from './configuration.ts'
 import { vmPaths, vmPorts } from './paths.ts'
@@ -63,7 +63,7 @@ export async function startVm(options: VmOptions): Promise<StartedVm> {
   for (const log of Object.values(ports.logs)) if (existsSync(log)) renameSync(log, `${log}.1`)
   // Local, but not as the source of packets: the guest has this address too, and drops what comes from itself.
   const route = ['local', `${address}/32`, 'dev', network.bridge, 'src', network.address]
-  await run(['ip', 'route', 'replace', ...route])
+  await runOrThrow(['ip', 'route', 'replace', ...route])
   setPower(paths.power, 'on')
   describeVm(dir, { name, kubeconfig: options.kubeconfig, logs, kernels: [...artefacts.kernels] })
 
@@ -104,7 +104,7 @@ async function ownDisk(dir: string, artefacts: VmArtefacts): Promise<string> {
   }
   const disk = join(dir, name)
   if (!existsSync(disk)) {
-    await run(['cp', '--sparse=always', '--reflink=auto', file, `${disk}.new`])
+    await runOrThrow(['cp', '--sparse=always', '--reflink=auto', file, `${disk}.new`])
     renameSync(`${disk}.new`, disk)
   }
   return disk

@@ -3,7 +3,8 @@ import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { logTail } from '../logTail.ts'
-import { packConfiguration, registryFiles } from './configuration.ts'
+import { type RegistryAccess, registryFiles } from '../registryAccess.ts'
+import { packConfiguration, registriesFolder } from './configuration.ts'
 import { type GuestConsole, MachineOff, openConsole } from './console.ts'
 import { quit } from './control.ts'
 import { type LoadedModule, parseModules } from './loadedModules.ts'
@@ -47,8 +48,8 @@ export interface Vm {
   powerOff(): Promise<void>
   /** Turns it on again after powerOff; otherwise as `reboot`. */
   powerOn(options?: { readonly kernel?: string }): Promise<void>
-  /** Lets the node pull from a registry over plain HTTP or, with the authority's PEM, TLS. Also after reboots. */
-  trustRegistry(host: string, authority?: string): Promise<void>
+  /** Lets the node pull from a registry, HOST:PORT. Also after reboots. */
+  trustRegistry(host: string, access?: RegistryAccess): Promise<void>
 }
 
 const joinPatienceMs = 240_000
@@ -134,12 +135,12 @@ export function openVm(dir: string): Vm {
       setPower(paths.power, 'on')
       await back()
     },
-    async trustRegistry(host, authority) {
-      for (const [path, text] of Object.entries(registryFiles(host, authority ?? null))) {
+    async trustRegistry(host, access) {
+      for (const [path, text] of Object.entries(registryFiles(registriesFolder, host, access))) {
         const kept = join(paths.configurationFiles, 'certs.d', path)
         mkdirSync(dirname(kept), { recursive: true })
         writeFileSync(kept, text)
-        const file = `/run/kmm/certs.d/${path}`
+        const file = `${registriesFolder}/${path}`
         const base64 = Buffer.from(text).toString('base64')
         const command = `mkdir -p "$(dirname ${file})" && echo ${base64} | base64 -d >${file}`
         const { output, status } = await guest.run(command)

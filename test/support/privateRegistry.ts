@@ -83,12 +83,10 @@ export async function startRegistryInLab(
   const { load } = lab.state.nodes
   if (load === null) throw new Error('the lab has no virtual machine: start it with --vm')
   const { host, authorityFile, authorization } = registry
-  const access = {
-    ...(authorityFile === undefined ? {} : { caFile: authorityFile }),
-    ...(traits.nodeLogin === true && authorization !== undefined ? { authorization } : {}),
-  }
-  writeRegistryAccess(join(dirname(load.dir), 'build-node', 'state'), host, access)
-  await lab.vm.trustRegistry(host, authorityFile && readFileSync(authorityFile, 'utf8'))
+  const access = authorityFile === undefined ? {} : { authority: readFileSync(authorityFile, 'utf8') }
+  const login = traits.nodeLogin === true && authorization !== undefined ? { authorization } : {}
+  writeRegistryAccess(join(dirname(load.dir), 'build-node', 'state'), host, { ...access, ...login })
+  await lab.vm.trustRegistry(host, access)
   return registry
 }
 
