@@ -1,5 +1,5 @@
 import type { KernelView } from '../api/kernelView.ts'
-import type { KernelStatus } from '../api/module.ts'
+import type { BuildOrigin, KernelStatus } from '../api/module.ts'
 import type { ModuleRef } from '../api/names.ts'
 import type { NodeWork } from '../api/nodePlan.ts'
 
@@ -45,7 +45,14 @@ export interface CheckRequest extends KernelRequest {
   readonly entry: KernelStatus | undefined
 }
 
-export type ImageAnswer = { readonly kind: 'present'; readonly digest: string } | { readonly kind: 'absent' }
+export type ImageAnswer =
+  | {
+      readonly kind: 'present'
+      readonly digest: string
+      /** As the image's labels say; absent when it was not built in this cluster. */
+      readonly builtOn?: BuildOrigin
+    }
+  | { readonly kind: 'absent' }
 
 export type BuildStart =
   | { readonly kind: 'created'; readonly pod: PodRef; readonly seen: Seen }
@@ -54,7 +61,12 @@ export type BuildStart =
 
 /** How a build pod ended. `log` is its tail, at most 64 KiB, secrets masked; `errorLines` at most 2 KiB of it. */
 export type BuildOutcome =
-  | { readonly kind: 'succeeded'; readonly digest: string | undefined; readonly log: string }
+  | {
+      readonly kind: 'succeeded'
+      readonly digest: string | undefined
+      readonly log: string
+      readonly builtOn?: BuildOrigin
+    }
   | {
       readonly kind: 'failed'
       readonly reason: string

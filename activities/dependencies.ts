@@ -8,6 +8,8 @@ export interface Dependencies {
   readonly kube: Kube
   readonly cache: ClusterCache
   readonly config: OperatorConfig
+  /** Name of the cluster, as it stands in workflow ids. */
+  readonly cluster: string
   /** The image of worker pods: this operator's own. */
   readonly workerImage: string
 }

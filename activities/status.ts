@@ -51,6 +51,15 @@ export async function applyKernelStatus(
   }
 }
 
+function storedEntry(deps: Dependencies, subject: KernelSubject): KernelStatus | undefined {
+  return deps.cache.module(subject.ref)?.status?.kernels?.find((k) => k.kernel === subject.kernel)
+}
+
+/** The reason that stands in the kernel's entry in status now. */
+export function storedReason(deps: Dependencies, subject: KernelSubject): string | undefined {
+  return storedEntry(deps, subject)?.reason
+}
+
 /**
  * Says in status why something has to wait, and lets Temporal try again: a registry that is down, a quota, a
  * missing Secret. The reason goes away with the next write of the run. `delayMs` overrides the policy's pace.
@@ -62,7 +71,7 @@ export async function waitBecause(
   because: { readonly reason: string; readonly message: string; readonly delayMs?: number },
 ): Promise<never> {
   const { reason, message, delayMs } = because
-  const stored = deps.cache.module(subject.ref)?.status?.kernels?.find((k) => k.kernel === subject.kernel)
+  const stored = storedEntry(deps, subject)
   if (entry !== undefined && (stored?.reason !== reason || stored.message !== message)) {
     await applyKernelStatus(deps, subject, { ...entry, reason, message })
   }

@@ -100,4 +100,11 @@ export type { DevicePlugin, DynamicResourceAllocation } from './consumers.ts'
 export type { Taint, Toleration } from './kubernetesTypes.ts'
 export type { Build, BuildArg, KernelMapping, Modprobe, Sign, TLSOptions } from './moduleLoader.ts'
 export { kernelPhases } from './moduleStatus.ts'
-export type { Condition, Counters, KernelPhase, KernelStatus, ModuleStatus } from './moduleStatus.ts'
+export type {
+  BuildOrigin,
+  Condition,
+  Counters,
+  KernelPhase,
+  KernelStatus,
+  ModuleStatus,
+} from './moduleStatus.ts'

@@ -40,6 +40,15 @@ export const conditionSchema = z.looseObject({
 })
 export type Condition = z.infer<typeof conditionSchema>
 
+/** Where an image was built. Only the name is known when the Node object was gone. */
+export const buildOriginSchema = z.looseObject({
+  node: z.string().describe('Node on which the image was built.'),
+  kernel: z.string().optional().describe('Kernel release of that node.'),
+  osImage: z.string().optional().describe('Distribution and release of that node.'),
+  architecture: z.string().optional().describe('Architecture of that node.'),
+})
+export type BuildOrigin = z.infer<typeof buildOriginSchema>
+
 /** One kernel's part of a Module's status, written by that kernel's run alone. */
 export const kernelStatusSchema = z.looseObject({
   kernel: z.string().describe('Kernel release as the nodes report it.'),
@@ -53,6 +62,9 @@ export const kernelStatusSchema = z.looseObject({
   inputHash: z.string().optional().describe('Hash of the inputs of the build.'),
   reason: z.string().optional().describe('Why it stands there, in one CamelCase word.'),
   message: z.string().optional().describe('Why it stands there, and what would help.'),
+  builtOn: buildOriginSchema
+    .optional()
+    .describe('Where the image was built, when it was built in this cluster.'),
   errorLines: z.string().optional().describe('Last lines of the log of what failed.'),
   buildPod: z.string().optional().describe('Pod of the last build.'),
   attempt: count.optional().describe('Attempt of the build for these inputs.'),
@@ -83,7 +95,8 @@ export const moduleStatusSchema = z.looseObject({
     .array(conditionSchema)
     .optional()
     .meta({
-      description: 'Ready, ImagesReady, Progressing and Degraded.',
+      description:
+        'Ready, ImagesReady, Progressing and Degraded; BuildNodeDiffers for images built in the cluster.',
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['type'],
     }),

@@ -38,6 +38,18 @@ export const annotations = {
   forceFinalize: 'kmm.sigs.x-k8s.io/force-finalize',
 } as const
 
+/** Labels of images built in the cluster: where they come from (images:KMI-7 Better). */
+export const imageLabels = {
+  /** `namespace/name`. */
+  module: 'kmm.sigs.x-k8s.io/module',
+  kernel: 'kmm.sigs.x-k8s.io/kernel',
+  inputHash: 'kmm.sigs.x-k8s.io/input-hash',
+  /** Name of the cluster, as in workflow ids: node names mean nothing elsewhere. */
+  cluster: 'kmm.sigs.x-k8s.io/cluster',
+  /** Name of the Node. */
+  buildNode: 'kmm.sigs.x-k8s.io/build-node',
+} as const
+
 /** A Module's place in the cluster. */
 export interface ModuleRef {
   readonly namespace: string

@@ -138,6 +138,15 @@ describe('conditions', () => {
     expect(reasons(kernels, things)).toEqual({ Ready, ImagesReady, Progressing, Degraded })
   })
 
+  test('images:KMI-7 Better: an image built on another distribution is a warning, and the Module is ready', () => {
+    const builtOn = { node: 'builder', osImage: 'Debian GNU/Linux 12 (bookworm)' }
+    const nodes = [testNode({ osImage: 'Ubuntu 24.04 LTS' })]
+    expect(reasons([{ ...loadedEntry, builtOn }], { nodes })).toMatchObject({
+      BuildNodeDiffers: 'True DistributionDiffers',
+      Ready: 'True Loaded',
+      Degraded: 'False AsExpected',
+    })
+  })
   test('a Module being deleted is not ready', () => {
     expect(reasons([loadedEntry], {}, guardedModule({}, { deleting: true }))).toMatchObject({
       Ready: 'False Deleting',
@@ -204,6 +213,7 @@ describe('transition times and writes', () => {
     ['another time is no change', stored(first({ lastTransitionTime: before })), false],
     ['a foreign condition is no change', stored((c) => [...c, old({ type: 'Foreign' })]), false],
     ['a missing condition', stored((c) => c.slice(1)), true],
+    ['a warning that is over', stored((c) => [...c, old({ type: 'BuildNodeDiffers' })]), true],
     ['another status', stored(first({ status: 'Unknown' })), true],
     ['another reason', stored(first({ reason: 'Other' })), true],
     ['another message', stored(first({ message: 'other' })), true],

@@ -1,3 +1,4 @@
+import { buildNodeCondition, buildNodeDiffers } from './buildOrigin.ts'
 import { nodeEligibility } from './eligibility.ts'
 import type { ClusterSnapshot, NodeFacts } from './facts.ts'
 import type { Condition, KernelStatus, Module, ModuleStatus } from './module.ts'
@@ -35,7 +36,10 @@ export function summarizeModule(cluster: ClusterSnapshot, module: Module, now: s
     desiredNumber: configured.length,
     availableNumber: available.length,
   }
-  const conditions = conditionsOf(module, targets).map((verdict) => stamp(module, verdict, now))
+  const builds = buildNodeCondition(module.status?.kernels ?? [], targets)
+  const conditions = [...conditionsOf(module, targets), ...(builds === undefined ? [] : [builds])].map(
+    (verdict) => stamp(module, verdict, now),
+  )
   return { moduleLoader, conditions }
 }
 
@@ -140,8 +144,10 @@ export function isOutdated(module: Module, summary: ModuleSummary): boolean {
   const counters = Object.entries(summary.moduleLoader).some(
     ([name, value]) => (moduleLoader as Record<string, unknown>)[name] !== value,
   )
+  const isThere = (all: readonly Condition[]) => all.some(({ type }) => type === buildNodeDiffers)
   return (
     counters ||
+    (isThere(conditions) && !isThere(summary.conditions)) ||
     summary.conditions.some((wanted) => {
       const stored = conditions.find((c) => c.type === wanted.type)
       const { status, reason, message, observedGeneration } = wanted

@@ -3,7 +3,8 @@ import { parseConfig, type OperatorConfig } from '../../api/config.ts'
 import { builtInTolerations } from '../../api/eligibility.ts'
 import { resolveMapping } from '../../api/mapping.ts'
 import { testModule } from '../../api/testModule.ts'
-import { buildPod, executorImage } from './buildPod.ts'
+import { buildPod } from './buildPod.ts'
+import { executorImage } from './executor.ts'
 
 const kernel = '6.1.0-1+rt'
 const defaults = parseConfig('')
@@ -33,6 +34,8 @@ function pod(
     architecture: 'arm64',
     inputHash: 'abcdef0123456789',
     attempt: 3,
+    nodes: [],
+    cluster: 'c1',
     build: { ...settings, ...change.settings },
   })
 }
@@ -53,6 +56,17 @@ test('images:4.2 the whole argument list, in order', () => {
     '--log-format=text',
     '--push-retry=3',
     '--image-download-retry=3',
+    '--image-fs-extract-retry=3',
+    '--label',
+    'kmm.sigs.x-k8s.io/module=drivers/fpga',
+    '--label',
+    `kmm.sigs.x-k8s.io/kernel=${kernel}`,
+    '--label',
+    'kmm.sigs.x-k8s.io/input-hash=abcdef0123456789',
+    '--label',
+    'kmm.sigs.x-k8s.io/cluster=c1',
+    '--label',
+    'kmm.sigs.x-k8s.io/build-node=$(KMM_BUILD_NODE)',
     '--build-arg',
     'REV=42',
     '--build-arg',
@@ -64,6 +78,19 @@ test('images:4.2 the whole argument list, in order', () => {
     '--build-arg',
     'MOD_NAMESPACE=drivers',
   ])
+})
+
+test('images:KMI-7 Better: Kubernetes puts the name of the build node into its label', () => {
+  expect(container().env).toEqual([
+    { name: 'KMM_BUILD_NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+  ])
+})
+
+test('Kubernetes leaves a $ of a user alone', () => {
+  const value = '$(KMM_BUILD_NODE) $$ ${HOME} $'
+  expect(args({ build: { buildArgs: [{ name: 'A', value }] } })).toContain(
+    'A=$$(KMM_BUILD_NODE) $$$$ $${HOME} $$',
+  )
 })
 
 test.each<[string, Parameters<typeof pod>[0], string[]]>([
@@ -94,7 +121,8 @@ test.each<[string, Parameters<typeof pod>[0], string[]]>([
 
 test('retries come from the configuration', () => {
   const change = { settings: { pushRetry: 7, downloadRetry: 8 } }
-  expect(args(change)).toEqual(expect.arrayContaining(['--push-retry=7', '--image-download-retry=8']))
+  const flags = ['--push-retry=7', '--image-download-retry=8', '--image-fs-extract-retry=8']
+  expect(args(change)).toEqual(expect.arrayContaining(flags))
 })
 
 describe('volumes and mounts', () => {
@@ -201,17 +229,10 @@ describe('the pod', () => {
     const own = { key: 'gpu', operator: 'Exists' }
     expect(pod({ spec: { tolerations: [own] } }).spec.tolerations).toEqual([own, ...builtInTolerations])
   })
-  test.each<[string, Parameters<typeof pod>[0], object]>([
-    ['the architecture', {}, { 'kubernetes.io/arch': 'arm64' }],
-    ["the operator's", { settings: { nodeSelector: { builds: 'yes' } } }, { builds: 'yes' }],
-    [
-      "the Module's before the operator's",
-      { build: { selector: { fast: '1' } }, settings: { nodeSelector: { builds: 'yes' } } },
-      { fast: '1' },
-    ],
-    ['{} is anywhere', { build: { selector: {} } }, {}],
-  ])('images:BLD-9 selector: %s', (_name, change, selector) => {
-    expect(pod(change).spec.nodeSelector).toEqual(selector)
+  test("runs where the operator's configuration says", () => {
+    expect(pod({ settings: { nodeSelector: { builds: 'yes' } } }).spec.nodeSelector).toEqual({
+      builds: 'yes',
+    })
   })
   test('takes deadline, resources, pull secret and environment from the configuration', () => {
     const more = {
@@ -222,7 +243,7 @@ describe('the pod', () => {
     }
     const made = pod({ settings: more })
     expect(made.spec).toMatchObject({ activeDeadlineSeconds: 60, imagePullSecrets: [{ name: 'pull' }] })
-    expect(made.spec.containers[0]).toMatchObject({ resources: more.resources, env: more.env })
+    expect(made.spec.containers[0]).toMatchObject({ resources: more.resources, env: [{}, ...more.env] })
     expect(pod().spec).not.toHaveProperty('activeDeadlineSeconds')
     expect(pod().spec).not.toHaveProperty('imagePullSecrets')
   })

@@ -1,18 +1,12 @@
-import type {
-  V1EnvVar,
-  V1Pod,
-  V1ResourceRequirements,
-  V1Toleration,
-  V1Volume,
-  V1VolumeMount,
-} from '@kubernetes/client-node'
+import type { V1EnvVar, V1ResourceRequirements, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import type { OperatorConfig } from '../../api/config.ts'
 import { dnsKernel } from '../../api/kernel.ts'
 import type { ResolvedMapping } from '../../api/mapping.ts'
 import type { Module } from '../../api/module.ts'
 import { annotations, apiVersion, buildPodName, labels } from '../../api/names.ts'
 import type { PodBody } from '../podBody.ts'
-import { buildArgs } from '../../api/buildInputs.ts'
+import { buildNodeVariable, executorArguments, executorImage } from './executor.ts'
+import { type KernelNode, placement } from './placement.ts'
 
 export interface BuildPodInput {
   readonly module: Module
@@ -21,6 +15,10 @@ export interface BuildPodInput {
   readonly architecture: string
   readonly inputHash: string
   readonly attempt: number
+  /** All nodes that run the kernel. */
+  readonly nodes: readonly KernelNode[]
+  /** Name of this cluster, for the image's labels. */
+  readonly cluster: string
   readonly build: OperatorConfig['build']
 }
 
@@ -86,15 +84,14 @@ export function buildPod(input: BuildPodInput): PodBody {
       enableServiceLinks: false,
       automountServiceAccountToken: false,
       ...(settings.deadlineSeconds === undefined ? {} : { activeDeadlineSeconds: settings.deadlineSeconds }),
-      ...placement(input),
+      ...placement({ ...input, nodeSelector: settings.nodeSelector }),
       ...(settings.pullSecret === undefined ? {} : { imagePullSecrets: [{ name: settings.pullSecret }] }),
-      tolerations: [...mapping.tolerations] as V1Toleration[],
       containers: [
         {
           name: buildContainer,
           image: executorImage(settings.image, build.kanikoParams?.tag),
-          args: kanikoArguments(input),
-          env: [...(settings.env as V1EnvVar[])],
+          args: executorArguments(input),
+          env: [buildNodeVariable, ...(settings.env as V1EnvVar[])],
           ...(settings.resources === undefined
             ? {}
             : { resources: settings.resources as V1ResourceRequirements }),
@@ -107,41 +104,4 @@ export function buildPod(input: BuildPodInput): PodBody {
       volumes,
     },
   }
-}
-
-/** `build.selector` when given ({} is anywhere), else the operator's, else the architecture of the target nodes. */
-function placement(input: BuildPodInput): Pick<NonNullable<V1Pod['spec']>, 'nodeSelector'> {
-  const selector = input.mapping.build?.selector ?? input.build.nodeSelector
-  if (selector !== undefined) return { nodeSelector: { ...selector } }
-  return { nodeSelector: { 'kubernetes.io/arch': input.architecture } }
-}
-
-function kanikoArguments(input: BuildPodInput): string[] {
-  const { mapping, module, kernel, build: settings } = input
-  const { registryTLS, build } = mapping
-  return [
-    '--destination',
-    mapping.image,
-    ...(registryTLS.insecure ? ['--insecure'] : []),
-    ...(registryTLS.insecureSkipTLSVerify ? ['--skip-tls-verify'] : []),
-    ...(build?.baseImageRegistryTLS?.insecure ? ['--insecure-pull'] : []),
-    ...(build?.baseImageRegistryTLS?.insecureSkipTLSVerify ? ['--skip-tls-verify-pull'] : []),
-    '--digest-file=/dev/termination-log',
-    '--log-format=text',
-    `--push-retry=${settings.pushRetry}`,
-    `--image-download-retry=${settings.downloadRetry}`,
-    ...buildArgs(mapping, module.metadata, kernel).flatMap(({ name, value }) => [
-      '--build-arg',
-      `${name}=${value}`,
-    ]),
-  ]
-}
-
-/** `kanikoParams.tag` replaces the tag (or digest) of the executor image; a registry port is no tag (BLD-3). */
-export function executorImage(image: string, tag: string | undefined): string {
-  if (tag === undefined || tag === '') return image
-  const [path = ''] = image.split('@')
-  const slash = path.lastIndexOf('/')
-  const colon = path.indexOf(':', slash + 1)
-  return `${colon === -1 ? path : path.slice(0, colon)}:${tag}`
 }

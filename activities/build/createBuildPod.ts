@@ -8,8 +8,10 @@ import { viewSettings } from '../dependencies.ts'
 import { classifyPodRejection } from '../kube/errors.ts'
 import { pods, secrets } from '../kube/resources.ts'
 import { podRefusedReason } from '../podRefused.ts'
-import { moduleOf, waitBecause } from '../status.ts'
+import { moduleOf, storedReason, waitBecause } from '../status.ts'
+import { sayWhy } from '../waitSaying.ts'
 import { buildPod } from './buildPod.ts'
+import { secretObstacle } from './secretObstacle.ts'
 
 /** How soon something that a person mends outside our sight (a Secret, a label, a quota) is tried again. */
 const outsidePaceMs = 15_000
@@ -36,17 +38,10 @@ export async function createBuildPod(deps: Dependencies, request: BuildRequest):
   const wait = (reason: string, message: string) =>
     waitBecause(deps, subject, entry, { reason, message, delayMs: outsidePaceMs })
   const { namespace } = subject.ref
-  const wanted = [
-    ...(mapping.build?.secrets ?? []).map((s) => ({ field: 'build.secrets', name: s.name })),
-    ...(mapping.imageRepoSecret === undefined
-      ? []
-      : [{ field: 'imageRepoSecret', name: mapping.imageRepoSecret.name }]),
-  ]
-  for (const { field, name } of wanted) {
-    const secret = await deps.kube.get(secrets, { namespace, name })
-    if (secret === undefined)
-      await wait('SecretMissing', `${field}: Secret ${namespace}/${name} does not exist.`)
-  }
+  const obstacle = await secretObstacle(mapping, namespace, (name) =>
+    deps.kube.get(secrets, { namespace, name }),
+  )
+  if (obstacle !== undefined) await wait(obstacle.reason, obstacle.message)
   const body = buildPod({
     module,
     mapping,
@@ -54,6 +49,8 @@ export async function createBuildPod(deps: Dependencies, request: BuildRequest):
     architecture,
     inputHash,
     attempt,
+    nodes: [...facts.plans.values()],
+    cluster: deps.cluster,
     build: deps.config.build,
   })
   try {
@@ -64,6 +61,8 @@ export async function createBuildPod(deps: Dependencies, request: BuildRequest):
       // The cache must know the pod before its absence can mean that it is gone.
       const pod = { namespace, name, uid }
       await deps.cache.waitForPod(pod, (facts) => facts?.uid === uid, Context.current().cancellationSignal)
+      // What this activity had to wait for is over.
+      if (storedReason(deps, subject) !== undefined) await sayWhy(deps, subject, entry, undefined)
       return { kind: 'created', pod, seen: { Pod: resourceVersion } }
     }
     throw ApplicationFailure.retryable(

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity'
+import { buildOrigin } from '../../api/buildOrigin.ts'
 import type { PodFacts } from '../../api/facts.ts'
 import type { BuildOutcome, FollowRequest, PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
@@ -8,6 +9,7 @@ import { pods, secrets } from '../kube/resources.ts'
 import { buildContainer } from './buildPod.ts'
 import { buildOutcome } from './buildOutcome.ts'
 import { LogTail } from './logTail.ts'
+import { withFix } from './waitingFix.ts'
 import { masker, secretValues } from './mask.ts'
 
 /**
@@ -24,7 +26,7 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
     () => heartbeat({ pod: pod.name, phase, log: log.last }),
     async () => {
       for (;;) {
-        const say = (why: Why | undefined) => sayWhy(deps, subject, entry, why)
+        const say = (why: Why | undefined) => sayWhy(deps, subject, entry, why && withFix(why))
         const started = (p: PodFacts | undefined) => isOther(p, pod) || p?.state.kind !== 'pending'
         const facts = await waitSaying(deps, pod, started, say, signal)
         if (isOther(facts, pod) || facts === undefined) return { kind: 'gone' }
@@ -33,7 +35,10 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
         const ended = await deps.cache.waitForPod(pod, (p) => isOther(p, pod) || isEnded(p), signal)
         if (isOther(ended, pod) || ended === undefined) return { kind: 'gone' }
         const { state } = ended
-        if (state.kind === 'succeeded' || state.kind === 'failed') return buildOutcome(pod.name, state, log)
+        if (state.kind !== 'succeeded' && state.kind !== 'failed') continue
+        const outcome = buildOutcome(pod.name, state, log)
+        if (outcome.kind !== 'succeeded' || ended.nodeName === undefined) return outcome
+        return { ...outcome, builtOn: buildOrigin(deps.cache.nodes(), ended.nodeName) }
       }
     },
   )

@@ -54,7 +54,7 @@ describe('a simulated node', () => {
       osImage: 'simulated',
     })
     expect(spec?.taints).toContainEqual(simulatedTaint)
-    expect(metadata?.labels).toMatchObject({ a: '1' })
+    expect(metadata?.labels).toMatchObject({ a: '1', type: 'kwok' })
   })
 
   test('can be given another kernel and boot', async () => {

@@ -46,6 +46,8 @@ export interface SimulatedNode {
   /** status.nodeInfo.bootID. */
   readonly bootId: string
   readonly labels?: Readonly<Record<string, string>>
+  /** status.nodeInfo.osImage, "simulated" by default. */
+  readonly osImage?: string
 }
 
 /**
@@ -69,6 +71,8 @@ export async function addSimulatedNode(kubeconfig: string, node: SimulatedNode):
           name: node.name,
           annotations: managed,
           labels: {
+            // KWOK's own label of such nodes: builds are never placed there, whatever their Module tolerates.
+            type: 'kwok',
             'kubernetes.io/arch': architecture,
             'kubernetes.io/os': 'linux',
             'kubernetes.io/hostname': node.name,
@@ -84,7 +88,7 @@ export async function addSimulatedNode(kubeconfig: string, node: SimulatedNode):
             ...identity,
             architecture,
             operatingSystem: 'linux',
-            osImage: 'simulated',
+            osImage: node.osImage ?? 'simulated',
             containerRuntimeVersion: 'simulated',
             kubeletVersion: 'simulated',
             kubeProxyVersion: '',

@@ -91,6 +91,7 @@ describe('the example of npm start, on a real kernel', () => {
     const module = await story.module(name)
     const conditions = module?.status?.conditions?.map(({ type, status, reason }) => [type, status, reason])
     expect(conditions?.toSorted()).toEqual([
+      ['BuildNodeDiffers', 'False', 'SameDistribution'],
       ['Degraded', 'False', 'AsExpected'],
       ['ImagesReady', 'True', 'Verified'],
       ['Progressing', 'False', 'AtRest'],

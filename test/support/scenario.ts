@@ -67,10 +67,12 @@ export class Scenario {
   async addNode(
     kernelVersion = kernel,
     labels: Readonly<Record<string, string>> = { [scenarioLabel]: this.namespace },
+    osImage?: string,
   ): Promise<string> {
     const name = `simulated-${this.namespace}-${this.#nodes.length + 1}`
     this.#nodes.push(name)
-    const node = { name, kernelVersion, bootId: `boot-${name}`, labels }
+    const facts = { name, kernelVersion, bootId: `boot-${name}`, labels }
+    const node = osImage === undefined ? facts : { ...facts, osImage }
     await addSimulatedNode(this.lab.state.kubernetes.kubeconfig, node)
     return name
   }

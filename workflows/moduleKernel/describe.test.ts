@@ -181,6 +181,16 @@ describe('facts', () => {
     const answer = { kind: 'present', digest: 'sha256:1', image: testImage, generation: null } as const
     expect(entryOf({}, { ...fresh, answer })).toMatchObject({ digest: 'sha256:1' })
   })
+  test('where the image was built stays as long as its digest', () => {
+    const builtOn = { node: 'b1', osImage: 'Debian GNU/Linux 12 (bookworm)' }
+    const answer = { kind: 'present', digest: 'd', image: testImage, generation: null, builtOn } as const
+    expect(entryOf({}, { ...fresh, answer })).toMatchObject({ builtOn })
+    expect(entryOf({ digest: 'd', stored: stored({ digest: 'd', builtOn }) })).toMatchObject({ builtOn })
+    expect(entryOf({ digest: 'e' }, { ...fresh, answer })).not.toHaveProperty('builtOn')
+    const older = stored({ digest: 'c', builtOn: { node: 'b0' } })
+    expect(entryOf({ stored: older }, { ...fresh, answer })).toMatchObject({ builtOn })
+    expect(entryOf({ stored: older })).not.toHaveProperty('builtOn')
+  })
   test('the generation a digest is of', () => {
     expect(entryOf({ wish: { ...buildless, generation: 4 } }, fresh)).toMatchObject({ imageGeneration: 4 })
     expect(entryOf({ stored: stored({ imageGeneration: 4 }) })).not.toHaveProperty('imageGeneration')

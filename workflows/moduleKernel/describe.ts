@@ -2,7 +2,7 @@ import { canonicalJson } from '../../api/canonicalJson.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelPhase, KernelStatus } from '../../api/module.ts'
 import { buildPodName } from '../../api/names.ts'
-import { knownDigest } from './imageRules.ts'
+import { knownDigest, knownOrigin } from './imageRules.ts'
 import type { KernelMemory, KernelPlan, Step } from './plan.ts'
 
 /** Who speaks: the run's own coordinates, so that status and UI point at each other. */
@@ -40,6 +40,7 @@ export function describeEntry(
     phase,
     image: wish.kind === 'wanted' ? wish.image : stored?.image,
     digest: knownDigest(view, memory),
+    builtOn: knownOrigin(view, memory),
     imageGeneration: wish.kind === 'wanted' ? (wish.generation ?? undefined) : undefined,
     ...build,
     ...spoken,

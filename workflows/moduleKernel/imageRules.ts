@@ -1,4 +1,5 @@
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import type { BuildOrigin } from '../../api/module.ts'
 import { hold, remove, type KernelMemory, type KernelPlan } from './plan.ts'
 
 /** Speaks with a plan, or is silent. */
@@ -239,4 +240,13 @@ export function knownDigest(view: KernelView, memory: KernelMemory): string | un
   if (view.digest !== undefined) return view.digest
   const answer = answerFor(view, memory)
   return answer?.kind === 'present' ? answer.digest : undefined
+}
+
+/** Where the image of the known digest was built: learnt with the digest, or in status with it. */
+export function knownOrigin(view: KernelView, memory: KernelMemory): BuildOrigin | undefined {
+  const digest = knownDigest(view, memory)
+  if (digest === undefined) return undefined
+  if (view.stored?.digest === digest && view.stored.builtOn !== undefined) return view.stored.builtOn
+  const answer = answerFor(view, memory)
+  return answer?.kind === 'present' && answer.digest === digest ? answer.builtOn : undefined
 }

@@ -1,11 +1,12 @@
 import type { BuildPodView } from '../../api/kernelView.ts'
+import type { BuildOrigin } from '../../api/module.ts'
 import type { NodeWork } from '../../api/nodePlan.ts'
 
 /** What this run has learnt since it began; everything else is read from the cluster each time. */
 export interface KernelMemory {
   /** The registry's last answer, with the question it belongs to. */
   readonly answer?: { readonly image: string; readonly generation: number | null } & (
-    | { readonly kind: 'present'; readonly digest: string }
+    | { readonly kind: 'present'; readonly digest: string; readonly builtOn?: BuildOrigin }
     | { readonly kind: 'absent' }
   )
   readonly failure?: BuildFailure
