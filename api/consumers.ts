@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { kubernetesType } from './kubernetesTypes.ts'
+import { dnsNameRule } from './moduleRules.ts'
+import { ruled } from './rules.ts'
 
 const core = (type: string) => `io.k8s.api.core.v1.${type}`
 
@@ -42,33 +44,32 @@ export const devicePluginSchema = z
   .meta({ description: 'The device plugin to run on nodes where the module is loaded.' })
 export type DevicePlugin = z.infer<typeof devicePluginSchema>
 
-const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+const dnsName = (description: string) =>
+  z.string().meta({ description, minLength: 1, maxLength: 253, ...ruled(dnsNameRule) })
 const resource = (type: string) => `io.k8s.api.resource.v1.${type}`
 
 export const draSchema = z
   .looseObject({
     ...podFields,
-    driverName: z.string().min(1).max(253).regex(dnsSubdomain).describe('Name of the DRA driver.'),
+    driverName: dnsName('Name of the DRA driver.'),
     deviceClasses: z
       .array(
         z.looseObject({
-          name: z.string().min(1).max(253).regex(dnsSubdomain).describe('Name of the DeviceClass.'),
+          name: dnsName('Name of the DeviceClass.'),
           selectors: z
             .array(kubernetesType(resource('DeviceSelector'), 'A rule that a device must match.'))
-            .max(32)
             .optional()
-            .describe('Rules that a device must match, all of them.'),
+            .meta({ description: 'Rules that a device must match, all of them.', maxItems: 32 }),
           config: z
             .array(kubernetesType(resource('DeviceClassConfiguration'), 'Settings for the driver.'))
-            .max(32)
             .optional()
-            .describe('Settings for the driver.'),
+            .meta({ description: 'Settings for the driver.', maxItems: 32 }),
         }),
       )
-      .max(64)
       .optional()
       .meta({
         description: 'DeviceClasses to make.',
+        maxItems: 64,
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['name'],
       }),

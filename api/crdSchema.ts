@@ -1,7 +1,11 @@
 import { z } from 'zod'
 import type { JsonSchema, SchemasByName } from './openApiTypes.ts'
+import type { Rule } from './rules.ts'
 
 const typeKeyword = 'x-kubernetes-type'
+/** Greatest lengths of fields of a type of Kubernetes, by name: rules on the type need them for their cost. */
+const lengthsKeyword = 'x-kubernetes-max-lengths'
+const rulesKeyword = 'x-kubernetes-validations'
 
 /**
  * The structural schema that a CustomResourceDefinition needs, from a zod schema (what is applied, before defaults).
@@ -19,16 +23,18 @@ export function crdSchema(schema: z.ZodType, kubernetesTypes: SchemasByName): Js
 
 /** What the API server refuses of zod's output is left out; see the comments. */
 function makeStructural(schema: JsonSchema, kubernetesTypes: SchemasByName): void {
+  const rules = schema[rulesKeyword] as readonly Rule<unknown>[] | undefined
+  if (rules !== undefined) schema[rulesKeyword] = rules.map(({ id: _id, holds: _holds, ...rule }) => rule)
   const name = schema[typeKeyword]
   if (typeof name === 'string') {
     const type = kubernetesTypes[name]
     if (type === undefined) throw new Error(`kubernetesTypes.json lacks ${name}: see generate.ts`)
-    const { description, 'x-kubernetes-validations': rules } = schema
+    const { description, [rulesKeyword]: celRules, [lengthsKeyword]: lengths } = schema
     for (const keyword of Object.keys(schema)) delete schema[keyword]
     Object.assign(schema, {
       ...(description === undefined ? {} : { description }),
-      ...structuredClone(type),
-      ...(rules === undefined ? {} : { 'x-kubernetes-validations': rules }),
+      ...withLengths(type, (lengths ?? {}) as Readonly<Record<string, number>>),
+      ...(celRules === undefined ? {} : { [rulesKeyword]: celRules }),
     })
     return
   }
@@ -37,6 +43,14 @@ function makeStructural(schema: JsonSchema, kubernetesTypes: SchemasByName): voi
   if (schema['type'] === 'integer') boundInteger(schema)
   // The format says it, and the pattern of zod is long.
   if (schema['format'] === 'date-time') delete schema['pattern']
+}
+
+function withLengths(type: JsonSchema, lengths: Readonly<Record<string, number>>): JsonSchema {
+  const copy = structuredClone(type)
+  const properties = copy['properties'] as Record<string, JsonSchema> | undefined
+  for (const [name, maxLength] of Object.entries(lengths))
+    Object.assign(properties?.[name] ?? {}, { maxLength })
+  return copy
 }
 
 /** zod gives every integer the bounds of a JavaScript number; int32 and int64 are what Kubernetes knows. */

@@ -2,36 +2,9 @@ import { z } from 'zod'
 import { devicePluginSchema, draSchema } from './consumers.ts'
 import { localReference, objectMetaSchema, tolerationSchema } from './kubernetesTypes.ts'
 import { moduleLoaderContainerSchema } from './moduleLoader.ts'
+import { oneConsumer, tolerationLengths, tolerationRules } from './moduleRules.ts'
 import { moduleStatusSchema } from './moduleStatus.ts'
-
-/** images:VAL-3; Kubernetes itself would refuse the pods only. */
-const tolerationRules = [
-  {
-    rule: "!has(self.operator) || self.operator in ['', 'Exists', 'Equal']",
-    message: 'must be Exists or Equal',
-    fieldPath: '.operator',
-  },
-  {
-    rule: "!has(self.effect) || self.effect in ['', 'NoSchedule', 'PreferNoSchedule', 'NoExecute']",
-    message: 'must be NoSchedule, PreferNoSchedule or NoExecute',
-    fieldPath: '.effect',
-  },
-  {
-    rule: "has(self.key) && self.key != '' || has(self.operator) && self.operator == 'Exists'",
-    message: 'without a key the operator must be Exists',
-    fieldPath: '.operator',
-  },
-  {
-    rule: "!has(self.operator) || self.operator != 'Exists' || !has(self.value) || self.value == ''",
-    message: 'must be empty when the operator is Exists',
-    fieldPath: '.value',
-  },
-  {
-    rule: "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'",
-    message: 'needs the effect NoExecute',
-    fieldPath: '.tolerationSeconds',
-  },
-]
+import { ruled } from './rules.ts'
 
 /** `spec` of a Module, complete as in KMM (images:1.1). Unknown fields are kept, so a newer CRD does no harm. */
 export const moduleSpecSchema = z
@@ -40,10 +13,17 @@ export const moduleSpecSchema = z
       .record(z.string(), z.string())
       .describe('Labels of the nodes that get the module; {} selects every node.'),
     tolerations: z
-      .array(tolerationSchema.meta({ 'x-kubernetes-validations': tolerationRules }))
-      .max(64)
+      .array(
+        tolerationSchema.meta({
+          'x-kubernetes-max-lengths': tolerationLengths,
+          ...ruled(...tolerationRules),
+        }),
+      )
       .optional()
-      .describe('Taints of nodes that are no obstacle, and tolerations of all pods made for the Module.'),
+      .meta({
+        description: 'Taints of nodes that are no obstacle, and tolerations of all pods made for the Module.',
+        maxItems: 64,
+      }),
     imageRepoSecret: localReference(
       'Secret of type kubernetes.io/dockerconfigjson for pulling and pushing images.',
     ).optional(),
@@ -61,17 +41,7 @@ export const moduleSpecSchema = z
     devicePlugin: devicePluginSchema.optional(),
     dra: draSchema.optional(),
   })
-  .meta({
-    description: 'What to load, and where.',
-    'x-kubernetes-validations': [
-      {
-        // images:API-V1
-        rule: '!has(self.dra) || !has(self.devicePlugin)',
-        message: 'give devicePlugin or dra, not both',
-        fieldPath: '.dra',
-      },
-    ],
-  })
+  .meta({ description: 'What to load, and where.', ...ruled(oneConsumer) })
 export type ModuleSpec = z.infer<typeof moduleSpecSchema>
 
 export const moduleSchema = z.looseObject({

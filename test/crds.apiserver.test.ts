@@ -3,7 +3,8 @@ import { crdSchema, kubernetesTypeNames } from '../api/crdSchema.ts'
 import { moduleSpecSchema, parseModule } from '../api/module.ts'
 import { apiVersion, group, version } from '../api/names.ts'
 import type { JsonSchema } from '../api/openApiTypes.ts'
-import { createModule, custom, modules, refusal, smallSpec } from './moduleApi.ts'
+import { createModule, custom, modules, refusal } from './moduleApi.ts'
+import { smallSpec } from './moduleSpecs.ts'
 import { sampleConfig, sampleSpecs } from './sampleModules.ts'
 
 describe('a Module with every field comes back with nothing lost', () => {

@@ -32,10 +32,3 @@ export async function refusal(request: Promise<unknown>): Promise<string> {
   }
   return 'nothing: it was taken'
 }
-
-/** A small Module; the fields given replace those of container and mapping. */
-export function smallSpec(change: { spec?: object; container?: object; mapping?: object } = {}): object {
-  const kernelMappings = [{ regexp: '.', containerImage: 'reg.example/a:1', ...change.mapping }]
-  const container = { kernelMappings, modprobe: { moduleName: 'm' }, ...change.container }
-  return { selector: {}, moduleLoader: { container }, ...change.spec }
-}

@@ -1,0 +1,265 @@
+import type { RuleCase } from './moduleRuleCases.ts'
+import { smallSpec } from './moduleSpecs.ts'
+
+const container = 'spec.moduleLoader.container'
+const mapping = `${container}.kernelMappings[0]`
+const modprobe = `${container}.modprobe`
+const build = { dockerfileConfigMap: { name: 'd' } }
+
+const sign = (...filesToSign: string[]) => ({
+  keySecret: { name: 'k' },
+  certSecret: { name: 'c' },
+  filesToSign,
+})
+const ofMapping = (change: object) => smallSpec({ mapping: change })
+const ofContainer = (change: object) => smallSpec({ container: change })
+const ofModprobe = (change: object) => ofContainer({ modprobe: { moduleName: 'm', ...change } })
+
+/** Rules of `spec.moduleLoader` in the definition. */
+export const moduleLoaderCases: readonly RuleCase[] = [
+  {
+    rule: 'images:1.1 args',
+    refused: ofModprobe({ args: { load: [] } }),
+    field: `${modprobe}.args.load`,
+    fix: 'at least 1',
+    taken: ofModprobe({ args: { load: ['-q'] } }),
+  },
+  {
+    rule: 'images:VAL-7 tag',
+    refused: ofContainer({ containerImage: 'reg/a' }),
+    field: `${container}.containerImage`,
+    fix: 'needs a tag or a digest, such as',
+    taken: ofContainer({ containerImage: 'reg/a@sha256:0' }),
+  },
+  {
+    rule: 'images:VAL-7 in-tree',
+    refused: ofContainer({ inTreeModuleToRemove: 'a', inTreeModulesToRemove: [] }),
+    field: `${container}.inTreeModuleToRemove`,
+    fix: 'give inTreeModulesToRemove',
+    taken: ofContainer({ inTreeModulesToRemove: ['a'] }),
+  },
+  {
+    rule: 'images:VAL-8 in-tree of a mapping',
+    refused: ofMapping({ inTreeModuleToRemove: 'a', inTreeModulesToRemove: ['b'] }),
+    field: `${mapping}.inTreeModuleToRemove`,
+    fix: 'give inTreeModulesToRemove',
+    taken: ofMapping({ inTreeModuleToRemove: 'a' }),
+  },
+  {
+    rule: 'images:VAL-8 in-tree on two levels',
+    refused: smallSpec({ container: { inTreeModulesToRemove: [] }, mapping: { inTreeModuleToRemove: 'a' } }),
+    field: container,
+    fix: 'in every mapping',
+    taken: smallSpec({ container: { inTreeModulesToRemove: [] }, mapping: { inTreeModulesToRemove: ['a'] } }),
+  },
+  {
+    rule: 'images:VAL-8 in-tree on two levels, the other way',
+    refused: smallSpec({ container: { inTreeModuleToRemove: 'a' }, mapping: { inTreeModulesToRemove: [] } }),
+    field: container,
+    fix: 'in every mapping',
+    taken: smallSpec({ container: { inTreeModuleToRemove: 'a' }, mapping: { inTreeModuleToRemove: 'b' } }),
+  },
+  {
+    rule: 'images:VAL-8 regexp',
+    refused: ofMapping({ regexp: '^(a' }),
+    field: `${mapping}.regexp`,
+    fix: 'missing closing )',
+    taken: ofMapping({ regexp: '^(a)' }),
+  },
+  {
+    rule: 'images:VAL-8 regexp of JavaScript',
+    refused: ofMapping({ regexp: '(?=a)' }),
+    field: `${mapping}.regexp`,
+    fix: 'invalid or unsupported Perl syntax',
+    taken: ofMapping({ regexp: '(?:a)' }),
+  },
+  {
+    rule: 'images:VAL-8 both literal and regexp',
+    refused: ofMapping({ literal: 'a' }),
+    field: mapping,
+    fix: 'exactly one of literal and regexp',
+    taken: ofMapping({ literal: '6.1.0', regexp: '' }),
+  },
+  {
+    rule: 'images:VAL-8 neither literal nor regexp',
+    refused: ofMapping({ regexp: '' }),
+    field: mapping,
+    fix: 'exactly one of literal and regexp',
+    taken: ofMapping({ literal: '6.1.0', regexp: undefined }),
+  },
+  {
+    rule: 'nodes:WH-22 no mapping',
+    refused: ofContainer({ kernelMappings: [] }),
+    field: `${container}.kernelMappings`,
+    fix: 'at least 1',
+    taken: smallSpec(),
+  },
+  {
+    rule: 'images:VAL-8 no image',
+    refused: ofMapping({ containerImage: '' }),
+    field: `${container}.containerImage`,
+    fix: 'names no containerImage',
+    taken: smallSpec({ container: { containerImage: 'a:1' }, mapping: { containerImage: '' } }),
+  },
+  {
+    rule: 'images:VAL-8 tag',
+    refused: ofMapping({ containerImage: 'reg:5000/a' }),
+    field: `${mapping}.containerImage`,
+    fix: 'needs a tag or a digest, such as',
+    taken: ofMapping({ containerImage: 'reg:5000/a:${KERNEL_FULL_VERSION}' }),
+  },
+  {
+    rule: 'images:1.3 Dockerfile',
+    refused: ofMapping({ build: { dockerfileConfigMap: {} } }),
+    field: `${mapping}.build.dockerfileConfigMap.name`,
+    fix: 'must name the ConfigMap',
+    taken: ofMapping({ build }),
+  },
+  {
+    rule: 'nodes:WH-8 imagePullPolicy',
+    refused: ofContainer({ imagePullPolicy: 'Sometimes' }),
+    field: `${container}.imagePullPolicy`,
+    fix: 'Always, IfNotPresent or Never',
+    taken: ofContainer({ imagePullPolicy: '' }),
+  },
+  {
+    rule: 'nodes:WH-22 version',
+    refused: ofContainer({ version: '1.0 beta' }),
+    field: `${container}.version`,
+    fix: 'at most 63 letters',
+    taken: ofContainer({ version: '1.0-beta' }),
+  },
+  {
+    rule: 'images:VAL-9 neither name nor rawArgs',
+    refused: ofModprobe({ moduleName: undefined }),
+    field: modprobe,
+    fix: 'either moduleName, or both',
+    taken: ofModprobe({ moduleName: undefined, rawArgs: { load: ['m'], unload: ['-r', 'm'] } }),
+  },
+  {
+    rule: 'images:VAL-9 name and rawArgs',
+    refused: ofModprobe({ rawArgs: { load: ['m'] } }),
+    field: modprobe,
+    fix: 'either moduleName, or both',
+    taken: ofModprobe({ rawArgs: {} }),
+  },
+  {
+    rule: 'images:VAL-9 half of rawArgs',
+    refused: ofModprobe({ moduleName: undefined, rawArgs: { load: ['m'] } }),
+    field: modprobe,
+    fix: 'either moduleName, or both',
+    taken: ofModprobe({ moduleName: '', rawArgs: { load: ['m'], unload: ['-r', 'm'] } }),
+  },
+  {
+    rule: 'images:VAL-9 order of one',
+    refused: ofModprobe({ modulesLoadingOrder: ['m'] }),
+    field: `${modprobe}.modulesLoadingOrder`,
+    fix: 'at least two',
+    taken: ofModprobe({ modulesLoadingOrder: ['m', 'a'] }),
+  },
+  {
+    rule: 'images:VAL-9 order of others',
+    refused: ofModprobe({ modulesLoadingOrder: ['a', 'm'] }),
+    field: `${modprobe}.modulesLoadingOrder`,
+    fix: 'the first is moduleName',
+    taken: ofModprobe({ modulesLoadingOrder: ['m', 'a', 'b'] }),
+  },
+  {
+    rule: 'images:VAL-9 order twice',
+    refused: ofModprobe({ modulesLoadingOrder: ['m', 'a', 'a'] }),
+    field: `${modprobe}.modulesLoadingOrder`,
+    fix: 'twice',
+    taken: ofModprobe({ modulesLoadingOrder: ['m', 'a', 'A'] }),
+  },
+  {
+    rule: 'nodes:WH-9 moduleName',
+    refused: ofModprobe({ moduleName: '--remove' }),
+    field: `${modprobe}.moduleName`,
+    fix: 'names of modules, such as',
+    taken: ofModprobe({ moduleName: 'snd-hda_1' }),
+  },
+  {
+    rule: 'nodes:WH-9 names in modulesLoadingOrder',
+    refused: ofModprobe({ modulesLoadingOrder: ['m', 'a\ninstall b'] }),
+    field: `${modprobe}.moduleName`,
+    fix: 'names of modules, such as',
+    taken: ofModprobe({ modulesLoadingOrder: ['m', 'a_1'] }),
+  },
+  {
+    rule: 'nodes:WH-9 parameters',
+    refused: ofModprobe({ parameters: ['-f'] }),
+    field: `${modprobe}.parameters`,
+    fix: 'such as debug=1',
+    taken: ofModprobe({ parameters: ['debug=1', 'quiet', 'dyndbg="+p; -m"'] }),
+  },
+  {
+    rule: 'nodes:WH-9 relative dirName',
+    refused: ofModprobe({ dirName: 'opt' }),
+    field: `${modprobe}.dirName`,
+    fix: 'absolute path',
+    taken: ofModprobe({ dirName: '/opt/acme/' }),
+  },
+  {
+    rule: 'nodes:WH-9 dirName with dots',
+    refused: ofModprobe({ dirName: '/opt/../etc' }),
+    field: `${modprobe}.dirName`,
+    fix: 'absolute path',
+    taken: ofModprobe({ dirName: '' }),
+  },
+  {
+    rule: 'nodes:WH-9 firmwarePath',
+    refused: ofModprobe({ firmwarePath: '/' }),
+    field: `${modprobe}.firmwarePath`,
+    fix: 'such as /firmware',
+    taken: ofModprobe({ firmwarePath: '/firmware' }),
+  },
+  {
+    rule: 'nodes:WH-9 firmwarePath, empty',
+    refused: ofModprobe({ firmwarePath: 'firmware//a' }),
+    field: `${modprobe}.firmwarePath`,
+    fix: 'such as /firmware',
+    taken: ofModprobe({ firmwarePath: '' }),
+  },
+  {
+    rule: 'images:VAL-10 outside',
+    refused: ofContainer({ build, sign: sign('/usr/a.ko') }),
+    field: `${container}.sign.filesToSign`,
+    fix: 'below modprobe.dirName',
+    taken: ofContainer({ build, sign: sign('/opt/a.ko') }),
+  },
+  {
+    rule: 'images:VAL-10 outside, mapping',
+    refused: ofMapping({ build, sign: sign('/optional/a.ko') }),
+    field: `${container}.kernelMappings`,
+    fix: 'below modprobe.dirName',
+    taken: ofMapping({ build, sign: sign('/opt/lib/modules/${KERNEL_FULL_VERSION}/a_?.ko') }),
+  },
+  {
+    rule: 'images:VAL-10 dots',
+    refused: ofMapping({ build, sign: sign('/opt/../a.ko') }),
+    field: `${mapping}.sign.filesToSign[0]`,
+    fix: 'without "." and ".."',
+    taken: ofMapping({ build, sign: sign('/opt/..a.ko') }),
+  },
+  {
+    rule: 'images:VAL-10 characters of a shell',
+    refused: ofMapping({ build, sign: sign('/opt/$(x).ko') }),
+    field: `${mapping}.sign.filesToSign[0]`,
+    fix: 'other than * ? [ ]',
+    taken: ofMapping({ build, sign: sign('/opt/[ab]*.ko') }),
+  },
+  {
+    rule: 'images:VAL-10 none',
+    refused: ofMapping({ build, sign: sign() }),
+    field: `${mapping}.sign.filesToSign`,
+    fix: 'at least 1',
+    taken: ofMapping({ build, sign: sign('/opt/a.ko') }),
+  },
+  {
+    rule: 'images:1.3 unsignedImage',
+    refused: ofMapping({ sign: sign('/opt/a.ko') }),
+    field: container,
+    fix: 'needs sign.unsignedImage',
+    taken: ofMapping({ sign: { ...sign('/opt/a.ko'), unsignedImage: 'a:1' } }),
+  },
+]
