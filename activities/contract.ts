@@ -56,6 +56,8 @@ export type ImageAnswer =
 
 export type BuildStart =
   | { readonly kind: 'created'; readonly pod: PodRef; readonly seen: Seen }
+  /** Somebody else has built the image meanwhile. */
+  | { readonly kind: 'present'; readonly digest: string }
   /** The inputs are not (any more) those asked for: read again. */
   | { readonly kind: 'obsolete'; readonly why: string }
 
@@ -78,6 +80,8 @@ export type BuildOutcome =
   | { readonly kind: 'gone' }
 
 export interface FollowRequest extends KernelRequest {
+  /** What the pod builds. */
+  readonly image: string
   readonly pod: PodRef
   readonly entry: KernelStatus | undefined
 }
@@ -105,12 +109,15 @@ export interface KernelActivities {
   reportKernel(request: KernelRequest & { entry: KernelStatus | undefined }): Promise<{ seen: Seen }>
   /** Asks the registry until it answers; while it does not, says so in status. */
   checkImage(request: CheckRequest): Promise<ImageAnswer>
-  /** Creates the build pod, or finds it created; while the cluster refuses it, says so in status. */
+  /**
+   * Claims the image and creates the build pod, or finds it created; while another run has the claim, or the cluster
+   * refuses the pod, says so in status.
+   */
   createBuildPod(request: BuildRequest): Promise<BuildStart>
-  /** Waits for the end of a build pod, heartbeating its last log line. */
+  /** Waits for the end of a build pod, heartbeating its last log line, and gives the claim up. */
   followBuildPod(request: FollowRequest): Promise<BuildOutcome>
-  /** Deletes a pod (this uid only) and waits until it is gone. */
-  removePod(request: { pod: PodRef }): Promise<void>
+  /** Deletes a build pod (this uid only), waits until it is gone, and gives the claim on its image up. */
+  removeBuildPod(request: { pod: PodRef; image: string }): Promise<void>
   /** Looks now and then whether a hold has ended by itself. */
   watchHold(request: KernelRequest & { image: string; pod: PodRef | undefined }): Promise<HoldNews>
   /** Loads, unloads or forgets a module on one node, and writes down what came of it. */

@@ -10,6 +10,8 @@ export interface Dependencies {
   readonly config: OperatorConfig
   /** Name of the cluster, as it stands in workflow ids. */
   readonly cluster: string
+  /** The operator's own, which has its Leases. */
+  readonly namespace: string
   /** The image of worker pods: this operator's own. */
   readonly workerImage: string
 }

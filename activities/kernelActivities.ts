@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common'
 import { viewKernel } from '../api/viewKernel.ts'
 import { checkImage, watchHold } from './build/checkImage.ts'
+import { giveUpClaim } from './build/claim.ts'
 import { createBuildPod } from './build/createBuildPod.ts'
 import { followBuildPod } from './build/followBuildPod.ts'
 import type { KernelActivities, KernelRequest } from './contract.ts'
@@ -32,8 +33,15 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
     })),
     checkImage: caughtUp(async (request) => await checkImage(deps, request)),
     createBuildPod: caughtUp(async (request) => await createBuildPod(deps, request)),
-    followBuildPod: caughtUp(async (request) => await followBuildPod(deps, request)),
-    removePod: async ({ pod }) => await removePod(deps, pod),
+    followBuildPod: caughtUp(async (request) => {
+      const outcome = await followBuildPod(deps, request)
+      await giveUpClaim(deps, request.image)
+      return outcome
+    }),
+    async removeBuildPod({ pod, image }) {
+      await removePod(deps, pod)
+      await giveUpClaim(deps, image)
+    },
     watchHold: caughtUp(async (request) => await watchHold(deps, request)),
     workOnNode: caughtUp(async (request) => await workOnNode(deps, request)),
   } satisfies KernelActivities)

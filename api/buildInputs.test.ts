@@ -57,7 +57,6 @@ describe('input hash', () => {
     ['Dockerfile', { dockerfile: 'FROM y' }],
     ['kernel', { kernel: '6.1.0' }],
     ['architecture', { architecture: 'arm64' }],
-    ['Module', { ref: { ...ref, name: 'other' } }],
     ['image', { mapping: mapping({}, { mapping: { containerImage: 'r/other:1' } }) }],
     ['argument', { mapping: mapping({ buildArgs: [{ name: 'A', value: '1' }] }) }],
     ['registryTLS', { mapping: mapping({}, { mapping: { registryTLS: { insecure: true } } }) }],
@@ -80,6 +79,14 @@ describe('input hash', () => {
     ['node settings', mapping({}, { spec: { tolerations: [{ operator: 'Exists' }], selector: { a: 'b' } } })],
   ])('the same for %s', (_name, same) => {
     expect(buildInputHash({ ...inputs, mapping: same })).toBe(hash)
+  })
+
+  test('another Module, another hash only where the Dockerfile uses its name', () => {
+    const other = { ...ref, namespace: 'others' }
+    expect(buildInputHash({ ...inputs, ref: other })).toBe(hash)
+    const dockerfile = 'FROM x\nARG MOD_NAMESPACE'
+    const hashOf = (of: typeof ref) => buildInputHash({ ...inputs, dockerfile, ref: of })
+    expect(hashOf(other)).not.toBe(hashOf(ref))
   })
 
   test('the same for another order of labels and secrets', () => {

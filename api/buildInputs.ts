@@ -29,13 +29,20 @@ export interface BuildInputs {
   readonly dockerfile: string
 }
 
+/** Arguments that name the Module: a Dockerfile that does not use one gives every Module the same image. */
+const identityArgs: readonly string[] = ['MOD_NAME', 'MOD_NAMESPACE']
+
 /**
  * Hex SHA-256 of the inputs of a build: the same hash means the same build, another one supersedes it. Absent and
- * default settings are the same. Secrets count by name, their contents never.
+ * default settings are the same. Secrets count by name, their contents never. Two Modules with one Dockerfile for one
+ * image have the same hash, so that they can share it (images:BLD-S10).
  */
 export function buildInputHash(inputs: BuildInputs): string {
   const { mapping, ref, kernel, architecture, dockerfile } = inputs
   const { build } = mapping
+  const args = buildArgs(mapping, ref, kernel).filter(
+    ({ name }) => !identityArgs.includes(name) || dockerfile.includes(name),
+  )
   const tls = (options: ResolvedMapping['registryTLS'] | undefined) => ({
     insecure: options?.insecure ?? false,
     insecureSkipTLSVerify: options?.insecureSkipTLSVerify ?? false,
@@ -43,7 +50,7 @@ export function buildInputHash(inputs: BuildInputs): string {
   return sha256(
     canonicalJson({
       dockerfile,
-      args: buildArgs(mapping, ref, kernel).map(({ name, value }) => [name, value]),
+      args: args.map(({ name, value }) => [name, value]),
       image: mapping.image,
       kernel,
       architecture,

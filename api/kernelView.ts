@@ -1,3 +1,4 @@
+import type { Rival } from './claim.ts'
 import type { KernelStatus } from './module.ts'
 import type { NodesView } from './nodePlan.ts'
 
@@ -26,6 +27,7 @@ export type BuildWish =
 export interface BuildPodView {
   readonly name: string
   readonly uid: string
+  readonly image: string
   readonly inputHash: string
   readonly attempt: number
   readonly state: 'active' | 'succeeded' | 'failed'
@@ -44,6 +46,8 @@ export interface KernelView {
   /** The digest in status, when it is of the wanted image and generation. */
   readonly digest?: string
   readonly pods: readonly BuildPodView[]
+  /** Who else builds the wanted image, or has built it from other inputs, while it is not verified here. */
+  readonly rival?: Rival
   readonly nodes: NodesView
   /** This kernel's entry in `status.kernels[]` as stored. */
   readonly stored?: KernelStatus

@@ -31,6 +31,8 @@ export const annotations = {
   /** The raw kernel release; labels hold its DNS-safe form only. */
   kernel: 'kmm.sigs.x-k8s.io/kernel',
   image: 'kmm.sigs.x-k8s.io/image',
+  /** On the claim of an image: hash of the holder's inputs. */
+  inputHash: 'kmm.sigs.x-k8s.io/input-hash',
   workerConfig: 'kmm.node.kubernetes.io/worker-config',
   modulesOrder: 'kmm.node.kubernetes.io/modules-order',
   /** `<kernel>` or `all`: restarts held builds; removed when taken. */
@@ -89,6 +91,23 @@ export function moduleRunId(cluster: string, ref: ModuleRef): string {
 export function moduleOfRun(id: string): ModuleRef | undefined {
   const [kind, , namespace, name] = id.split(':')
   return kind === 'module' && namespace && name ? { namespace, name } : undefined
+}
+
+/** One kernel of one Module, which is what a kernel run is about. */
+export interface KernelRef {
+  readonly ref: ModuleRef
+  readonly kernel: string
+}
+
+/** What a kernel run's id is about; undefined for other ids. */
+export function kernelOfRun(id: string): KernelRef | undefined {
+  const [kind, , namespace, name, kernel] = id.split(':')
+  return kind === 'module' && namespace && name && kernel ? { ref: { namespace, name }, kernel } : undefined
+}
+
+/** In words, for messages: `Module ns/name (kernel 6.1.0)`. */
+export function kernelWords({ ref, kernel }: KernelRef): string {
+  return `Module ${moduleKey(ref)} (kernel ${kernel})`
 }
 
 /** Raised when recorded histories of the former release no longer replay. */

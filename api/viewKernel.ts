@@ -1,4 +1,5 @@
 import { buildInputHash } from './buildInputs.ts'
+import { rivalOf } from './claim.ts'
 import { nodeEligibility, type NodeEligibility } from './eligibility.ts'
 import type { ClusterSnapshot, NodeFacts, PodFacts } from './facts.ts'
 import type { BuildPodView, BuildWish, ImageWish, KernelView } from './kernelView.ts'
@@ -76,12 +77,17 @@ export function viewKernel(
       life === 'unreadable' ? { kind: 'idle' } : planNode({ ref, module, node, record, wanted })
     plans.set(node.name, { node, target: targets.includes(node), plan })
   }
+  const rival =
+    digest === undefined && wish.kind === 'wanted' && wish.build.kind === 'ready'
+      ? rivalOf(cluster, { ref, kernel, image: wish.image, inputHash: wish.build.inputHash })
+      : undefined
   const view: KernelView = {
     module: life,
     generation: module?.metadata.generation ?? 0,
     wish,
     ...(digest === undefined ? {} : { digest }),
     pods: cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings)),
+    ...(rival === undefined ? {} : { rival }),
     nodes: viewNodes([...plans.values()]),
     ...(stored === undefined ? {} : { stored }),
   }
@@ -203,7 +209,9 @@ function moduleConfig(mapping: ResolvedMapping, digest: string, kernel: string):
 function viewBuildPod(pod: PodFacts, kernel: string, settings: ViewSettings): BuildPodView[] {
   const inputHash = pod.labels[labels.inputHash]
   if (pod.annotations[annotations.kernel] !== kernel || inputHash === undefined) return []
-  const facts = { name: pod.name, uid: pod.uid, inputHash, attempt: Number(pod.labels[labels.attempt] ?? 1) }
+  const image = pod.annotations[annotations.image] ?? ''
+  const attempt = Number(pod.labels[labels.attempt] ?? 1)
+  const facts = { name: pod.name, uid: pod.uid, image, inputHash, attempt }
   switch (pod.state.kind) {
     case 'succeeded': {
       const collectAt = new Date(Date.parse(pod.state.finishedAt) + settings.gcDelayMs).toISOString()

@@ -122,6 +122,9 @@ describe('rights of the operator', () => {
     for (const verb of ['get', 'create', 'update', 'delete']) {
       expect(await may(verb, 'leases@coordination.k8s.io', operatorNamespace)).toBe(true)
     }
+    for (const verb of ['list', 'watch', 'patch', 'deletecollection']) {
+      expect(await may(verb, 'leases@coordination.k8s.io', operatorNamespace)).toBe(false)
+    }
   })
 })
 

@@ -41,7 +41,8 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
     const cluster = config.temporal.clusterName ?? (await clusterName(kube))
     const connection = await connectTemporal(config.temporal, await apiKey(kube, options), log, signal)
     temporal = 'connected'
-    const deps: Dependencies = { kube, cache, config, cluster, workerImage: options.workerImage }
+    const { namespace: own, workerImage } = options
+    const deps: Dependencies = { kube, cache, config, cluster, namespace: own, workerImage }
     const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
     const { namespace } = config.temporal
     const workers = await createWorkers(connection, namespace, cluster, activities)

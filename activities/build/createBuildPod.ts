@@ -1,5 +1,6 @@
 import { viewKernel } from '../../api/viewKernel.ts'
-import { labels } from '../../api/names.ts'
+import { kernelOfRun, kernelWords, labels } from '../../api/names.ts'
+import { imageClaimed } from '../../api/claim.ts'
 import { Context } from '@temporalio/activity'
 import { ApplicationFailure } from '@temporalio/common'
 import type { BuildRequest, BuildStart } from '../contract.ts'
@@ -11,17 +12,35 @@ import { podRefusedReason } from '../podRefused.ts'
 import { moduleOf, storedReason, waitBecause } from '../status.ts'
 import { sayWhy } from '../waitSaying.ts'
 import { buildPod } from './buildPod.ts'
+import { checkImage } from './checkImage.ts'
+import { claimImage, giveUpClaim } from './claim.ts'
 import { secretObstacle } from './secretObstacle.ts'
 
 /** How soon something that a person mends outside our sight (a Secret, a label, a quota) is tried again. */
 const outsidePaceMs = 15_000
 
+/** How soon an image that another run builds is looked at again; when its pod is seen, the run waits for that. */
+const claimPaceMs = 5_000
+
 /**
- * Creates the pod of one build attempt. The name depends on inputs and attempt alone, so a repeated call finds the
- * pod it made before. Missing Secrets and a refusing cluster are said in status and tried again until mended.
+ * Creates the pod of one build attempt, once this run has the claim on the image and the registry has said again
+ * that it does not exist (images:BLD-S10). The name depends on inputs and attempt alone, so a repeated call finds the
+ * pod it made before. What another run builds, missing Secrets and a refusing cluster are said in status and looked
+ * at again; meanwhile the image is not claimed.
  */
 export async function createBuildPod(deps: Dependencies, request: BuildRequest): Promise<BuildStart> {
-  const { subject, inputHash, attempt, entry } = request
+  let keeps = false
+  try {
+    const start = await startBuild(deps, request)
+    keeps = start.kind === 'created'
+    return start
+  } finally {
+    if (!keeps) await giveUpClaim(deps, request.image)
+  }
+}
+
+async function startBuild(deps: Dependencies, request: BuildRequest): Promise<BuildStart> {
+  const { subject, image, inputHash, attempt, entry } = request
   const { facts, view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
   const module = moduleOf(deps, subject)
   const { mapping, architecture } = facts
@@ -35,13 +54,21 @@ export async function createBuildPod(deps: Dependencies, request: BuildRequest):
   ) {
     return { kind: 'obsolete', why: 'the build inputs have changed' }
   }
-  const wait = (reason: string, message: string) =>
-    waitBecause(deps, subject, entry, { reason, message, delayMs: outsidePaceMs })
+  const wait = (reason: string, message: string, delayMs = outsidePaceMs) =>
+    waitBecause(deps, subject, entry, { reason, message, delayMs })
   const { namespace } = subject.ref
   const obstacle = await secretObstacle(mapping, namespace, (name) =>
     deps.kube.get(secrets, { namespace, name }),
   )
   if (obstacle !== undefined) await wait(obstacle.reason, obstacle.message)
+  const claimed = await claimImage(deps, { image, inputHash })
+  if (claimed.kind === 'theirs') {
+    const holder = kernelOfRun(claimed.claim.holder)
+    const who = holder === undefined ? claimed.claim.holder : kernelWords(holder)
+    return await wait('ImageClaimed', imageClaimed(image, who), claimPaceMs)
+  }
+  const answer = await checkImage(deps, { ...request, image })
+  if (answer.kind === 'present') return answer
   const body = buildPod({
     module,
     mapping,

@@ -1,6 +1,7 @@
+import { canonicalImage } from '../../api/claim.ts'
 import type { ClusterSnapshot, DockerfileFacts, NodeFacts, PodFacts } from '../../api/facts.ts'
-import { moduleSchema, type Module } from '../../api/module.ts'
-import { labels, moduleKey, type ModuleRef } from '../../api/names.ts'
+import { moduleSchema, type KernelStatus, type Module } from '../../api/module.ts'
+import { annotations, labels, moduleKey, type ModuleRef } from '../../api/names.ts'
 import { nodeModulesConfigSchema, type NodeModulesConfig } from '../../api/nodeModulesConfig.ts'
 import type { Seen } from '../contract.ts'
 import { createInformer, type Informer, type InformerLog } from '../kube/informer.ts'
@@ -81,6 +82,16 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
     return [...refs.values()]
   }
 
+  /** Modules that do not have one of these images yet: another's build of it concerns them (rings its rivals). */
+  const waitingFor = (images: readonly string[]): ModuleRef[] => {
+    const concerned = new Set(images.map(canonicalImage))
+    if (concerned.size === 0) return []
+    const waits = ({ image, digest }: KernelStatus) =>
+      image !== undefined && digest === undefined && concerned.has(canonicalImage(image))
+    const all = moduleInformer.list().flatMap((object) => readModule(object) ?? [])
+    return all.filter((module) => module.status?.kernels?.some(waits)).map(({ metadata }) => metadata)
+  }
+
   return {
     synced: Promise.all(Object.values(informers).map((informer) => informer.synced)).then(() => undefined),
     module: (ref) => readModule(moduleInformer.get(moduleKey(ref))),
@@ -118,8 +129,16 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
         if (refs.length > 0) handler({ modules: refs, object: { kind, name, resourceVersion } })
       }
       const ends = [
-        moduleInformer.subscribe(({ object }) => tell(object, 'Module', [refOf(object)])),
-        podInformer.subscribe(({ object }) => tell(object, 'Pod', podRefs(object))),
+        moduleInformer.subscribe((change) => {
+          const { object } = change
+          const versions = change.type === 'updated' ? [change.old, object] : [object]
+          const images = versions.flatMap((version) => imagesOf(readModule(version)))
+          tell(object, 'Module', [refOf(object), ...waitingFor(images)])
+        }),
+        podInformer.subscribe(({ object }) => {
+          const image = object.metadata.annotations?.[annotations.image]
+          tell(object, 'Pod', [...podRefs(object), ...waitingFor(image === undefined ? [] : [image])])
+        }),
         nodeInformer.subscribe((change) => {
           if (isNews(change, asNode)) tell(change.object, 'Node', knownModules())
         }),
@@ -152,6 +171,10 @@ function memo<T extends object, R>(derive: (object: T) => R): (object: T) => R {
     known.set(object, made)
     return made
   }
+}
+
+function imagesOf(module: Module | undefined): string[] {
+  return (module?.status?.kernels ?? []).flatMap(({ image }) => image ?? [])
 }
 
 /** A heartbeat changes a Node object, but nothing we act on. */

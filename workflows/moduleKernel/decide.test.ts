@@ -17,6 +17,8 @@ import {
 
 const kinds = (steps: readonly Step[]) => steps.map((step) => step.kind)
 const failedPod = pod({ state: 'failed' })
+const rival = { ref: { namespace: 'drivers', name: 'other' }, kernel: '5.10.0', inputs: 'other' } as const
+const contestReleased: KernelMemory = { ...fresh, released: [`contested:${hash}`] }
 const known: KernelMemory = { ...fresh, failure: testBuildFailure }
 
 describe('image track', () => {
@@ -36,6 +38,18 @@ describe('image track', () => {
       ['remove'],
       [],
     ],
+    [
+      'another run builds the image from the same inputs: it is waited for, whatever the registry said before',
+      { rival: { ...rival, pod: 'other-build-1', inputs: 'same' } },
+      absent,
+      ['await'],
+      [],
+    ],
+    ['another run builds it from other inputs', { rival }, absent, [], ['ImageContested']],
+    ['a person takes the contested image as it is', { rival }, contestReleased, ['check'], []],
+    ['a rival does not stop a build that runs', { rival, pods: [pod()] }, absent, ['follow'], []],
+    ['a rival does not end a hold', { rival, pods: [failedPod] }, known, [], ['BuildCommandFailed']],
+    ['a rival does not touch what is verified', { rival, digest: 'sha256:1' }, fresh, [], []],
     [
       'an unusable spec is held with its reason',
       {

@@ -26,8 +26,10 @@ const entryOf = (change: Partial<KernelView>, memory: KernelMemory = fresh) => {
 const stored = (change: Partial<KernelStatus> = {}): KernelStatus => ({
   kernel: '6.1.0',
   phase: 'Loaded',
+  image: testImage,
   ...change,
 })
+const rival = { ref: { namespace: 'drivers', name: 'other' }, kernel: '5.10.0' }
 const none = (why: 'NoNodes' | 'NoMapping' | 'ModuleDeleted' | 'NoModuleLoader') =>
   ({ kind: 'none', why }) as const
 const noNodes = testNodes({ counts: { targets: 0, loaded: 0 } })
@@ -46,6 +48,18 @@ describe('phase and reason', () => {
     ['an image is asked for', {}, fresh, 'CheckingImage'],
     ['a build is to begin', {}, absent, 'Building'],
     ['a build runs', { pods: [testPod()] }, fresh, 'Building'],
+    [
+      'another run builds it',
+      { rival: { ...rival, pod: 'p', inputs: 'same' } },
+      absent,
+      'Building ImageClaimed',
+    ],
+    [
+      'another run has built it from other inputs',
+      { rival: { ...rival, inputs: 'other' } },
+      absent,
+      'InputInvalid ImageContested',
+    ],
     ['pods of other inputs go', { pods: [testPod({ inputHash: 'b' })] }, fresh, 'Building'],
     [
       'a build failed',
@@ -204,6 +218,15 @@ describe('facts', () => {
     const mended = entryOf({ digest: 'd', stored: stored(facts), nodes: testNodes() })
     expect(mended).toMatchObject({ attempt: 1, buildPod: failedPod.name })
     expect(mended).not.toHaveProperty('errorLines')
+  })
+  test('what was built under another reference says nothing of this one', () => {
+    const former = stored({ image: 'reg.example/fpga:0', inputHash: 'b', attempt: 3, buildPod: 'p' })
+    const entry = entryOf({ stored: former })
+    for (const fact of ['inputHash', 'attempt', 'buildPod']) expect(entry).not.toHaveProperty(fact)
+  })
+  test('for whom a run waits', () => {
+    const { message } = entryOf({ rival: { ...rival, pod: 'other-build-1', inputs: 'same' } }) ?? {}
+    expect(message).toContain('Module drivers/other (kernel 5.10.0) in pod other-build-1')
   })
   test('nodes that are not Ready are waiting', () => {
     expect(entryOf({ nodes: testNodes({ counts: { waiting: 1, unreachable: 2 } }) })?.nodes?.waiting).toBe(3)

@@ -63,7 +63,8 @@ function phaseOf(view: KernelView, memory: KernelMemory, plan: KernelPlan): Kern
     return nodes.work.length > 0 || wish.why === 'ModuleDeleted' ? 'Unloading' : 'NoNodes'
   const step = imageStep(plan)
   if (step?.kind === 'check') return 'CheckingImage'
-  if (step?.kind === 'build' || step?.kind === 'follow' || step?.kind === 'remove') return 'Building'
+  if (step !== undefined) return 'Building'
+  if (plan.holds.some((held) => held.reason === 'ImageContested')) return 'InputInvalid'
   if (knownDigest(view, memory) === undefined) {
     if (view.stored?.phase === 'Cancelled' && plan.holds.length === 0) return 'Cancelled'
     const build = wish.build.kind
@@ -77,7 +78,12 @@ function phaseOf(view: KernelView, memory: KernelMemory, plan: KernelPlan): Kern
 
 function imageStep(plan: KernelPlan): Step | undefined {
   return plan.steps.find(
-    (s) => s.kind === 'check' || s.kind === 'build' || s.kind === 'follow' || s.kind === 'remove',
+    (s) =>
+      s.kind === 'check' ||
+      s.kind === 'build' ||
+      s.kind === 'follow' ||
+      s.kind === 'await' ||
+      s.kind === 'remove',
   )
 }
 
@@ -102,6 +108,8 @@ function buildFacts(
     const { inputHash, attempt, pod, errorLines } = failure
     return { inputHash, attempt, buildPod: pod, errorLines }
   }
+  // What was built under another reference says nothing of this one.
+  if (view.wish.kind === 'wanted' && stored?.image !== view.wish.image) return {}
   const errorLines = knownDigest(view, memory) === undefined ? stored?.errorLines : undefined
   return dropUndefined({
     inputHash: stored?.inputHash,
@@ -119,6 +127,8 @@ function speak(
 ): Pick<KernelStatus, 'reason' | 'message'> {
   const hold = plan.holds[0]
   if (hold !== undefined) return { reason: hold.reason, message: `${hold.message} ${hold.unblock}` }
+  const awaited = imageStep(plan)
+  if (awaited?.kind === 'await') return { reason: awaited.reason, message: awaited.message }
   const { stored, nodes } = view
   const busy = nodes.failures[0]
   if (busy !== undefined) return { reason: busy.reason, message: `Node ${busy.node}: ${busy.message}` }

@@ -1,5 +1,7 @@
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import { imageClaimed } from '../../api/claim.ts'
 import type { BuildOrigin } from '../../api/module.ts'
+import { kernelWords } from '../../api/names.ts'
 import { hold, remove, type KernelMemory, type KernelPlan } from './plan.ts'
 
 /** Speaks with a plan, or is silent. */
@@ -16,6 +18,7 @@ type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | un
  * active       a pod of these inputs runs, or ended unread: follow it
  * failed       a failed pod is kept until it is deleted, retried or superseded
  * unverified   a build ended well, but the registry does not have its image
+ * rivalled     another run builds the image, or has built it from other inputs
  * unknown      ask the registry
  * missing      the registry has no image: build it, or say why that is impossible
  */
@@ -29,6 +32,7 @@ const imageRules: readonly Rule[] = [
   failed,
   unverified,
   cancelled,
+  rivalled,
   unknown,
   missing,
 ]
@@ -128,6 +132,28 @@ function cancelled(view: KernelView, memory: KernelMemory) {
   const stored = view.stored
   if (stored?.phase !== 'Cancelled' || stored.inputHash !== wish.build.inputHash) return undefined
   return memory.released.includes(`cancelled:${wish.build.inputHash}`) ? undefined : {}
+}
+
+/** Same inputs: the other's image will do. Other inputs: one of them must change, or a person takes it as it is. */
+function rivalled(view: KernelView, memory: KernelMemory) {
+  const { wish, rival } = view
+  if (rival === undefined || wish.kind !== 'wanted' || wish.build.kind !== 'ready') return undefined
+  const { image } = wish
+  const who = kernelWords(rival)
+  if (rival.inputs === 'same') {
+    const by = `${who} in pod ${rival.pod}`
+    const key = `await:${rival.pod}:${image}`
+    return {
+      steps: [{ kind: 'await' as const, key, reason: 'ImageClaimed', message: imageClaimed(image, by) }],
+    }
+  }
+  const key = `contested:${wish.build.inputHash}`
+  if (memory.released.includes(key)) return undefined
+  const message = `Image ${image} is built for ${who} too, from other inputs; one reference cannot be both.`
+  const unblock =
+    'Change containerImage of one of them, such as a tag with ${KERNEL_FULL_VERSION}, or make their build sections ' +
+    'and Dockerfiles the same. The signal `retryBuild` takes the image as it is.'
+  return { holds: [hold(key, 'ImageContested', message, unblock)] }
 }
 
 function unknown(view: KernelView, memory: KernelMemory) {

@@ -8,6 +8,7 @@ import { ApplicationFailure } from '@temporalio/common'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type {
   BuildOutcome,
+  BuildStart,
   HoldNews,
   ImageAnswer,
   KernelActivities,
@@ -50,6 +51,7 @@ class SimulatedCluster implements KernelActivities {
   stored: KernelView['stored']
   calls: string[] = []
   holdNews: HoldNews | undefined
+  rival: KernelView['rival']
 
   async readKernel() {
     const generation = null
@@ -74,6 +76,7 @@ class SimulatedCluster implements KernelActivities {
       wish,
       pods: this.pods,
       nodes,
+      ...(this.rival === undefined ? {} : { rival: this.rival }),
       ...verified,
       ...stored,
     }
@@ -88,11 +91,12 @@ class SimulatedCluster implements KernelActivities {
     this.calls.push('check')
     return this.image
   }
-  async createBuildPod({ inputHash, attempt }: { inputHash: string; attempt: number }) {
+  async createBuildPod({ inputHash, attempt }: { inputHash: string; attempt: number }): Promise<BuildStart> {
     this.calls.push(`create ${attempt}`)
     const pod = {
       name: `p-${attempt}`,
       uid: `pod-${inputHash[0]}-${attempt}`,
+      image,
       inputHash,
       attempt,
       state: 'active',
@@ -111,7 +115,7 @@ class SimulatedCluster implements KernelActivities {
     )
     return outcome
   }
-  async removePod({ pod }: { pod: { name: string; uid: string } }) {
+  async removeBuildPod({ pod }: { pod: { name: string; uid: string } }) {
     this.calls.push(`remove ${pod.name}`)
     this.pods = this.pods.filter((p) => p.uid !== pod.uid)
   }
@@ -202,6 +206,36 @@ describe('a kernel run', () => {
       await run.result()
       expect(cluster.calls.filter((call) => call.startsWith('create'))).toEqual([])
       expect(cluster.stored?.phase).toBe('Loaded')
+    })
+  })
+
+  test('takes an image that another run has built between question and claim', async () => {
+    const cluster = new SimulatedCluster()
+    cluster.nodeWork = 'load'
+    cluster.createBuildPod = async () => ({ kind: 'present', digest })
+    await withRun(cluster, async (run) => {
+      await run.result()
+      expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest })
+      expect(cluster.calls.filter((call) => call.startsWith('follow'))).toEqual([])
+    })
+  })
+
+  test('waits for another run that builds its image, says so, and asks the registry afterwards', async () => {
+    const cluster = new SimulatedCluster()
+    cluster.nodeWork = 'load'
+    const ref = { namespace: 'others', name: 'twin' }
+    cluster.rival = { ref, kernel: '6.1.0', pod: 'twin-build-1', inputs: 'same' }
+    await withRun(cluster, async (run) => {
+      await expect.poll(() => cluster.stored?.reason, { timeout: 20_000 }).toBe('ImageClaimed')
+      expect(cluster.calls).not.toContain('check')
+      expect(await run.query('state')).toMatchObject({ held: [] })
+      cluster.rival = undefined
+      cluster.image = { kind: 'present', digest }
+      await run.signal(doorbell, news)
+      await run.result()
+      expect(cluster.calls.filter((call) => call.startsWith('create'))).toEqual([])
+      expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest })
+      expect(cluster.stored?.reason).toBeUndefined()
     })
   })
 

@@ -2,6 +2,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  condition,
   isCancellation,
   sleep,
 } from '@temporalio/workflow'
@@ -109,7 +110,7 @@ export class Operations {
     )
     for (const pod of view.pods.filter((p) => p.state === 'active')) {
       const summary = `cancelled: stop build pod ${pod.name}`
-      await activities.following.removePod.executeWithOptions({ summary }, [{ pod: this.#podRef(pod) }])
+      await activities.following.removeBuildPod.executeWithOptions({ summary }, [this.#removal(pod)])
     }
     const message = 'The run was cancelled. Changed inputs or a retry start it again.'
     const inputHash =
@@ -161,15 +162,19 @@ export class Operations {
         return await this.#build(step)
       case 'follow':
         return await this.#follow(step, this.#podRef(step.pod), step.pod)
+      case 'await':
+        // What the registry said before is of no value afterwards.
+        this.#run.learn(({ answer: _answer, ...memory }) => memory)
+        return await condition(() => false)
       case 'remove':
-        return await activities.following.removePod.executeWithOptions({ summary }, [
-          { pod: this.#podRef(step.pod) },
+        return await activities.following.removeBuildPod.executeWithOptions({ summary }, [
+          this.#removal(step.pod),
         ])
       case 'collect': {
         const delay = Date.parse(step.at) - Date.now()
         if (delay > 0) await sleep(delay, { summary: `job.gcDelay: keep build pod ${step.pod.name}` })
-        return await activities.following.removePod.executeWithOptions({ summary }, [
-          { pod: this.#podRef(step.pod) },
+        return await activities.following.removeBuildPod.executeWithOptions({ summary }, [
+          this.#removal(step.pod),
         ])
       }
       case 'node': {
@@ -207,6 +212,10 @@ export class Operations {
     const request = { ...about(), image, inputHash, attempt, entry: entry() }
     const start = await activities.asking.createBuildPod.executeWithOptions({ summary }, [request])
     if (start.kind === 'obsolete') return learn(({ answer: _answer, ...memory }) => memory)
+    if (start.kind === 'present') {
+      const { generation } = step
+      return learn((memory) => ({ ...memory, answer: { image, generation, ...start } }))
+    }
     hear(start.seen)
     await this.#follow(step, start.pod, { inputHash, attempt })
   }
@@ -218,7 +227,7 @@ export class Operations {
   ): Promise<void> {
     const { activities, about, learn, entry } = this.#run
     const summary = `build ${question.image} in pod ${pod.name}`
-    const request = { ...about(), pod, entry: entry() }
+    const request = { ...about(), pod, image: question.image, entry: entry() }
     const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [request])
     if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
     // Whatever the registry said before this build is of no value after it.
@@ -240,6 +249,10 @@ export class Operations {
     if (news.kind === 'podGone') return learn(({ answer: _answer, ...memory }) => memory)
     const generation = this.#run.entry()?.imageGeneration ?? null
     learn((memory) => ({ ...memory, answer: { image, generation, kind: 'present', digest: news.digest } }))
+  }
+
+  #removal(pod: { readonly name: string; readonly uid: string; readonly image: string }) {
+    return { pod: this.#podRef(pod), image: pod.image }
   }
 
   #podRef(pod: { readonly name: string; readonly uid: string }): PodRef {
@@ -267,7 +280,7 @@ function failureOf(
 }
 
 function isImageStep(kind: Operation['kind']): boolean {
-  return kind === 'check' || kind === 'build' || kind === 'follow' || kind === 'remove'
+  return kind === 'check' || kind === 'build' || kind === 'follow' || kind === 'remove' || kind === 'await'
 }
 
 function lookKey(hold: Hold): string {
@@ -283,6 +296,8 @@ function describeStep(step: Step): string {
       return `build ${step.image}, attempt ${step.attempt}`
     case 'follow':
       return `follow build pod ${step.pod.name}`
+    case 'await':
+      return step.message
     case 'remove':
       return `remove build pod ${step.pod.name}: ${step.why}`
     case 'collect':

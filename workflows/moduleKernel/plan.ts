@@ -52,6 +52,8 @@ export type Step =
       readonly generation: number | null
       readonly pod: BuildPodView
     }
+  /** Nothing is done: another run does it, and the watcher rings when that has an end. */
+  | { readonly kind: 'await'; readonly key: string; readonly reason: string; readonly message: string }
   | { readonly kind: 'remove'; readonly key: string; readonly pod: BuildPodView; readonly why: string }
   | { readonly kind: 'collect'; readonly key: string; readonly pod: BuildPodView; readonly at: string }
   | { readonly kind: 'node'; readonly key: string; readonly work: NodeWork }

@@ -47,7 +47,13 @@ export function testView(change: Partial<KernelView> = {}): KernelView {
 }
 
 export function testPod(change: Partial<BuildPodView> = {}): BuildPodView {
-  const facts = { name: 'fpga-build-aaaaaaaa-1', uid: 'pod-1', inputHash: testHash, attempt: 1 }
+  const facts = {
+    name: 'fpga-build-aaaaaaaa-1',
+    uid: 'pod-1',
+    image: testImage,
+    inputHash: testHash,
+    attempt: 1,
+  }
   return { ...facts, state: 'active', ...change }
 }
 

@@ -1,0 +1,90 @@
+import { MockActivityEnvironment } from '@temporalio/testing'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { claimName, claimSeconds } from '../../api/claim.ts'
+import type { Module } from '../../api/module.ts'
+import { kernelRunId } from '../../api/names.ts'
+import { guardedModule, testCluster } from '../../api/testCluster.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { createKube } from '../kube/client.ts'
+import { leases, namespaces } from '../kube/resources.ts'
+import { claimImage, giveUpClaim } from './claim.ts'
+
+const namespace = `claims-${process.pid}`
+const kube = createKube(inject('kubeconfig'))
+afterAll(async () => await kube.close())
+beforeAll(async () => {
+  await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
+})
+
+const names = ['a', 'b', 'c', 'd', 'e']
+const modules = names.map((name): Module => {
+  const module = guardedModule()
+  return { ...module, metadata: { ...module.metadata, name, namespace: name } }
+})
+const depsWith = (known: readonly Module[]) =>
+  ({ kube, namespace, cache: testCluster({ modules: known }) }) as unknown as Dependencies
+const deps = depsWith(modules)
+const runOf = (name: string) => kernelRunId('c', { namespace: name, name }, '6.1.0')
+
+/** Does something as an activity of a Module's kernel run. */
+async function as<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const environment = new MockActivityEnvironment({
+    workflowExecution: { workflowId: runOf(name), runId: 'r' },
+  })
+  return await environment.run(work)
+}
+const claim = (name: string, image: string, by = deps, inputHash = 'h1') =>
+  as(name, () => claimImage(by, { image, inputHash }))
+const giveUp = (name: string, image: string) => as(name, () => giveUpClaim(deps, image))
+const holderOf = async (image: string) =>
+  (await kube.get(leases, { namespace, name: claimName(image) }))?.spec?.holderIdentity
+
+describe('one build per image reference (images:BLD-S10)', () => {
+  test('of many that claim at once one gets it, and the others hear who', async () => {
+    const image = 'reg.example/race:1'
+    const answers = await Promise.all(names.map((name) => claim(name, image)))
+    const winner = await holderOf(image)
+    expect(answers.filter(({ kind }) => kind === 'ours')).toHaveLength(1)
+    for (const answer of answers) {
+      if (answer.kind === 'theirs')
+        expect(answer.claim).toMatchObject({ holder: winner, inputHash: 'h1', image })
+    }
+  })
+
+  test('the holder claims again what it has, and after new inputs too', async () => {
+    const image = 'reg.example/again:1'
+    for (const hash of ['h1', 'h1', 'h2']) {
+      expect(await claim('a', image, deps, hash)).toEqual({ kind: 'ours' })
+    }
+    expect(await claim('b', image)).toMatchObject({ kind: 'theirs', claim: { inputHash: 'h2' } })
+  })
+
+  test('what is given up is free, and only the holder gives it up', async () => {
+    const image = 'reg.example/given:1'
+    await claim('a', image)
+    await giveUp('b', image)
+    expect(await holderOf(image)).toBe(runOf('a'))
+    await giveUp('a', image)
+    await giveUp('a', image)
+    expect(await holderOf(image)).toBeUndefined()
+    expect(await claim('b', image)).toEqual({ kind: 'ours' })
+  })
+
+  test('the claim of a Module that is gone is taken over, by one', async () => {
+    const image = 'reg.example/gone:1'
+    await claim('a', image)
+    const left = depsWith(modules.slice(1))
+    const answers = await Promise.all(['b', 'c', 'd'].map((name) => claim(name, image, left)))
+    expect(answers.map(({ kind }) => kind).toSorted()).toEqual(['ours', 'theirs', 'theirs'])
+  })
+
+  test('so is one that nobody made a pod for in time', async () => {
+    const image = 'reg.example/stale:1'
+    await claim('a', image)
+    const ref = { namespace, name: claimName(image) }
+    const acquireTime = new Date(Date.now() - claimSeconds * 1000).toISOString().replace('Z', '000Z')
+    await kube.patch(leases, ref, { spec: { acquireTime } })
+    expect(await claim('b', image)).toEqual({ kind: 'ours' })
+    expect(await holderOf(image)).toBe(runOf('b'))
+  })
+})

@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest'
+import { canonicalImage, claimName, claimSeconds, claimStands, rivalOf, type Rival } from './claim.ts'
+import type { PodFacts } from './facts.ts'
+import type { KernelStatus, Module } from './module.ts'
+import { annotations, kernelRunId, labels } from './names.ts'
+import { guardedModule, testBuildPod, testCluster, testKernel, testRef } from './testCluster.ts'
+
+const image = 'reg.example/fpga:1'
+const holder = kernelRunId('c', testRef, testKernel)
+
+test.each([
+  ['fpga:1', 'docker.io/library/fpga:1'],
+  [image, image],
+  ['no image at all', 'no image at all'],
+])('%s is %s', (text, full) => {
+  expect(canonicalImage(text)).toBe(full)
+})
+
+test('one reference has one name, however it is written, and fits a Lease', () => {
+  expect(claimName('fpga:1')).toBe(claimName('docker.io/library/fpga:1'))
+  expect(claimName('fpga:1')).not.toBe(claimName('fpga:2'))
+  expect(claimName(`reg.example/${'a'.repeat(200)}:1`)).toMatch(/^kmm-image-[0-9a-f]{20}$/)
+})
+
+/** A build pod of the test Module for the image. */
+function building(change: Partial<PodFacts> = {}): PodFacts {
+  const pod = testBuildPod(change)
+  return { ...pod, annotations: { [annotations.image]: image, ...pod.annotations } }
+}
+const ended = { kind: 'failed', message: '', finishedAt: '2026-01-01T00:00:00Z' } as const
+
+describe('a claim stands', () => {
+  const claim = { image, holder, inputHash: 'h1', takenAt: 0 }
+  const modules = [guardedModule()]
+  const soon = 1_000
+  const late = claimSeconds * 1000
+  test.each<[string, boolean, Parameters<typeof testCluster>[0], number]>([
+    ['for a while before there is a pod', true, { modules }, soon],
+    ['no longer when that takes too long', false, { modules }, late],
+    ['as long as the pod runs', true, { modules, pods: [building()] }, late],
+    ['while the pod of a Module that is gone still runs', true, { pods: [building()] }, soon],
+    ['not when the pod has ended', false, { modules, pods: [building({ state: ended })] }, late],
+    [
+      'not for the pod of another kernel',
+      false,
+      { modules, pods: [building({ annotations: { [annotations.kernel]: '5.10' } })] },
+      late,
+    ],
+    [
+      'not for the pod of another image',
+      false,
+      {
+        modules,
+        pods: [building({ annotations: { [annotations.kernel]: testKernel, [annotations.image]: 'b:1' } })],
+      },
+      late,
+    ],
+    ['not for a Module that is gone', false, {}, soon],
+    [
+      'not for a Module that is being deleted',
+      false,
+      { modules: [guardedModule({}, { deleting: true })] },
+      soon,
+    ],
+  ])('%s: %s', (_name, stands, things, now) => {
+    expect(claimStands(testCluster(things), claim, now)).toBe(stands)
+  })
+  test('not for a holder that is no kernel run', () => {
+    const cluster = testCluster({ modules, pods: [building()] })
+    expect(claimStands(cluster, { ...claim, holder: 'somebody' }, 0)).toBe(false)
+  })
+})
+
+describe('rivals (images:MIC-2, BLD-S10)', () => {
+  const other = { namespace: 'drivers', name: 'other' }
+  const entry = (change: Partial<KernelStatus> = {}): KernelStatus => ({
+    kernel: testKernel,
+    phase: 'Building',
+    image,
+    ...change,
+  })
+  const sharing = (entries: readonly KernelStatus[], deleting = false): Module => {
+    const module = guardedModule({}, { status: { kernels: [...entries] }, deleting })
+    return { ...module, metadata: { ...module.metadata, ...other } }
+  }
+  const wanted = { ref: testRef, kernel: testKernel, image, inputHash: 'h1' }
+  const digest = `sha256:${'1'.repeat(64)}`
+  const pod = building({ labels: { ...testBuildPod().labels, [labels.inputHash]: 'h1' } })
+  const cluster = (module: Module, pods: readonly PodFacts[] = []) => ({
+    ...testCluster({ modules: [guardedModule(), module] }),
+    pods: (ref: { name: string }) => (ref.name === module.metadata.name ? pods : []),
+  })
+
+  test.each<[string, Rival | undefined, Module, readonly PodFacts[]]>([
+    ['nobody wants the image', undefined, sharing([entry({ image: 'reg.example/b:1' })]), []],
+    ['another wants it and has not begun', undefined, sharing([entry()]), []],
+    [
+      'another builds it from the same inputs',
+      { ref: other, kernel: testKernel, pod: pod.name, inputs: 'same' },
+      sharing([entry()]),
+      [pod],
+    ],
+    [
+      'another builds it from other inputs',
+      { ref: other, kernel: testKernel, pod: pod.name, inputs: 'other' },
+      sharing([entry()]),
+      [{ ...pod, labels: { ...pod.labels, [labels.inputHash]: 'h2' } }],
+    ],
+    ['its build has failed', undefined, sharing([entry({ inputHash: 'h2' })]), [{ ...pod, state: ended }]],
+    [
+      'another has built it from other inputs',
+      { ref: other, kernel: testKernel, inputs: 'other' },
+      sharing([entry({ inputHash: 'h2', digest })]),
+      [],
+    ],
+    ['that Module leaves', undefined, sharing([entry({ inputHash: 'h2', digest })], true), []],
+    [
+      'another has built it from the same inputs',
+      undefined,
+      sharing([entry({ inputHash: 'h1', digest })]),
+      [],
+    ],
+    ['another has found it', undefined, sharing([entry({ digest })]), []],
+  ])('%s', (_name, rival, module, pods) => {
+    expect(rivalOf(cluster(module, pods), wanted)).toEqual(rival)
+  })
+
+  test('another kernel of the same Module is one, the kernel itself is not', () => {
+    const entries = [entry({ inputHash: 'h2', digest }), entry({ kernel: '5.10', inputHash: 'h3', digest })]
+    const module = guardedModule({}, { status: { kernels: entries } })
+    const rival = { ref: testRef, kernel: '5.10', inputs: 'other' }
+    expect(rivalOf(testCluster({ modules: [module] }), wanted)).toEqual(rival)
+  })
+})

@@ -1,0 +1,112 @@
+import type { ClusterSnapshot, PodFacts } from './facts.ts'
+import { formatImageReference, ImageReferenceError, parseImageReference } from './imageReference.ts'
+import { annotations, kernelOfRun, labels, sha256, type KernelRef } from './names.ts'
+
+/**
+ * The right to build one image reference, kept as a Lease in the operator's namespace (design: "One build per image
+ * reference at a time"): taken before a build pod is made, given up when it has ended.
+ */
+export interface Claim {
+  readonly image: string
+  /** Workflow id of the kernel run that has it. */
+  readonly holder: string
+  /** Of the holder's build. */
+  readonly inputHash: string
+  /** Milliseconds since 1970. */
+  readonly takenAt: number
+}
+
+/**
+ * So long a claim stands without a pod: longer than an attempt to make one may last, so that only a lost operator or
+ * a run that somebody ended leaves it to others.
+ */
+export const claimSeconds = 180
+
+/** An image reference in full, so that `fpga:1` and `docker.io/library/fpga:1` are one; a text that is none as it is. */
+export function canonicalImage(image: string): string {
+  try {
+    return formatImageReference(parseImageReference(image))
+  } catch (error) {
+    if (error instanceof ImageReferenceError) return image
+    throw error
+  }
+}
+
+/** Name of the Lease of an image reference. */
+export function claimName(image: string): string {
+  return `kmm-image-${sha256(canonicalImage(image)).slice(0, 20)}`
+}
+
+/**
+ * Does this claim still keep others off? It does while a build pod of its holder has not ended, and for
+ * `claimSeconds` before there is one, unless the holder's Module is gone. `now`: milliseconds since 1970.
+ */
+export function claimStands(cluster: ClusterSnapshot, claim: Claim, now: number): boolean {
+  const holder = kernelOfRun(claim.holder)
+  if (holder === undefined) return false
+  if (activeBuild(cluster, holder, claim.image) !== undefined) return true
+  const module = cluster.module(holder.ref)
+  const leaves = module === undefined || module.metadata.deletionTimestamp !== undefined
+  return !leaves && now - claim.takenAt < claimSeconds * 1000
+}
+
+/** The build pod of a kernel run for an image that has not ended. */
+export function activeBuild(
+  cluster: ClusterSnapshot,
+  { ref, kernel }: KernelRef,
+  image: string,
+): PodFacts | undefined {
+  return cluster.pods(ref).find((pod) => {
+    const its = pod.annotations[annotations.image]
+    if (its === undefined || pod.annotations[annotations.kernel] !== kernel) return false
+    return !hasEnded(pod) && canonicalImage(its) === canonicalImage(image)
+  })
+}
+
+function hasEnded({ state }: PodFacts): boolean {
+  return state.kind === 'succeeded' || state.kind === 'failed'
+}
+
+/** What a run that waits says; `who` builds, in words. */
+export function imageClaimed(image: string, who: string): string {
+  return `Image ${image} is being built for ${who}. It is taken when it is there; should it not come, it is built here.`
+}
+
+/** Another kernel run that builds the wanted image, or has built it from other inputs. */
+export interface Rival extends KernelRef {
+  /** The pod that builds it now. */
+  readonly pod?: string
+  readonly inputs: 'same' | 'other'
+}
+
+/**
+ * Who else builds this image now, or has built it from other inputs (images:MIC-2, BLD-S10)? Two kernels of one
+ * Module are rivals too. Nobody is where the image was built from the same inputs: it can be taken as it is.
+ */
+export function rivalOf(
+  cluster: ClusterSnapshot,
+  wanted: KernelRef & { readonly image: string; readonly inputHash: string },
+): Rival | undefined {
+  const image = canonicalImage(wanted.image)
+  const built: Rival[] = []
+  for (const module of cluster.modules()) {
+    const { namespace, name, deletionTimestamp } = module.metadata
+    const ref = { namespace, name }
+    const own = namespace === wanted.ref.namespace && name === wanted.ref.name
+    for (const entry of module.status?.kernels ?? []) {
+      const { kernel, inputHash, digest } = entry
+      if (entry.image === undefined || (own && kernel === wanted.kernel)) continue
+      if (canonicalImage(entry.image) !== image) continue
+      const pod = activeBuild(cluster, { ref, kernel }, image)
+      if (pod !== undefined) {
+        const inputs = pod.labels[labels.inputHash] === wanted.inputHash ? 'same' : 'other'
+        return { ref, kernel, pod: pod.name, inputs }
+      }
+      const isOther = inputHash !== undefined && inputHash !== wanted.inputHash
+      if (digest !== undefined && isOther && deletionTimestamp === undefined) {
+        built.push({ ref, kernel, inputs: 'other' })
+      }
+    }
+  }
+  return built[0]
+}
