@@ -13,6 +13,7 @@ export const loaderReasons = [
   'InvalidParameters',
   'PermissionDenied',
   'InTreeModuleNotRemoved',
+  'FirmwareConflict',
   'FirmwareNotCopied',
   'ModprobeFailed',
 ] as const
@@ -21,7 +22,8 @@ export type LoaderReason = (typeof loaderReasons)[number]
 /**
  * What the loader reports of its one run, as one line of JSON in the pod's termination message (at most 4 KiB).
  * `command` is the argv that was run; `output` the last lines of modprobe; `lsmod` the line of /proc/modules of the
- * module after a load. `simulated` is set by the lab's simulated nodes, where nothing was run.
+ * module after a load and `srcversion` what tells its source from another's; `firmwareHostPath` is the directory of the
+ * node that now has firmware of the Module. `simulated` is set by the lab's simulated nodes, where nothing was run.
  */
 export const loaderResultSchema = z.object({
   action: z.enum(['Load', 'Unload']),
@@ -31,6 +33,8 @@ export const loaderResultSchema = z.object({
   exitStatus: z.number().int(),
   output: z.string(),
   lsmod: z.string().optional(),
+  srcversion: z.string().optional(),
+  firmwareHostPath: z.string().optional(),
   reason: z.enum(loaderReasons).optional(),
   message: z.string().optional(),
   simulated: z.boolean().optional(),

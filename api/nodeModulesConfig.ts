@@ -40,6 +40,7 @@ export const moduleStatusEntrySchema = z.looseObject({
   config: moduleConfigSchema.optional().describe('What the last successful worker pod loaded.'),
   bootId: z.string().optional().describe('Boot of the node in which it was loaded.'),
   digest: z.string().optional().describe('Digest of the image that was loaded.'),
+  firmwareHostPath: z.string().optional().describe('Directory of the node that has firmware of the Module.'),
   configHash: z.string().optional().describe('Hash of the config that was loaded.'),
   failure: z
     .looseObject({

@@ -19,7 +19,7 @@ const complete = {
       modulesLoadingOrder: ['m', 'n'],
     },
   },
-  firmwareHostPath: '/lib/firmware',
+  firmware: { owner: 'drivers/fpga', install: '/var/lib/firmware', leave: '/lib/firmware' },
 }
 const withModprobe = (modprobe: unknown) => ({ ...complete, config: { ...complete.config, modprobe } })
 const read = (value: unknown) => parseWorkerCommand(JSON.stringify(value))
@@ -38,6 +38,10 @@ describe('parseWorkerCommand', () => {
     expect(read(withModprobe({ dirName: '' })).config.modprobe.dirName).toBe('')
   })
 
+  it('takes an empty firmware path for none', () => {
+    expect(read(withModprobe({ firmwarePath: '' })).config.modprobe).not.toHaveProperty('firmwarePath')
+  })
+
   it.each([
     [[], 'the command: must be an object'],
     [{ ...complete, action: 'Reload' }, 'action: must be Load or Unload'],
@@ -51,7 +55,10 @@ describe('parseWorkerCommand', () => {
     [withModprobe({ parameters: 'a=1' }), 'config.modprobe.parameters: must be a list of strings'],
     [withModprobe({ parameters: ['a', 1] }), 'config.modprobe.parameters[1]: must be a string'],
     [withModprobe({ args: { load: [1] } }), 'config.modprobe.args.load[0]: must be a string'],
-    [{ ...complete, firmwareHostPath: 'x' }, 'firmwareHostPath: must be an absolute path'],
+    [withModprobe({ firmwarePath: '/' }), 'config.modprobe.firmwarePath: must be an absolute path'],
+    [{ ...complete, firmware: { install: '/a' } }, 'firmware.owner: must be a string'],
+    [{ ...complete, firmware: { owner: 'o', install: 'x' } }, 'firmware.install: must be an absolute path'],
+    [{ ...complete, firmware: { owner: 'o', leave: '//' } }, 'firmware.leave: must be an absolute path'],
   ])('refuses %j', (value, message) => {
     expect(() => read(value)).toThrow(message)
   })

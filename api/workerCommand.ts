@@ -8,6 +8,8 @@ export const workerPaths = {
   modules: '/kmm/modules',
   /** Where an init container copies the image's `firmwarePath` to, and where the loader reads it. */
   firmware: '/kmm/firmware',
+  /** The kernel's parameter for one more firmware directory: /sys is read-only in a container, so it is mounted here. */
+  firmwareSearchPath: '/kmm/firmware-class/path',
 } as const
 
 /**
@@ -32,7 +34,10 @@ export interface ActionArguments {
   readonly unload?: readonly string[]
 }
 
-/** The `modprobe` section of a Module (nodes:2): what the loader must know of it. An empty `dirName` is the root. */
+/**
+ * The `modprobe` section of a Module (nodes:2): what the loader must know of it. An empty `dirName` is the root, an
+ * empty `firmwarePath` none.
+ */
 export interface WorkerModprobe {
   readonly moduleName?: string
   readonly parameters?: readonly string[]
@@ -44,9 +49,21 @@ export interface WorkerModprobe {
 }
 
 /**
+ * Whose firmware it is, and in which directories of the node; each is mounted under its own path. A load leaves the
+ * directory of an earlier load when that is another one (`worker.firmwareHostPath` was changed in between).
+ */
+export interface FirmwareOrder {
+  /** The Module, as namespace/name. */
+  readonly owner: string
+  /** The directory that gets the image's firmware. */
+  readonly install?: string
+  /** A directory from which the Module's firmware goes. */
+  readonly leave?: string
+}
+
+/**
  * What the loader does in its one run, for one boot of one node: on another boot or kernel the command is obsolete.
- * `config` is the entry's config of the NodeModulesConfig, other fields of it are ignored. `firmwareHostPath` is the
- * node's firmware directory, mounted under the same path; it is needed when `firmwarePath` is set.
+ * `config` is the entry's config of the NodeModulesConfig, other fields of it are ignored.
  */
 export interface WorkerCommand {
   readonly action: 'Load' | 'Unload'
@@ -58,7 +75,7 @@ export interface WorkerCommand {
     readonly inTreeModulesToRemove?: readonly string[]
     readonly modprobe: WorkerModprobe
   }
-  readonly firmwareHostPath?: string
+  readonly firmware?: FirmwareOrder
 }
 
 /**
@@ -84,11 +101,11 @@ export function parseWorkerCommand(text: string): WorkerCommand {
         ...optional(modprobe, 'parameters', strings),
         ...optional(modprobe, 'args', actionArguments),
         ...optional(modprobe, 'rawArgs', actionArguments),
-        ...optional(modprobe, 'firmwarePath', absolutePath),
+        ...(modprobe.values['firmwarePath'] === '' ? {} : optional(modprobe, 'firmwarePath', folder)),
         ...optional(modprobe, 'modulesLoadingOrder', strings),
       },
     },
-    ...optional(command, 'firmwareHostPath', absolutePath),
+    ...optional(command, 'firmware', firmwareOrder),
   }
 }
 
@@ -131,7 +148,11 @@ const check =
 
 const isPath = (text: string): boolean => /^\/[^\0]*$/.test(text) && !text.split('/').includes('..')
 const string = check(() => true, 'a string')
-const absolutePath = check(isPath, 'an absolute path without ".."')
+/** Not the root: nobody means a whole image, or a whole node. */
+const folder = check(
+  (text) => isPath(text) && /[^/]/.test(text),
+  'an absolute path without "..", and not the root',
+)
 const pathOrRoot = check((text) => text === '' || isPath(text), 'an absolute path without ".."')
 /** It becomes part of a path, so it is one segment. */
 const kernelRelease = check(
@@ -147,6 +168,15 @@ const action: Reader<WorkerCommand['action']> = (value, path) => {
 const strings: Reader<readonly string[]> = (value, path) => {
   if (Array.isArray(value)) return value.map((item, index) => string(item, `${path}[${index}]`))
   throw new Error(`${path}: must be a list of strings`)
+}
+
+const firmwareOrder: Reader<FirmwareOrder> = (value, path) => {
+  const order = section(value, path)
+  return {
+    owner: required(order, 'owner', string),
+    ...optional(order, 'install', folder),
+    ...optional(order, 'leave', folder),
+  }
 }
 
 const actionArguments: Reader<ActionArguments> = (value, path) => {

@@ -6,6 +6,7 @@ describe('classify', () => {
     [`modprobe: ERROR: could not insert 'm': Required key not available`, 'KeyRejected', 'm'],
     [`modprobe: ERROR: could not insert 'm': Key was rejected by service`, 'KeyRejected', 'm'],
     [`modprobe: ERROR: could not insert 'm': Key has been revoked`, 'KeyRejected', 'm'],
+    [`modprobe: ERROR: could not insert 'm': Bad message`, 'KeyRejected', 'm'],
     [
       `modprobe: ERROR: could not insert 'kmm_ci_a': Unknown symbol in module, or unknown parameter (see dmesg)`,
       'UnknownSymbol',
@@ -31,9 +32,9 @@ describe('classify', () => {
       'DepmodMissing',
       undefined,
     ],
-    [`modprobe: ERROR: could not insert 'm': No such device`, 'ModprobeFailed', undefined],
-    [`modprobe: ERROR: could not insert 'm': Device or resource busy`, 'ModprobeFailed', undefined],
-    [`modprobe: ERROR: could not insert 'm': Cannot allocate memory`, 'ModprobeFailed', undefined],
+    [`modprobe: ERROR: could not insert 'm': No such device`, 'ModprobeFailed', 'm'],
+    [`modprobe: ERROR: could not insert 'm': Device or resource busy`, 'ModprobeFailed', 'm'],
+    [`modprobe: ERROR: could not insert 'm': Cannot allocate memory`, 'ModprobeFailed', 'm'],
   ])('%s', (output, reason, module) => {
     const failure = classify(1, `insmod /opt/lib/modules/6.1.0/m.ko \n${output}`)
     expect({ reason: failure.reason, module: failure.module }).toEqual({ reason, module })

@@ -13,7 +13,8 @@ interface Rule {
  */
 const rules: readonly Rule[] = [
   {
-    pattern: /Required key not available|Key was rejected by service|Key has (?:expired|been revoked)/,
+    pattern:
+      /Required key not available|Key was rejected by service|Key has (?:expired|been revoked)|could not insert '[^']*': Bad message/,
     reason: 'KeyRejected',
     hint: 'the kernel wants the module signed with a key it trusts: sign it, and enrol the key on the node',
   },
@@ -58,6 +59,11 @@ const rules: readonly Rule[] = [
     pattern: /unrecognized option|invalid option|option .* requires an argument|Missing module parameter/i,
     reason: 'InvalidParameters',
     hint: 'modprobe does not know an argument of modprobe.args or modprobe.rawArgs',
+  },
+  {
+    pattern: /could not insert '[^']*': /,
+    reason: 'ModprobeFailed',
+    hint: 'the module itself refused to start; see the node’s kernel log',
   },
 ]
 

@@ -18,6 +18,11 @@ export interface Host {
   path(absolute: string): string
   /** Runs argv without a shell. Never rejects: what cannot be started is an outcome too. */
   run(argv: readonly string[]): Promise<Outcome>
+  /**
+   * Does `work` while no other loader on the node works in `folder` (a path that `path` gave). The kernel gives the
+   * lock back when this process dies, however it dies. Rejects when another one keeps it for minutes.
+   */
+  locked<T>(folder: string, work: () => Promise<T>): Promise<T>
 }
 
 /** What of the surroundings can be replaced; all fields have the real machine as default. */
@@ -41,6 +46,34 @@ export function openHost(options: HostOptions = {}): Host {
     kernel,
     path: (absolute) => join(root, absolute),
     run: (argv) => run(argv, searchPath, options),
+    locked: (folder, work) => locked(folder, searchPath, work),
+  }
+}
+
+const lockPatienceSeconds = 120
+
+/** Node has no flock: the program of that name holds the lock for a `cat`, which ends when its input does. */
+async function locked<T>(folder: string, searchPath: string, work: () => Promise<T>): Promise<T> {
+  const argv = ['--exclusive', '--timeout', String(lockPatienceSeconds), folder, 'cat']
+  const child = spawn('flock', argv, { env: { PATH: searchPath }, stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = new Promise<Error>((resolve) => {
+    child.on('error', (error) => resolve(new Error(`flock: ${error.message}`)))
+    child.on('close', (code) =>
+      resolve(new Error(`${folder} cannot be locked: flock ended with status ${String(code)}`)),
+    )
+  })
+  // Writing to a program that has ended is no news: `ended` says so.
+  child.stdin.on('error', () => undefined)
+  const held = new Promise<undefined>((resolve) => child.stdout.once('data', () => resolve(undefined)))
+  // What `cat` gives back shows that it runs, and so that the lock is held.
+  child.stdin.write('.')
+  const failure = await Promise.race([held, ended])
+  if (failure !== undefined) throw failure
+  try {
+    return await work()
+  } finally {
+    child.stdin.end()
+    await ended
   }
 }
 
@@ -79,3 +112,10 @@ function run(argv: readonly string[], searchPath: string, options: HostOptions):
 }
 
 const signalNumber = (name: NodeJS.Signals | null): number => (name === 'SIGTERM' ? 15 : 9)
+
+/** For `catch`: a path that does not exist is no error. */
+export function unlessAbsent(error: unknown): undefined {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+  throw error
+}

@@ -12,8 +12,8 @@ export async function inTreeToRemove(host: Host, command: WorkerCommand): Promis
   if (wanted.length === 0) return []
   const modules = await loadedModules(host)
   const remove: string[] = []
-  for (const name of wanted) {
-    const loaded = modules.get(kernelName(name))
+  for (const name of new Set(wanted.map(kernelName))) {
+    const loaded = modules.get(name)
     if (loaded === undefined) continue
     const file = await moduleFile(host, command, name)
     if (file !== undefined && (await isOurs(host, loaded, file)) !== false) continue

@@ -1,6 +1,6 @@
 import { readFile, readdir, realpath } from 'node:fs/promises'
 import { moduleTree, type WorkerCommand } from '../api/workerCommand.ts'
-import type { Host } from './host.ts'
+import { unlessAbsent, type Host } from './host.ts'
 
 /** One line of /proc/modules. `outOfTree` is the kernel's taint letter O on it. */
 export interface LoadedModule {
@@ -20,9 +20,9 @@ export interface ModuleFile {
 /** The kernel writes `_` in module names where files and commands may have `-`. */
 export const kernelName = (name: string): string => name.replaceAll('-', '_')
 
-/** The modules in the running kernel, by the kernel's name for them. */
+/** The modules in the running kernel, by the kernel's name for them; none in a kernel that cannot load any. */
 export async function loadedModules(host: Host): Promise<ReadonlyMap<string, LoadedModule>> {
-  const text = await readFile(host.path('/proc/modules'), 'utf8')
+  const text = (await readFile(host.path('/proc/modules'), 'utf8').catch(unlessAbsent)) ?? ''
   const modules = new Map<string, LoadedModule>()
   for (const line of text.split('\n')) {
     const [name, , refcnt] = line.split(' ')

@@ -1,3 +1,4 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runCommand } from './runCommand.ts'
 import { makeTestNode, testBootId, testCommand, testKernel, type TestNode } from './testNode.ts'
@@ -109,7 +110,7 @@ describe('in-tree modules', () => {
 
   it.each([
     ['is not loaded', '', {}, undefined, [load]],
-    ['is loaded', line('dummy', ''), {}, undefined, ['modprobe -rv dummy', load]],
+    ['is loaded', line('dummy', ''), {}, undefined, ['modprobe -rvd /host dummy', load]],
     [
       'has our source version',
       line('dummy'),
@@ -122,21 +123,21 @@ describe('in-tree modules', () => {
       line('dummy'),
       { filename: `/opt/lib/modules/${testKernel}/kmm_ci_a.ko`, srcversion: 'A' },
       'B',
-      ['modprobe -rv dummy', load],
+      ['modprobe -rvd /host dummy', load],
     ],
     [
       'is indexed by the image through a link to the node’s tree',
       line('dummy', ''),
       { filename: `/opt/lib/modules/${testKernel}/host/dummy.ko`, srcversion: 'A' },
       'A',
-      ['modprobe -rv dummy', load],
+      ['modprobe -rvd /host dummy', load],
     ],
     [
       'has no source version and is the kernel’s own',
       line('dummy', ' (E)'),
       { filename: `/opt/lib/modules/${testKernel}/kmm_ci_a.ko` },
       undefined,
-      ['modprobe -rv dummy', load],
+      ['modprobe -rvd /host dummy', load],
     ],
     [
       'has no source version and is out of tree like ours',
@@ -155,13 +156,29 @@ describe('in-tree modules', () => {
     expect(await node.calls()).toEqual(calls)
   })
 
+  it('names each once, in the kernel’s spelling', async () => {
+    await node.write('/proc/modules', line('crc_itu_t', ''))
+    await runCommand(node.host, withInTree('crc-itu-t', 'crc_itu_t'))
+    expect(await node.calls()).toEqual(['modprobe -rvd /host crc_itu_t', load])
+  })
+
   it('stops when one cannot be removed', async () => {
+    await node.write('/proc/modules', line('dummy', ''))
+    await node.answer({ status: 1, prints: 'modprobe: ERROR: could not remove dummy: Bad address' })
+    expect(await runCommand(node.host, withInTree('dummy'))).toMatchObject({
+      reason: 'InTreeModuleNotRemoved',
+      message: expect.stringContaining('of inTreeModulesToRemove: could not remove dummy'),
+    })
+    expect(await node.calls()).toHaveLength(1)
+  })
+
+  it('waits for one that is in use, like an unload', async () => {
     await node.write('/proc/modules', line('dummy', ''))
     await node.write('/sys/module/dummy/refcnt', '2\n')
     await node.write('/sys/module/dummy/holders/bonding', '')
     await node.answer({ status: 1, prints: 'modprobe: FATAL: Module dummy is in use.' })
     const result = await runCommand(node.host, withInTree('dummy'))
-    expect(result).toMatchObject({ reason: 'InTreeModuleNotRemoved', command: ['modprobe', '-rv', 'dummy'] })
+    expect(result).toMatchObject({ reason: 'InUse', command: ['modprobe', '-rvd', '/host', 'dummy'] })
     expect(result.message).toContain('reference count 2, held by bonding')
     expect(await node.calls()).toHaveLength(1)
   })
@@ -173,6 +190,141 @@ describe('in-tree modules', () => {
       node.host.path(`/opt/lib/modules/${testKernel}/host`),
     )
   }
+})
+
+describe('nothing is touched before all checks', () => {
+  const firmware = { owner: 'drivers/fpga', install: '/lib/firmware' }
+  beforeEach(async () => {
+    await node.write('/proc/modules', line('dummy', ''))
+    await node.write('/lib/firmware/fw.bin', 'distribution')
+    await node.write('/kmm/firmware/fw.bin', 'new')
+  })
+
+  it.each<[string, string, () => Promise<unknown>]>([
+    ['no tree', 'NoModulesForKernel', () => rm(node.host.path(`/opt`), { recursive: true })],
+    ['no index', 'DepmodMissing', () => rm(node.host.path(`/opt/lib/modules/${testKernel}/modules.dep`))],
+    [
+      'another kernel’s module',
+      'VermagicMismatch',
+      () => node.describe('kmm_ci_a', { filename: '/opt/a.ko', vermagic: '5.10.0 SMP ' }),
+    ],
+    [
+      'firmware that cannot be placed',
+      'FirmwareConflict',
+      async () => {
+        await rm(node.host.path('/lib/firmware/fw.bin'))
+        await node.write('/lib/firmware/fw.bin/x', '')
+      },
+    ],
+  ])('%s', async (_, reason, prepare) => {
+    await prepare()
+    const command = testCommand({ firmwarePath: '/firmware' }, { inTreeModulesToRemove: ['dummy'], firmware })
+    const result = await runCommand(node.host, command)
+    expect(result).toMatchObject({ reason, command: [] })
+    expect(result).not.toHaveProperty('firmwareHostPath')
+    expect(await node.calls()).toEqual([])
+    expect(await readdir(node.host.path('/lib/firmware'))).toEqual(['fw.bin'])
+  })
+})
+
+describe('firmware', () => {
+  const firmware = (order: object = { install: '/lib/firmware' }) =>
+    testCommand({ firmwarePath: '/firmware' }, { firmware: { owner: 'drivers/fpga', ...order } })
+  const at = (path: string) => readFile(node.host.path(path), 'utf8').catch(() => undefined)
+  beforeEach(async () => {
+    await mkdir(node.host.path('/lib/firmware'), { recursive: true })
+    await node.write('/kmm/firmware/fw.bin', 'new')
+  })
+
+  it('is there before modprobe runs, and the result says where', async () => {
+    await node.program(
+      'modprobe',
+      `cp ${node.host.path('/lib/firmware/fw.bin')} ${node.host.path('/test/seen')}`,
+    )
+    await node.write('/proc/modules', line('kmm_ci_a'))
+    const result = await runCommand(node.host, firmware())
+    expect(result).toMatchObject({ firmwareHostPath: '/lib/firmware' })
+    expect(await at('/test/seen')).toBe('new')
+  })
+
+  it('goes again when the load fails', async () => {
+    await node.answer({ status: 1, prints: `modprobe: ERROR: could not insert 'kmm_ci_a': Invalid argument` })
+    const result = await runCommand(node.host, firmware())
+    expect(result.reason).toBe('InvalidParameters')
+    expect(result).not.toHaveProperty('firmwareHostPath')
+    expect(await readdir(node.host.path('/lib/firmware'))).toEqual([])
+  })
+
+  it('moves with the directory', async () => {
+    await runCommand(node.host, firmware())
+    await mkdir(node.host.path('/var/lib/firmware'), { recursive: true })
+    await node.write('/kmm/firmware-class/path', '\n')
+    const moved = firmware({ install: '/var/lib/firmware', leave: '/lib/firmware' })
+    expect(await runCommand(node.host, moved)).toMatchObject({ firmwareHostPath: '/var/lib/firmware' })
+    expect(await at('/var/lib/firmware/fw.bin')).toBe('new')
+    expect(await readdir(node.host.path('/lib/firmware'))).toEqual([])
+  })
+
+  it('goes after the module, and stays while that is in use', async () => {
+    await runCommand(node.host, firmware())
+    await node.write('/proc/modules', line('kmm_ci_a'))
+    const unload = { ...firmware({ leave: '/lib/firmware' }), action: 'Unload' as const }
+    await node.answer({ status: 1, prints: 'modprobe: FATAL: Module kmm_ci_a is in use.' })
+    expect(await runCommand(node.host, unload)).toMatchObject({ reason: 'InUse' })
+    expect(await at('/lib/firmware/fw.bin')).toBe('new')
+    await node.answer({ modules: '' })
+    expect((await runCommand(node.host, unload)).reason).toBeUndefined()
+    expect(await readdir(node.host.path('/lib/firmware'))).toEqual([])
+  })
+
+  it('goes also when the module is not loaded any more', async () => {
+    await runCommand(node.host, firmware())
+    await node.write('/proc/modules', '')
+    await runCommand(node.host, { ...firmware({ leave: '/lib/firmware' }), action: 'Unload' })
+    expect(await readdir(node.host.path('/lib/firmware'))).toEqual([])
+  })
+
+  it('that somebody changed is left, and the unload that leaves it is done', async () => {
+    await runCommand(node.host, firmware())
+    await node.write('/proc/modules', '')
+    await node.write('/lib/firmware/fw.bin', 'renewed')
+    const result = await runCommand(node.host, { ...firmware({ leave: '/lib/firmware' }), action: 'Unload' })
+    expect(result).toMatchObject({
+      exitStatus: 0,
+      message: expect.stringContaining('left in /lib/firmware: fw.bin'),
+    })
+    expect(result.reason).toBeUndefined()
+  })
+})
+
+describe('a load that fails half way', () => {
+  it('takes away what of the order it has loaded', async () => {
+    await node.write('/proc/modules', line('loop', ''))
+    const modules = line('loop', '') + line('kmm_ci_b')
+    await node.answer({
+      status: 1,
+      prints: `modprobe: ERROR: could not insert 'kmm_ci_a': No such device`,
+      modules,
+    })
+    const result = await runCommand(node.host, testCommand({ modulesLoadingOrder: ['kmm_ci_a', 'kmm_ci_b'] }))
+    expect(await node.calls()).toEqual(['modprobe -vd /opt kmm_ci_a', 'modprobe -rd /opt kmm_ci_b'])
+    expect(result).toMatchObject({
+      reason: 'ModprobeFailed',
+      command: ['modprobe', '-vd', '/opt', 'kmm_ci_a'],
+    })
+    expect(result.message).toContain('kmm_ci_b')
+  })
+
+  it('leaves alone what was loaded before', async () => {
+    await node.write('/proc/modules', line('kmm_ci_b'))
+    await node.answer({
+      status: 1,
+      prints: `modprobe: ERROR: could not insert 'kmm_ci_a': No such device`,
+      modules: line('kmm_ci_b'),
+    })
+    await runCommand(node.host, testCommand({ modulesLoadingOrder: ['kmm_ci_a', 'kmm_ci_b'] }))
+    expect(await node.calls()).toHaveLength(1)
+  })
 })
 
 describe('unload', () => {

@@ -4,17 +4,27 @@ import type { WorkerCommand } from '../api/workerCommand.ts'
 import { bootIdOf, checkNode, checkTree, checkVermagic } from './checks.ts'
 import { classify } from './classify.ts'
 import { Stop } from './finding.ts'
-import { copyFirmware } from './firmware.ts'
+import { checkFirmware, installFirmware, leaveFirmware } from './firmware/firmware.ts'
 import type { Host, Outcome } from './host.ts'
 import { inTreeToRemove } from './inTree.ts'
-import { holdersOf, isOurs, kernelName, loadedModules, moduleFile, wantedModules } from './kernelModules.ts'
+import {
+  holdersOf,
+  isOurs,
+  kernelName,
+  loadedModules,
+  loadedSrcversion,
+  moduleFile,
+  wantedModules,
+} from './kernelModules.ts'
 
 /** What the steps of a run leave behind for the result, also when one of them stops it. */
 interface Trace {
   command: readonly string[]
   outcome?: Outcome
   lsmod?: string
-  message?: string
+  srcversion?: string
+  firmwareHostPath?: string
+  readonly notes: string[]
 }
 
 /**
@@ -22,7 +32,7 @@ interface Trace {
  * result are those of the last program that decided; when none ran, `exitStatus` is 1 for a failure and else 0.
  */
 export async function runCommand(host: Host, command: WorkerCommand): Promise<LoaderResult> {
-  const trace: Trace = { command: [] }
+  const trace: Trace = { command: [], notes: [] }
   const bootId = await bootIdOf(host).catch(() => '')
   const stop = await perform(host, command, bootId, trace).then(
     () => undefined,
@@ -30,7 +40,7 @@ export async function runCommand(host: Host, command: WorkerCommand): Promise<Lo
       error instanceof Stop ? error : new Stop('ModprobeFailed', (error as Error).message),
   )
   const failed = stop !== undefined && stop.reason !== 'Obsolete'
-  const message = stop?.message ?? trace.message
+  const message = [...(stop === undefined ? [] : [stop.message]), ...trace.notes].join('; ')
   return {
     action: command.action,
     bootId,
@@ -39,8 +49,10 @@ export async function runCommand(host: Host, command: WorkerCommand): Promise<Lo
     exitStatus: trace.outcome?.status ?? (failed ? 1 : 0),
     output: trace.outcome?.output ?? '',
     ...(trace.lsmod === undefined ? {} : { lsmod: trace.lsmod }),
+    ...(trace.srcversion === undefined ? {} : { srcversion: trace.srcversion }),
+    ...(trace.firmwareHostPath === undefined ? {} : { firmwareHostPath: trace.firmwareHostPath }),
     ...(stop === undefined ? {} : { reason: stop.reason }),
-    ...(message === undefined ? {} : { message }),
+    ...(message === '' ? {} : { message }),
   }
 }
 
@@ -50,23 +62,42 @@ async function perform(host: Host, command: WorkerCommand, bootId: string, trace
   else await unload(host, command, trace)
 }
 
-/** In-tree modules go, firmware comes, then modprobe (nodes:WRK-3 to WRK-6); nothing is touched before the checks. */
+/**
+ * In-tree modules go, firmware comes, then modprobe (nodes:WRK-3 to WRK-6). Nothing is touched before all checks. A
+ * load that fails takes away what it has brought: nothing is written down of it that an unload could go by.
+ */
 async function load(host: Host, command: WorkerCommand, trace: Trace): Promise<void> {
   await checkTree(host, command)
   await checkVermagic(host, command)
+  await checkFirmware(host, command)
   await removeInTree(host, command, trace)
-  await copyFirmware(host, command)
-  await modprobe(host, loadCommand(command.config.modprobe), trace)
-  await verifyLoaded(host, command, trace)
+  await leave(host, command, command.firmware?.leave, trace)
+  const installed = await installFirmware(host, command)
+  const before = await loadedModules(host)
+  try {
+    await modprobe(host, loadCommand(command.config.modprobe), trace)
+    await verifyLoaded(host, command, trace)
+  } catch (error) {
+    await removeNew(host, command, before, trace)
+    await leave(host, command, installed, trace)
+    throw error
+  }
+  if (installed !== undefined) trace.firmwareHostPath = installed
+}
+
+/** The module goes, then its firmware, of which a failure is only noted (nodes:WRK-8). */
+async function unload(host: Host, command: WorkerCommand, trace: Trace): Promise<void> {
+  await removeModule(host, command, trace)
+  await leave(host, command, command.firmware?.leave, trace)
 }
 
 /** A module that is not in the kernel needs no modprobe and no tree, unless the user's own arguments do more. */
-async function unload(host: Host, command: WorkerCommand, trace: Trace): Promise<void> {
+async function removeModule(host: Host, command: WorkerCommand, trace: Trace): Promise<void> {
   const { moduleName, rawArgs } = command.config.modprobe
   const names = wantedModules(command).map(kernelName)
   const before = await loadedModules(host)
   if (rawArgs === undefined && !names.some((name) => before.has(name))) {
-    trace.message = `${names.join(', ')}: not loaded`
+    trace.notes.push(`${names.join(', ')}: not loaded`)
     return
   }
   await checkTree(host, command)
@@ -78,13 +109,53 @@ async function unload(host: Host, command: WorkerCommand, trace: Trace): Promise
   }
 }
 
+/** Of a loading order, modprobe leaves those loaded that came before the one that failed. */
+async function removeNew(
+  host: Host,
+  command: WorkerCommand,
+  before: ReadonlyMap<string, unknown>,
+  trace: Trace,
+): Promise<void> {
+  const now = await loadedModules(host)
+  const added = wantedModules(command)
+    .map(kernelName)
+    .filter((name) => now.has(name) && !before.has(name))
+  if (added.length === 0) return
+  const { dirName } = command.config.modprobe
+  const { status } = await host.run(['modprobe', '-rd', dirName || '/', ...added])
+  trace.notes.push(
+    `${added.join(', ')}: ${status === 0 ? 'unloaded again' : 'loaded and cannot be unloaded'}`,
+  )
+}
+
+async function leave(
+  host: Host,
+  { firmware }: WorkerCommand,
+  hostPath: string | undefined,
+  trace: Trace,
+): Promise<void> {
+  if (firmware === undefined || hostPath === undefined) return
+  try {
+    const changed = await leaveFirmware(host, firmware.owner, hostPath)
+    if (changed.length > 0)
+      trace.notes.push(`firmware changed by somebody since, left in ${hostPath}: ${changed.join(', ')}`)
+  } catch (error) {
+    trace.notes.push(`firmware not removed from ${hostPath}: ${(error as Error).message}`)
+  }
+}
+
 async function removeInTree(host: Host, command: WorkerCommand, trace: Trace): Promise<void> {
   const names = await inTreeToRemove(host, command)
   if (names.length === 0) return
   try {
-    await modprobe(host, ['modprobe', '-rv', ...names], trace)
+    // Where the node's tree stands, whatever a Module's dirName puts over /lib/modules.
+    await modprobe(host, ['modprobe', '-rvd', '/host', ...names], trace)
   } catch (error) {
-    throw new Stop('InTreeModuleNotRemoved', (error as Error).message)
+    const inUse = error instanceof Stop && error.reason === 'InUse'
+    throw new Stop(
+      inUse ? 'InUse' : 'InTreeModuleNotRemoved',
+      `of inTreeModulesToRemove: ${(error as Error).message}`,
+    )
   }
 }
 
@@ -117,9 +188,13 @@ async function verifyLoaded(host: Host, command: WorkerCommand, trace: Trace): P
     )
   }
   trace.lsmod = loaded.line
+  const srcversion = await loadedSrcversion(host, loaded.name)
+  if (srcversion !== undefined) trace.srcversion = srcversion
   if (rawArgs !== undefined) return
   const file = await moduleFile(host, command, moduleName)
   if (file !== undefined && (await isOurs(host, loaded, file)) === false) {
-    trace.message = `a ${moduleName} that is not the image's was loaded before and still is; list it in inTreeModulesToRemove`
+    trace.notes.push(
+      `a ${moduleName} that is not the image's was loaded before and still is; list it in inTreeModulesToRemove`,
+    )
   }
 }

@@ -11,6 +11,8 @@ export interface TestNode {
   /** PATH with the programs. */
   readonly searchPath: string
   write(path: string, text: string): Promise<void>
+  /** A program on PATH: the lines of a shell script. */
+  program(name: string, script: string): Promise<void>
   /** What modinfo says of a module: fields in the order modinfo prints them. */
   describe(name: string, fields: Readonly<Record<string, string>>): Promise<void>
   /** What the next modprobe does: what it prints, how it ends, and /proc/modules afterwards. */
@@ -76,6 +78,7 @@ exit $(cat ${at('/test/status')})
     root,
     searchPath,
     write,
+    program,
     describe: (name, fields) => {
       const [first, ...others] = Object.entries(fields)
       const entries = [

@@ -124,5 +124,9 @@ export function classifyPodRejection(error: unknown, namespace: string): PodReje
     const fix = `raise ResourceQuota ${quota[1]} in namespace ${namespace}, or free what it counts`
     return { reason: 'Quota', message: `${error.message}; ${fix}` }
   }
+  if (error.message.includes('insufficient quota to match these scopes')) {
+    const fix = `create a ResourceQuota in namespace ${namespace} that allows what the scopes name`
+    return { reason: 'Quota', message: `${error.message}; ${fix}` }
+  }
   return { reason: 'Rejected', message: error.message }
 }

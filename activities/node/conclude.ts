@@ -59,7 +59,8 @@ export async function conclude(
     }
   }
   if (result !== undefined && result.reason === undefined && ended.state.kind === 'succeeded') {
-    const message = result.lsmod ?? `${result.command.join(' ')} ended with ${result.exitStatus}`
+    const ended = result.lsmod ?? `${result.command.join(' ')} ended with ${result.exitStatus}`
+    const message = result.message === undefined ? ended : `${ended}; ${result.message}`
     const { namespace, name, serviceAccountName, imageRepoSecret, tolerations, version } = entry
     const loaded: ModuleStatusEntry = {
       namespace,
@@ -71,6 +72,7 @@ export async function conclude(
       config,
       configHash: work.configHash,
       bootId: result.bootId,
+      ...(result.firmwareHostPath === undefined ? {} : { firmwareHostPath: result.firmwareHostPath }),
     }
     const seen =
       work.action === 'Load'

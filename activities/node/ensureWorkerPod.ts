@@ -4,6 +4,7 @@ import type { PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { classifyPodRejection, type PodRejection } from '../kube/errors.ts'
 import { pods } from '../kube/resources.ts'
+import type { PodBody } from '../podBody.ts'
 import { removePod } from '../removePod.ts'
 import type { RecordRef } from './record.ts'
 import { workerPod, type WorkerPodInput } from './workerPod.ts'
@@ -21,7 +22,7 @@ export async function ensureWorkerPod(
   const { namespace } = ref
   const name = workerPodName(node.uid, ref)
   const owner = { name: record.name, uid: record.uid }
-  const body = workerPod({ ...input, owner, worker: deps.config.worker, workerImage: deps.workerImage })
+  let body = workerPod({ ...input, owner, worker: deps.config.worker, workerImage: deps.workerImage })
   for (;;) {
     Context.current().cancellationSignal.throwIfAborted()
     try {
@@ -34,9 +35,17 @@ export async function ensureWorkerPod(
     } catch (error) {
       const rejection = classifyPodRejection(error, namespace)
       if (rejection === undefined) throw error
-      return await refused(rejection)
+      if (rejection.reason !== 'Quota' || body.spec.priorityClassName === undefined)
+        return await refused(rejection)
+      body = withoutPriority(body)
     }
   }
+}
+
+/** Some quotas forbid the class outside of kube-system; a pod of no class still loads, when the kubelet has room. */
+function withoutPriority(body: PodBody): PodBody {
+  const { priorityClassName: _, ...spec } = body.spec
+  return { ...body, spec }
 }
 
 /** The cache must know the pod before its absence can mean that it is gone. */

@@ -63,7 +63,14 @@ async function writeDown(
   if (known || wish === undefined || record?.metadata.uid === undefined) return undefined
   const { config } = commandSchema.parse(JSON.parse(pod.annotations[annotations.workerConfig] ?? ''))
   const target = { name: node.name, uid: record.metadata.uid, seen: {} }
-  return await recordFact(deps, ref, target, { ...wish, config, configHash, bootId: result.bootId })
+  const { bootId, firmwareHostPath } = result
+  return await recordFact(deps, ref, target, {
+    ...wish,
+    config,
+    configHash,
+    bootId,
+    ...(firmwareHostPath === undefined ? {} : { firmwareHostPath }),
+  })
 }
 
 /** Of a worker pod's command, what it was to load. */

@@ -79,7 +79,9 @@ async function act(
   say('worker pod')
   const refused = (rejection: PodRejection) =>
     waitBecause(deps, subject, task.said, { ...workerPodRefused(node, rejection), delayMs: refusedPaceMs })
-  const input = { ref, node, action: work.action, entry, configHash: work.configHash, record }
+  const { action, configHash } = work
+  const { firmwareHostPath } = status ?? {}
+  const input = { ref, node, action, entry, firmwareHostPath, configHash, record }
   const pod = await ensureWorkerPod(deps, input, refused)
   const done = (facts: PodFacts | undefined) => facts?.uid !== pod.uid || hasEnded(facts)
   const why = (reason: Why | undefined) =>

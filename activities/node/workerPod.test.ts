@@ -153,7 +153,11 @@ describe('nodes:WPD-6 only when needed', () => {
       { modprobe: { ...modprobe, firmwarePath: '/f' } },
       ['image-extractor', 'firmware-extractor', 'config', 'image', 'lib-firmware', 'lib-modules'],
     ],
-    ['nothing of both to unload', { action: 'Unload', modprobe: everything }, plain],
+    [
+      'neither order nor files of firmware to unload',
+      { action: 'Unload', modprobe: everything },
+      ['image-extractor', 'config', 'image', 'lib-firmware', 'lib-modules'],
+    ],
     [
       'no firmware directory on the nodes: the loader says so',
       { modprobe: { ...modprobe, firmwarePath: '/f' }, worker: { ...worker, firmwareHostPath: null } },
@@ -164,25 +168,75 @@ describe('nodes:WPD-6 only when needed', () => {
   })
 })
 
-describe('privileged only for firmware that the kernel does not find by itself', () => {
-  const context = (firmwareHostPath: string, wanted: Modprobe = everything) => {
-    const made = pod({ modprobe: wanted, worker: { ...worker, firmwareHostPath } })
-    return workerOf(made).securityContext
-  }
-  const narrow = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'], add: ['SYS_MODULE'] } }
-  test.each<[string, ReturnType<typeof context>, object]>([
-    ['/lib/firmware', context('/lib/firmware'), narrow],
-    ['elsewhere, but no firmware', context('/var/lib/firmware', modprobe), narrow],
-    ['elsewhere', context('/var/lib/firmware'), { privileged: true }],
-  ])('%s', (_name, found, expected) => {
-    expect(found).toMatchObject(expected)
-    // The API server refuses both together.
-    expect(found?.privileged === true && found.allowPrivilegeEscalation === false).toBe(false)
+describe('firmware', () => {
+  type Change = NonNullable<Parameters<typeof pod>[0]>
+  const order = (change: Change) => command(pod(change)).firmware
+  const owner = 'drivers/fpga'
+  const to = (firmwareHostPath: string | null) => ({ ...worker, firmwareHostPath })
+  const firmware = { modprobe: everything }
+
+  test.each<[string, Change, ReturnType<typeof order>]>([
+    ['none', {}, undefined],
+    ['an empty path is none', { modprobe: { ...modprobe, firmwarePath: '' } }, undefined],
+    ['loaded', firmware, { owner, install: '/lib/firmware' }],
+    [
+      'loaded again, where it was',
+      { ...firmware, firmwareHostPath: '/lib/firmware' },
+      { owner, install: '/lib/firmware' },
+    ],
+    [
+      'loaded again after the directory was changed',
+      { ...firmware, firmwareHostPath: '/lib/firmware', worker: to('/var/lib/firmware') },
+      { owner, install: '/var/lib/firmware', leave: '/lib/firmware' },
+    ],
+    [
+      'loaded again, without firmware now',
+      { firmwareHostPath: '/lib/firmware' },
+      { owner, leave: '/lib/firmware' },
+    ],
+    [
+      'unloaded after the directory was changed',
+      { ...firmware, action: 'Unload', firmwareHostPath: '/lib/firmware', worker: to('/var/lib/firmware') },
+      { owner, leave: '/lib/firmware' },
+    ],
+    [
+      'unloaded after the directory was taken out of the configuration',
+      { ...firmware, action: 'Unload', firmwareHostPath: '/lib/firmware', worker: to(null) },
+      { owner, leave: '/lib/firmware' },
+    ],
+    [
+      'unloaded by a record without a directory',
+      { ...firmware, action: 'Unload' },
+      { owner, leave: '/lib/firmware' },
+    ],
+    ['no directory on the nodes: the loader says so', { ...firmware, worker: to(null) }, undefined],
+  ])('%s', (_name, change, expected) => {
+    expect(order(change)).toEqual(expected)
   })
-  test('the directory is mounted under its own path and told to the loader', () => {
-    const made = pod({ modprobe: everything, worker: { ...worker, firmwareHostPath: '/var/lib/firmware' } })
-    expect(mountPaths(made)).toContain('/var/lib/firmware')
-    expect(command(made).firmwareHostPath).toBe('/var/lib/firmware')
-    expect(command(pod())).not.toHaveProperty('firmwareHostPath')
+
+  test.each(['/lib/firmware', '/var/lib/firmware'])('needs no privileged container for %s', (path) => {
+    const made = pod({ ...firmware, worker: to(path) })
+    expect(workerOf(made).securityContext).toMatchObject({
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'], add: ['SYS_MODULE'] },
+    })
+    expect(mountPaths(made)).toContain(path)
+    // /sys itself is read-only in the container: of /var/lib/firmware the kernel has to be told.
+    const told = made.spec.volumes?.filter((v) => v.hostPath?.path.startsWith('/sys/'))
+    expect(told?.map((v) => v.hostPath?.path)).toEqual(
+      path === '/lib/firmware' ? [] : ['/sys/module/firmware_class/parameters'],
+    )
+    expect(mountPaths(made)?.includes('/kmm/firmware-class')).toBe(path !== '/lib/firmware')
+  })
+
+  test('both directories are there when it moves', () => {
+    const made = pod({ ...firmware, firmwareHostPath: '/lib/firmware', worker: to('/var/lib/firmware') })
+    expect(mountPaths(made)).toEqual(expect.arrayContaining(['/lib/firmware', '/var/lib/firmware']))
+  })
+})
+
+describe('the kubelet ends a pod that hangs', () => {
+  test('after half an hour', () => {
+    expect(pod().spec.activeDeadlineSeconds).toBe(1800)
   })
 })

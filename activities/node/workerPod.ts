@@ -5,6 +5,7 @@ import { defaultDirName, softdep } from '../../api/loadCommand.ts'
 import { annotations, apiVersion, labels, workerPodName, type ModuleRef } from '../../api/names.ts'
 import type { PodBody } from '../podBody.ts'
 import type { ModuleEntry } from '../../api/nodeModulesConfig.ts'
+import { firmwareFolders, firmwareOrder } from './workerFirmware.ts'
 import { extractCommand, moduleTree, workerPaths } from '../../api/workerCommand.ts'
 
 export interface WorkerPodInput {
@@ -13,6 +14,8 @@ export interface WorkerPodInput {
   readonly action: 'Load' | 'Unload'
   /** What to load, or what was loaded: config, Secret, ServiceAccount and tolerations of that time. */
   readonly entry: Pick<ModuleEntry, 'config' | 'imageRepoSecret' | 'serviceAccountName' | 'tolerations'>
+  /** Where an earlier load put firmware of this Module on the node. */
+  readonly firmwareHostPath?: string | undefined
   readonly configHash: string
   /** The node's NodeModulesConfig. */
   readonly owner: { readonly name: string; readonly uid: string }
@@ -20,8 +23,8 @@ export interface WorkerPodInput {
   readonly workerImage: string
 }
 
-/** The kernel finds firmware here by itself; any other directory is written to /sys, which takes a privileged container. */
-const searchedByKernel = '/lib/firmware'
+/** Ends a modprobe that hangs in the kernel, and a pod whose image cannot be had: the next one is made anew. */
+const deadlineSeconds = 30 * 60
 
 /** The container that runs the loader; its termination message is the result. */
 export const workerContainer = 'worker'
@@ -37,14 +40,14 @@ export function workerPod(input: WorkerPodInput): PodBody {
   const { config } = entry
   const { modprobe } = config
   const dirName = modprobe.dirName ?? defaultDirName
-  const firmware = firmwareOf(input)
+  const firmware = firmwareOrder(input)
   const order = action === 'Load' ? softdep(modprobe.modulesLoadingOrder ?? []) : ''
   const command = {
     action,
     bootId: node.bootId,
     kernel: node.kernel,
     config,
-    ...(firmware === undefined ? {} : { firmwareHostPath: firmware.host }),
+    ...(firmware === undefined ? {} : { firmware }),
   }
   const volumes: V1Volume[] = [
     downwardFile('config', annotations.workerConfig, 'config.json'),
@@ -61,11 +64,14 @@ export function workerPod(input: WorkerPodInput): PodBody {
     { name: 'image', mountPath: `/tmp${tree}`, subPath: 'modules', readOnly: true },
   ]
   const extractors = [extractor(entry, 'image-extractor', tree, 'modules')]
-  if (firmware !== undefined) {
-    extractors.push(extractor(entry, 'firmware-extractor', firmware.image, 'firmware'))
+  if (firmware?.install !== undefined) {
+    extractors.push(extractor(entry, 'firmware-extractor', modprobe.firmwarePath ?? '', 'firmware'))
     mounts.push({ name: 'image', mountPath: workerPaths.firmware, subPath: 'firmware', readOnly: true })
-    mounts.push({ name: 'lib-firmware', mountPath: firmware.host })
-    volumes.push({ name: 'lib-firmware', hostPath: { path: firmware.host, type: 'DirectoryOrCreate' } })
+  }
+  if (firmware !== undefined) {
+    const folders = firmwareFolders(firmware)
+    volumes.push(...folders.volumes)
+    mounts.push(...folders.mounts)
   }
   if (order !== '') {
     volumes.push(downwardFile('modules-order', annotations.modulesOrder, 'softdep.conf'))
@@ -96,10 +102,12 @@ export function workerPod(input: WorkerPodInput): PodBody {
     spec: {
       nodeName: node.name,
       restartPolicy: 'Never',
+      activeDeadlineSeconds: deadlineSeconds,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       serviceAccountName: entry.serviceAccountName,
       priorityClassName: 'system-node-critical',
+      securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
       ...(entry.imageRepoSecret === undefined
         ? {}
         : { imagePullSecrets: [{ name: entry.imageRepoSecret.name }] }),
@@ -115,9 +123,8 @@ export function workerPod(input: WorkerPodInput): PodBody {
             runAsUser: worker.runAsUser ?? 0,
             seLinuxOptions: { type: worker.seLinuxType },
             readOnlyRootFilesystem: true,
-            ...(firmware === undefined || firmware.host === searchedByKernel
-              ? { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'], add: ['SYS_MODULE'] } }
-              : { privileged: true }),
+            allowPrivilegeEscalation: false,
+            capabilities: { drop: ['ALL'], add: ['SYS_MODULE'] },
           },
           volumeMounts: mounts,
           terminationMessagePolicy: 'FallbackToLogsOnError',
@@ -146,14 +153,6 @@ function extractor(entry: WorkerPodInput['entry'], name: string, from: string, s
     volumeMounts: [{ name: 'image', mountPath: `/kmm/${subPath}`, subPath }],
     terminationMessagePolicy: 'FallbackToLogsOnError',
   }
-}
-
-/** Where firmware comes from in the image and goes to on the node; undefined when nothing is to be copied. */
-function firmwareOf({ action, entry, worker }: WorkerPodInput): { image: string; host: string } | undefined {
-  const image = entry.config.modprobe.firmwarePath
-  return action === 'Unload' || image === undefined || worker.firmwareHostPath === null
-    ? undefined
-    : { image, host: worker.firmwareHostPath }
 }
 
 function downwardFile(name: string, annotation: string, path: string): V1Volume {

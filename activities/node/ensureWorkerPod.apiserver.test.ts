@@ -1,0 +1,76 @@
+import { MockActivityEnvironment } from '@temporalio/testing'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { parseConfig } from '../../api/config.ts'
+import { testConfig, testNode } from '../../api/testCluster.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { createKube } from '../kube/client.ts'
+import { namespaces, pods, type Resource, type StoredObject } from '../kube/resources.ts'
+import { ensureWorkerPod } from './ensureWorkerPod.ts'
+
+const kube = createKube(inject('kubeconfig'))
+afterAll(async () => await kube.close())
+const config = parseConfig('')
+if (!config.ok) throw new Error(config.message)
+const cache = { waitForPod: async () => undefined }
+const deps = {
+  kube,
+  cache,
+  config: config.config,
+  workerImage: 'registry.example/kmm-temporal:1',
+} as unknown as Dependencies
+
+const v1 = (kind: string, plural: string): Resource<StoredObject> => ({
+  apiVersion: 'v1',
+  kind,
+  plural,
+  namespaced: true,
+})
+const namespace = `quota-${process.pid}`
+beforeAll(async () => {
+  const metadata = { name: namespace }
+  await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata })
+  // What the controller manager would make.
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace, name: 'default' } }
+  await kube.create(v1('ServiceAccount', 'serviceaccounts'), account)
+})
+
+const refusal = async () => {
+  throw new Error('refused')
+}
+const ensure = async (name: string) => {
+  const record = { name: 'n1', uid: 'record-1', seen: {} }
+  const entry = { config: testConfig(), serviceAccountName: 'default' }
+  const input = {
+    ref: { namespace, name },
+    node: testNode(),
+    action: 'Load',
+    entry,
+    configHash: 'c1',
+  } as const
+  const environment = new MockActivityEnvironment()
+  const pod = await environment.run(ensureWorkerPod, deps, { ...input, record }, refusal)
+  return await kube.get(pods, pod as { namespace: string; name: string })
+}
+
+test('a worker pod is critical for its node', async () => {
+  expect(await ensure('a')).toMatchObject({ spec: { priorityClassName: 'system-node-critical' } })
+})
+
+test('where a quota forbids that, it is made without', async () => {
+  const spec = {
+    hard: { pods: '0' },
+    scopeSelector: {
+      matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In', values: ['system-node-critical'] }],
+    },
+  }
+  const quotas = v1('ResourceQuota', 'resourcequotas')
+  const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { namespace, name: 'critical' } }
+  await kube.create(quotas, { ...quota, spec })
+  // The quota is in force when its status says so, which is the controller manager's part.
+  const status = { hard: spec.hard, used: { pods: '0' } }
+  await kube.patch(quotas, quota.metadata, { status }, { subresource: 'status' })
+
+  const made = await ensure('b')
+  expect(made).toMatchObject({ spec: { nodeName: 'n1' } })
+  expect(made).not.toHaveProperty('spec.priorityClassName')
+})
