@@ -150,7 +150,7 @@ describe('two Modules', () => {
     expect(await firmware()).toMatchObject({ 'acme/fw.bin': 'other' })
   })
 
-  it('take turns', async () => {
+  it('take turns', { timeout: 60_000 }, async () => {
     const owners = Array.from({ length: 6 }, (_, index) => `drivers/${index}`)
     await Promise.all(owners.map(install))
     const { files } = JSON.parse(await text('/lib/firmware/.kmm/manifest.json'))

@@ -100,7 +100,7 @@ async function killedAnywhere(
   }
 }
 
-describe('a loader that is killed between any two writes', () => {
+describe('a loader that is killed between any two writes', { timeout: 60_000 }, () => {
   it('of an install: the next install makes it whole', async () => {
     await image('1')
     const writes = await killedAnywhere(install, async () => {
