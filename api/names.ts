@@ -33,6 +33,8 @@ export const annotations = {
   image: 'kmm.sigs.x-k8s.io/image',
   /** On the claim of an image: hash of the holder's inputs. */
   inputHash: 'kmm.sigs.x-k8s.io/input-hash',
+  /** PEM of the authorities of `registry.caFile`, from where a build pod mounts it. */
+  registryAuthorities: 'kmm.sigs.x-k8s.io/registry-authorities',
   workerConfig: 'kmm.node.kubernetes.io/worker-config',
   modulesOrder: 'kmm.node.kubernetes.io/modules-order',
   /** `<kernel>` or `all`: restarts held builds; removed when taken. */

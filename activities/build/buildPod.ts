@@ -1,11 +1,17 @@
-import type { V1EnvVar, V1ResourceRequirements, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
+import type { V1ResourceRequirements, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import type { OperatorConfig } from '../../api/config.ts'
 import { dnsKernel } from '../../api/kernel.ts'
 import type { ResolvedMapping } from '../../api/mapping.ts'
 import type { Module } from '../../api/module.ts'
 import { annotations, apiVersion, buildPodName, labels } from '../../api/names.ts'
 import type { PodBody } from '../podBody.ts'
-import { buildNodeVariable, executorArguments, executorImage } from './executor.ts'
+import {
+  authoritiesFolder,
+  authoritiesVolume,
+  executorArguments,
+  executorEnvironment,
+  executorImage,
+} from './executor.ts'
 import { type KernelNode, placement } from './placement.ts'
 
 export interface BuildPodInput {
@@ -19,6 +25,8 @@ export interface BuildPodInput {
   readonly nodes: readonly KernelNode[]
   /** Name of this cluster, for the image's labels. */
   readonly cluster: string
+  /** PEM of authorities that registries' certificates are checked against beside the usual ones. */
+  readonly authorities?: string | undefined
   readonly build: OperatorConfig['build']
 }
 
@@ -57,6 +65,8 @@ export function buildPod(input: BuildPodInput): PodBody {
       '/kaniko/.docker',
     )
   }
+  const { authorities } = input
+  if (authorities !== undefined) mount(authoritiesVolume, authoritiesFolder)
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -74,7 +84,11 @@ export function buildPod(input: BuildPodInput): PodBody {
         [labels.inputHash]: inputHash,
         [labels.attempt]: String(attempt),
       },
-      annotations: { [annotations.kernel]: kernel, [annotations.image]: mapping.image },
+      annotations: {
+        [annotations.kernel]: kernel,
+        [annotations.image]: mapping.image,
+        ...(authorities === undefined ? {} : { [annotations.registryAuthorities]: authorities }),
+      },
       ownerReferences: [
         { apiVersion, kind: 'Module', name, uid, controller: true, blockOwnerDeletion: false },
       ],
@@ -91,7 +105,7 @@ export function buildPod(input: BuildPodInput): PodBody {
           name: buildContainer,
           image: executorImage(settings.image, build.kanikoParams?.tag),
           args: executorArguments(input),
-          env: [buildNodeVariable, ...(settings.env as V1EnvVar[])],
+          env: executorEnvironment(settings.env, authorities !== undefined),
           ...(settings.resources === undefined
             ? {}
             : { resources: settings.resources as V1ResourceRequirements }),

@@ -8,6 +8,7 @@ import type { Dependencies } from '../dependencies.ts'
 import { viewSettings } from '../dependencies.ts'
 import { classifyPodRejection } from '../kube/errors.ts'
 import { pods, secrets } from '../kube/resources.ts'
+import { readAuthorities } from '../registry/authorities.ts'
 import { podRefusedReason } from '../podRefused.ts'
 import { moduleOf, storedReason, waitBecause } from '../status.ts'
 import { sayWhy } from '../waitSaying.ts'
@@ -69,6 +70,7 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   }
   const answer = await checkImage(deps, { ...request, image })
   if (answer.kind === 'present') return answer
+  const { caFile } = deps.config.registry
   const body = buildPod({
     module,
     mapping,
@@ -78,6 +80,7 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     attempt,
     nodes: [...facts.plans.values()],
     cluster: deps.cluster,
+    authorities: caFile === undefined ? undefined : readAuthorities(caFile),
     build: deps.config.build,
   })
   try {

@@ -1,12 +1,42 @@
-import type { V1EnvVar } from '@kubernetes/client-node'
+import type { V1EnvVar, V1Volume } from '@kubernetes/client-node'
 import { buildArgs } from '../../api/buildInputs.ts'
-import { imageLabels, moduleKey } from '../../api/names.ts'
+import { annotations, imageLabels, moduleKey } from '../../api/names.ts'
 import type { BuildPodInput } from './buildPod.ts'
 
 /** The name of the build node, which nobody knows before the scheduler has chosen it. */
-export const buildNodeVariable: V1EnvVar = {
+const buildNodeVariable: V1EnvVar = {
   name: 'KMM_BUILD_NODE',
   valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } },
+}
+
+/** Below kaniko's own folder, which no step of a build sees as part of its file system. */
+export const authoritiesFolder = '/kaniko/ssl/kmm'
+/** No ConfigMap of the operator can be mounted in the Module's namespace: the pod brings the text along. */
+export const authoritiesVolume: V1Volume = {
+  name: 'registry-authorities',
+  downwardAPI: {
+    items: [
+      {
+        path: 'ca.crt',
+        fieldRef: { fieldPath: `metadata.annotations['${annotations.registryAuthorities}']` },
+      },
+    ],
+  },
+}
+
+/** Where Go programs look for authorities: a list of folders. The first is that of kaniko's own image. */
+const certificateFolders = 'SSL_CERT_DIR'
+const executorCertificates = '/kaniko/ssl/certs'
+
+/** Environment of the executor: the configuration's `build.env`, and what we need ourselves. */
+export function executorEnvironment(
+  env: readonly { readonly name: string; readonly value: string }[],
+  withAuthorities: boolean,
+): V1EnvVar[] {
+  if (!withAuthorities) return [buildNodeVariable, ...env]
+  const own = env.find(({ name }) => name === certificateFolders)?.value ?? executorCertificates
+  const others = env.filter(({ name }) => name !== certificateFolders)
+  return [buildNodeVariable, ...others, { name: certificateFolders, value: `${own}:${authoritiesFolder}` }]
 }
 
 /**
