@@ -45,19 +45,21 @@ export interface CheckRequest extends KernelRequest {
   readonly entry: KernelStatus | undefined
 }
 
-export type ImageAnswer =
-  | {
-      readonly kind: 'present'
-      readonly digest: string
-      /** As the image's labels say; absent when it was not built in this cluster. */
-      readonly builtOn?: BuildOrigin
-    }
-  | { readonly kind: 'absent' }
+/** What a registry has under a reference. */
+export interface ImageFacts {
+  readonly digest: string
+  /** Which the image is made for, as Kubernetes names them; none when it does not say. */
+  readonly architectures: readonly string[]
+  /** As the image's labels say; absent when it was not built in this cluster. */
+  readonly builtOn?: BuildOrigin
+}
+
+export type ImageAnswer = ({ readonly kind: 'present' } & ImageFacts) | { readonly kind: 'absent' }
 
 export type BuildStart =
   | { readonly kind: 'created'; readonly pod: PodRef; readonly seen: Seen }
   /** Somebody else has built the image meanwhile. */
-  | { readonly kind: 'present'; readonly digest: string }
+  | ({ readonly kind: 'present' } & ImageFacts)
   /** The inputs are not (any more) those asked for: read again. */
   | { readonly kind: 'obsolete'; readonly why: string }
 
@@ -99,7 +101,8 @@ export type NodeOutcome = {
 
 export type HoldNews =
   | { readonly kind: 'podGone' }
-  | { readonly kind: 'imagePresent'; readonly digest: string }
+  /** It is there, for all target nodes. */
+  | ({ readonly kind: 'imagePresent' } & ImageFacts)
 
 /** What a kernel run does to the world. Every one may run twice. */
 export interface KernelActivities {

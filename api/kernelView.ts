@@ -43,7 +43,9 @@ export interface KernelView {
   readonly module: 'alive' | 'unguarded' | 'deleting' | 'gone' | 'unreadable'
   readonly generation: number
   readonly wish: ImageWish
-  /** The digest in status, when it is of the wanted image and generation. */
+  /** Of the nodes the image is for, sorted; as Kubernetes names them. */
+  readonly architectures: readonly string[]
+  /** The digest in status, when it is of the wanted image and generation and serves all of `architectures`. */
   readonly digest?: string
   readonly pods: readonly BuildPodView[]
   /** Who else builds the wanted image, or has built it from other inputs, while it is not verified here. */

@@ -55,6 +55,10 @@ export const kernelStatusSchema = z.looseObject({
   phase: z.enum(kernelPhases).describe('Where the run for this kernel stands.'),
   image: z.string().optional().describe('The kmod image with its tag.'),
   digest: z.string().optional().describe('The digest that was verified and that nodes pull.'),
+  architectures: z
+    .array(z.string())
+    .optional()
+    .describe('Architectures that image is made for, as far as it says.'),
   imageGeneration: z
     .int()
     .optional()

@@ -199,6 +199,18 @@ describe('the digest in status', () => {
     expect(stored({ imageGeneration: 2 }, { imageRebuildTriggerGeneration: 2 }).digest).toBe(digest)
     expect(stored({ imageGeneration: 2 }).digest).toBeUndefined()
   })
+  test('and for the architectures of all nodes', () => {
+    const nodes = [testNode(), testNode({ name: 'n2', uid: 'node-2', architecture: 'arm64' })]
+    const seen = (architectures: string[], of = nodes) => {
+      const status = { kernels: [{ ...entry, architectures }] }
+      return view({ modules: [guardedModule({}, { status })], nodes: of }).view
+    }
+    expect(seen(['amd64', 'arm64'])).toMatchObject({ digest, architectures: ['amd64', 'arm64'] })
+    expect(seen(['amd64']).digest).toBeUndefined()
+    expect(seen([]).digest).toBeUndefined()
+    expect(seen(['amd64'], [testNode()]).digest).toBe(digest)
+    expect(seen(['arm64'], [testNode()]).digest).toBeUndefined()
+  })
   test('of another kernel is not ours', () => {
     const status = { kernels: [{ ...entry, kernel: '5.10.0' }] }
     expect(view({ modules: [guardedModule({}, { status })] }).view).not.toHaveProperty('stored')

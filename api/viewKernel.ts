@@ -1,3 +1,4 @@
+import { uncoveredBy } from './architectures.ts'
 import { buildInputHash } from './buildInputs.ts'
 import { rivalOf } from './claim.ts'
 import { nodeEligibility, type NodeEligibility } from './eligibility.ts'
@@ -64,9 +65,10 @@ export function viewKernel(
   const targets = eligible(['target'])
   // A node that is cordoned or reboots comes back: its build goes on, its digest stays the one that was resolved.
   const waiting = eligible(['target', 'paused'])
-  const { wish, mapping, dockerfile, architecture } = wishFor(cluster, module, kernel, waiting)
+  const architectures = [...new Set(waiting.map((node) => node.architecture))].sort()
+  const { wish, mapping, dockerfile } = wishFor(cluster, module, kernel, architectures)
   const stored = module?.status?.kernels?.find((entry) => entry.kernel === kernel)
-  const digest = wish.kind === 'wanted' ? storedDigest(stored, wish) : undefined
+  const digest = wish.kind === 'wanted' ? storedDigest(stored, wish, architectures) : undefined
   const life = lifeOf(cluster, ref)
   const plans = new Map<string, { node: NodeFacts; target: boolean; plan: NodePlan }>()
   for (const node of nodes) {
@@ -85,13 +87,14 @@ export function viewKernel(
     module: life,
     generation: module?.metadata.generation ?? 0,
     wish,
+    architectures,
     ...(digest === undefined ? {} : { digest }),
     pods: cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings)),
     ...(rival === undefined ? {} : { rival }),
     nodes: viewNodes([...plans.values()]),
     ...(stored === undefined ? {} : { stored }),
   }
-  return { view, facts: { module, mapping, dockerfile, architecture, plans } }
+  return { view, facts: { module, mapping, dockerfile, architecture: architectures[0], plans } }
 }
 
 /** Has the Module begun, and may things be made for it? */
@@ -112,20 +115,19 @@ interface Wish {
   readonly wish: ImageWish
   readonly mapping?: ResolvedMapping | undefined
   readonly dockerfile?: string | undefined
-  readonly architecture?: string | undefined
 }
 
 function wishFor(
   cluster: ClusterSnapshot,
   module: Module | undefined,
   kernel: string,
-  targets: readonly NodeFacts[],
+  architectures: readonly string[],
 ): Wish {
   const none = (why: Extract<ImageWish, { kind: 'none' }>['why']): Wish => ({ wish: { kind: 'none', why } })
   if (module === undefined) return none('ModuleGone')
   if (module.metadata.deletionTimestamp !== undefined) return none('ModuleDeleted')
   if (module.spec.moduleLoader === undefined) return none('NoModuleLoader')
-  if (targets.length === 0) return none('NoNodes')
+  if (architectures.length === 0) return none('NoNodes')
   const resolved = resolveMapping(module, kernel)
   if (resolved.kind === 'unmapped') return none('NoMapping')
   if (resolved.kind === 'invalid') {
@@ -134,10 +136,9 @@ function wishFor(
   }
   const { mapping } = resolved
   const generation = module.spec.imageRebuildTriggerGeneration ?? null
-  const architectures = [...new Set(targets.map((node) => node.architecture))].sort()
   const build = buildWish(cluster, module, mapping, kernel, architectures)
   const wish = { kind: 'wanted' as const, image: mapping.image, generation, build: build.wish }
-  return { wish, mapping, dockerfile: build.dockerfile, architecture: architectures[0] }
+  return { wish, mapping, dockerfile: build.dockerfile }
 }
 
 function buildWish(
@@ -177,9 +178,11 @@ function buildWish(
 function storedDigest(
   stored: KernelStatus | undefined,
   wish: { image: string; generation: number | null },
+  architectures: readonly string[],
 ): string | undefined {
   const same = stored?.image === wish.image && (stored.imageGeneration ?? null) === wish.generation
-  return same ? stored.digest : undefined
+  if (!same || uncoveredBy(wish.image, stored.architectures ?? [], architectures)) return undefined
+  return stored.digest
 }
 
 function wantedConfig(

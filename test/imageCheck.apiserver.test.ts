@@ -30,10 +30,10 @@ test('plain HTTP: present by tag and by digest, absent otherwise', async () => {
   const present = { kind: 'present', digest }
   expect(await checkImage(`${host}/a/b:1`, options)).toEqual(present)
   expect(await checkImage(`${host}/a/b@${digest}`, options)).toEqual(present)
-  const architectures = ['arm64']
-  expect(await checkImage(`${host}/a/b:1`, { ...options, architectures: true })).toEqual({
+  const traits = { architectures: ['arm64'], labels: {} }
+  expect(await checkImage(`${host}/a/b:1`, { ...options, traits: true })).toEqual({
     ...present,
-    architectures,
+    traits,
   })
   expect(await checkImage(`${host}/a/b:2`, options)).toEqual({ kind: 'absent' })
   expect(await checkImage(`${host}/never/seen:1`, options)).toEqual({ kind: 'absent' })
@@ -46,8 +46,8 @@ test('plain HTTP: present by tag and by digest, absent otherwise', async () => {
 test('an index: its own digest, the architectures of its images', async () => {
   const registry = await start({ name: 'index' })
   const digest = await pushTestImage(registry, { ...image, architectures: ['arm64', 'amd64'] })
-  const options = { ...secure, insecure: true, architectures: true }
-  const present = { kind: 'present', digest, architectures: ['amd64', 'arm64'] }
+  const options = { ...secure, insecure: true, traits: true }
+  const present = { kind: 'present', digest, traits: { architectures: ['amd64', 'arm64'], labels: {} } }
   expect(await checkImage(`${registry.host}/a/b:1`, options)).toEqual(present)
 })
 
@@ -103,10 +103,10 @@ test('with tokens (simulated token server): a pull, a stranger, and a repository
   const digest = await pushTestImage({ ...registry, authorization: `Bearer ${token}` }, image)
   tokens.granted.length = 0
 
-  expect(await checkImage(`${host}/a/b:1`, { ...options, architectures: true })).toEqual({
+  expect(await checkImage(`${host}/a/b:1`, { ...options, traits: true })).toEqual({
     kind: 'present',
     digest,
-    architectures: ['arm64'],
+    traits: { architectures: ['arm64'], labels: {} },
   })
   expect(tokens.granted).toEqual(['repository:a/b:pull -> pull'])
   expect(await checkImage(`${host}/a/b:2`, options)).toEqual({ kind: 'absent' })

@@ -1,8 +1,12 @@
 import { Context } from '@temporalio/activity'
 import { parseImageReference, withDigest } from '../../api/imageReference.ts'
 import { resolveMapping } from '../../api/mapping.ts'
-import type { CheckRequest, HoldNews, ImageAnswer, KernelSubject, PodRef } from '../contract.ts'
-import type { Dependencies } from '../dependencies.ts'
+import { buildOrigin } from '../../api/buildOrigin.ts'
+import { imageLabels } from '../../api/names.ts'
+import { uncoveredBy } from '../../api/architectures.ts'
+import { viewKernel } from '../../api/viewKernel.ts'
+import type { CheckRequest, HoldNews, ImageAnswer, ImageFacts, KernelSubject, PodRef } from '../contract.ts'
+import { viewSettings, type Dependencies } from '../dependencies.ts'
 import { AuthoritiesError, readAuthorities } from '../registry/authorities.ts'
 import { checkImage as askRegistry, type CheckOptions, type ImageCheck } from '../registry/checkImage.ts'
 import { readLogins } from '../registry/logins.ts'
@@ -25,7 +29,7 @@ export async function checkImage(deps: Dependencies, request: CheckRequest): Pro
   const { answer, field } = await ask(deps, subject, digest === undefined ? image : withDigest(image, digest))
   switch (answer.kind) {
     case 'present':
-      return { kind: 'present', digest: answer.digest }
+      return { kind: 'present', ...factsOf(deps, answer) }
     case 'absent':
       return { kind: 'absent' }
     default: {
@@ -54,10 +58,26 @@ export async function watchHold(
     if (facts === undefined) return { kind: 'podGone' }
   }
   const { answer } = await ask(deps, subject, image)
-  if (answer.kind === 'present') return { kind: 'imagePresent', digest: answer.digest }
+  const { view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
+  if (answer.kind === 'present') {
+    const facts = factsOf(deps, answer)
+    const gap = uncoveredBy(image, facts.architectures, view.architectures)
+    if (gap === undefined) return { kind: 'imagePresent', ...facts }
+  }
   const what = pod === undefined ? '' : `pod ${pod.name} is still there, `
   const message = `still held: ${what}the registry says of ${image}: ${answer.kind}`
   return await waitBecause(deps, subject, undefined, { reason: 'StillHeld', message, delayMs: holdPaceMs })
+}
+
+/** What status keeps of an image. Where it was built counts only when that was in this cluster (images:KMI-7). */
+function factsOf(
+  { cache, cluster }: Dependencies,
+  { digest, traits }: Extract<ImageCheck, { kind: 'present' }>,
+): ImageFacts {
+  const { architectures = [], labels = {} } = traits ?? {}
+  const builder = labels[imageLabels.cluster] === cluster ? labels[imageLabels.buildNode] : undefined
+  const builtOn = builder === undefined ? {} : { builtOn: buildOrigin(cache.nodes(), builder) }
+  return { digest, architectures, ...builtOn }
 }
 
 /** The registry's answer, and the field of the Module that names the image. */
@@ -80,6 +100,7 @@ async function ask(
     insecureSkipTLSVerify: mapping.registryTLS.insecureSkipTLSVerify ?? false,
     credentials: logins.credentials,
     mayPush: mapping.build !== undefined,
+    traits: true,
     signal: Context.current().cancellationSignal,
   })
   if (answer.kind !== 'unauthorised') return { answer, field: mapping.fields.image }

@@ -85,12 +85,12 @@ describe('architectures', () => {
     })
     const answer = { headers: { 'docker-content-digest': sha256(index) }, body: index }
     const known = { '/v2/a/b/manifests/1': answer, [`/v2/a/b/manifests/${sha256(index)}`]: answer }
-    const { result } = await check(paths(known), 'a/b:1', { architectures: true })
-    expect(result).toMatchObject({ kind: 'present', architectures: ['amd64', 'arm64'] })
+    const { result } = await check(paths(known), 'a/b:1', { traits: true })
+    expect(result).toMatchObject({ kind: 'present', traits: { architectures: ['amd64', 'arm64'] } })
   })
 
   test('of one image: from its configuration, found by a redirect that gets no login', async () => {
-    const config = JSON.stringify({ os: 'linux', architecture: 'amd64' })
+    const config = JSON.stringify({ os: 'linux', architecture: 'amd64', config: { Labels: { a: 'b' } } })
     const image = JSON.stringify({ config: { digest: sha256(config) } })
     const store = await scriptedRegistry(() => ({ body: config }))
     const answer = { headers: { 'docker-content-digest': sha256(image) }, body: image }
@@ -101,10 +101,13 @@ describe('architectures', () => {
       return { status: 307, headers: { location: `http://${store.host}/blob?signature=s` } }
     }
     const { result, asked } = await check(script, 'a/b:1', {
-      architectures: true,
+      traits: true,
       credentials: [{ kind: 'password', username: 'u', password: 'secret' }],
     })
-    expect(result).toMatchObject({ kind: 'present', architectures: ['amd64'] })
+    expect(result).toMatchObject({
+      kind: 'present',
+      traits: { architectures: ['amd64'], labels: { a: 'b' } },
+    })
     expect(asked.at(-1)).toMatch(/blobs.* Basic /)
     expect(store.asked).toEqual(['GET /blob'])
   })
@@ -114,7 +117,7 @@ describe('architectures', () => {
     const answer = { headers: { 'docker-content-digest': sha256(image) }, body: image }
     const script: Script = ({ path }) =>
       path.includes('/blobs/') ? { body: '{"architecture":"x"}' } : answer
-    const { result } = await check(script, 'a/b:1', { architectures: true })
+    const { result } = await check(script, 'a/b:1', { traits: true })
     expect(result).toMatchObject({ kind: 'unreachable', message: expect.stringContaining(digest) })
   })
 })

@@ -2,7 +2,7 @@ import { ImageReferenceError, parseImageReference } from '../../api/imageReferen
 import { type ConnectionOptions, openConnection } from './connection.ts'
 import type { Credentials } from './credentials.ts'
 import { CheckEnd, type ImageCheck } from './imageCheck.ts'
-import { architecturesOf, findManifest } from './manifest.ts'
+import { findManifest, traitsOf } from './manifest.ts'
 import { openRepository } from './repository.ts'
 
 export type { ImageCheck } from './imageCheck.ts'
@@ -15,8 +15,8 @@ export interface CheckOptions extends Omit<ConnectionOptions, 'timeoutMs'> {
    * asked once more with the rights of a push, by which it tells a repository that is not there from a closed one.
    */
   readonly mayPush?: boolean
-  /** Also find out for which architectures the image is made; costs one or two requests more. */
-  readonly architectures?: boolean
+  /** Also find out what the image says of itself; costs one or two requests more. */
+  readonly traits?: boolean
   /** For the whole check, 30,000 by default. */
   readonly timeoutMs?: number
 }
@@ -35,9 +35,8 @@ export async function checkImage(reference: string, options: CheckOptions): Prom
       const login = { ...options, credentials }
       const repository = await openRepository(connection, parsed, login)
       const manifest = await findManifest(repository, parsed)
-      if (options.architectures !== true) return { kind: 'present', digest: manifest.digest }
-      const architectures = await architecturesOf(repository, manifest)
-      return { kind: 'present', digest: manifest.digest, architectures }
+      if (options.traits !== true) return { kind: 'present', digest: manifest.digest }
+      return { kind: 'present', digest: manifest.digest, traits: await traitsOf(repository, manifest) }
     })
   } catch (error) {
     if (error instanceof CheckEnd) return error.result

@@ -1,3 +1,11 @@
+/** What an image says of itself. */
+export interface ImageTraits {
+  /** As Kubernetes names them (`amd64`); several for an index, none when it does not say. */
+  readonly architectures: readonly string[]
+  /** Of one image; an index has none. */
+  readonly labels: Readonly<Record<string, string>>
+}
+
 /**
  * What a registry says of an image (images:IMG-6 Better). Only `absent` may start a build: everything else that is
  * not `present` is waited out, because building on a doubt overwrites an existing tag. No message holds a
@@ -8,8 +16,8 @@ export type ImageCheck =
       readonly kind: 'present'
       /** Of the manifest or index the reference stands for; `algorithm:hex`. */
       readonly digest: string
-      /** As Kubernetes names them (`amd64`), when they were asked for. */
-      readonly architectures?: readonly string[]
+      /** When they were asked for. */
+      readonly traits?: ImageTraits
     }
   | { readonly kind: 'absent' }
   | { readonly kind: 'unauthorised'; readonly message: string }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { ImageReference } from '../../api/imageReference.ts'
 import { errorCode } from './answers.ts'
 import { type Answer, unreachable } from './connection.ts'
-import { CheckEnd } from './imageCheck.ts'
+import { CheckEnd, type ImageTraits } from './imageCheck.ts'
 import type { Repository } from './repository.ts'
 
 /** A manifest that is there. `body` is known when it had to be fetched. */
@@ -68,16 +68,20 @@ function digestOf(body: Buffer, algorithm: string): string {
 }
 
 const platformSchema = z.looseObject({ architecture: z.string().optional(), os: z.string().optional() })
+const configSchema = platformSchema.extend({
+  // Odd labels are no reason not to use an image.
+  config: z
+    .looseObject({ Labels: z.record(z.string(), z.string()).optional().catch({}) })
+    .optional()
+    .catch({}),
+})
 const manifestSchema = z.looseObject({
   manifests: z.array(z.looseObject({ platform: platformSchema.optional() })).optional(),
   config: z.looseObject({ digest: z.string().regex(digestText) }).optional(),
 })
 
-/** The architectures of an image: of each Linux image in an index, or of the one image. Throws a CheckEnd. */
-export async function architecturesOf(
-  repository: Repository,
-  manifest: Manifest,
-): Promise<readonly string[]> {
+/** What an image says of itself: the Linux images of an index, or the one image. Throws a CheckEnd. */
+export async function traitsOf(repository: Repository, manifest: Manifest): Promise<ImageTraits> {
   const body =
     manifest.body ?? (await fetchManifest(repository, `manifests/${manifest.digest}`, manifest.digest)).body
   const { manifests, config } = parse(repository, 'manifest', body, manifestSchema)
@@ -85,16 +89,20 @@ export async function architecturesOf(
     const platforms = manifests.flatMap(({ platform }) =>
       platform?.os === 'linux' ? [platform.architecture] : [],
     )
-    return [...new Set(platforms.filter((architecture) => architecture !== undefined))].sort()
+    const known = platforms.filter((architecture) => architecture !== undefined)
+    return { architectures: [...new Set(known)].sort(), labels: {} }
   }
-  if (config === undefined) return []
+  if (config === undefined) return { architectures: [], labels: {} }
   const blob = await repository.ask('GET', `blobs/${config.digest}`)
   if (blob.status === 404) throw unreachable(repository.registry, `it has lost ${config.digest}`)
   const algorithm = config.digest.split(':')[0] ?? ''
   if (digestOf(blob.body, algorithm) !== config.digest)
     throw unreachable(repository.registry, `it sent something else than ${config.digest}`)
-  const { architecture } = parse(repository, 'image configuration', blob.body, platformSchema)
-  return architecture === undefined ? [] : [architecture]
+  const said = parse(repository, 'image configuration', blob.body, configSchema)
+  return {
+    architectures: said.architecture ? [said.architecture] : [],
+    labels: said.config?.Labels ?? {},
+  }
 }
 
 function parse<T>(repository: Repository, what: string, body: Buffer, schema: z.ZodType<T>): T {

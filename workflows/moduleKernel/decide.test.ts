@@ -127,6 +127,29 @@ describe('image track', () => {
     expect(plan.holds.map((hold) => hold.reason)).toEqual(holds)
   })
 
+  describe('an image for other architectures than the nodes', () => {
+    const answer = { kind: 'present', image, generation: null, digest: 'sha256:1', architectures: ['arm64'] }
+    const knows = { ...fresh, answer } as KernelMemory
+    const succeeded = pod({ state: 'succeeded', collectAt: '2020-01-01T00:00:00Z' })
+    test.each<[string, Partial<KernelView>, string]>([
+      ['for none of them', {}, 'ArchitectureMissing'],
+      ['for some of them', { architectures: ['amd64', 'arm64'] }, 'MixedArchitectures'],
+      ['that a build has made', { pods: [succeeded] }, 'ArchitectureMissing'],
+    ])('%s is held and looked at', (_name, change, reason) => {
+      const plan = decideKernel(view(change), knows)
+      expect(plan.steps).toEqual([])
+      expect(plan.holds).toMatchObject([{ reason, look: { kind: 'image', image } }])
+    })
+    test('counts once the nodes are of its own', () => {
+      expect(decideKernel(view({ architectures: ['arm64'] }), knows)).toEqual({ steps: [], holds: [] })
+    })
+  })
+
+  test('a registry that does not answer is asked again when the Module changes', () => {
+    const keyOf = (generation: number) => decideKernel(view({ generation }), fresh).steps[0]?.key
+    expect(keyOf(2)).not.toBe(keyOf(1))
+  })
+
   test('an answer for another image or generation is no answer', () => {
     const wish = { kind: 'wanted', image, generation: 2, build: { kind: 'none' } } as const
     expect(kinds(decideKernel(view({ wish }), absent).steps)).toEqual(['check'])

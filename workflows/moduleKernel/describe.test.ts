@@ -192,12 +192,25 @@ describe('facts', () => {
     })
   })
   test('a digest that is known but not written yet', () => {
-    const answer = { kind: 'present', digest: 'sha256:1', image: testImage, generation: null } as const
+    const answer = {
+      kind: 'present',
+      digest: 'sha256:1',
+      architectures: ['amd64'],
+      image: testImage,
+      generation: null,
+    } as const
     expect(entryOf({}, { ...fresh, answer })).toMatchObject({ digest: 'sha256:1' })
   })
   test('where the image was built stays as long as its digest', () => {
     const builtOn = { node: 'b1', osImage: 'Debian GNU/Linux 12 (bookworm)' }
-    const answer = { kind: 'present', digest: 'd', image: testImage, generation: null, builtOn } as const
+    const answer = {
+      kind: 'present',
+      digest: 'd',
+      architectures: [],
+      image: testImage,
+      generation: null,
+      builtOn,
+    } as const
     expect(entryOf({}, { ...fresh, answer })).toMatchObject({ builtOn })
     expect(entryOf({ digest: 'd', stored: stored({ digest: 'd', builtOn }) })).toMatchObject({ builtOn })
     expect(entryOf({ digest: 'e' }, { ...fresh, answer })).not.toHaveProperty('builtOn')

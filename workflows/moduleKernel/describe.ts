@@ -2,7 +2,7 @@ import { canonicalJson } from '../../api/canonicalJson.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelPhase, KernelStatus } from '../../api/module.ts'
 import { buildPodName } from '../../api/names.ts'
-import { knownDigest, knownOrigin } from './imageRules.ts'
+import { answerFor, knownDigest, knownImage, knownOrigin } from './imageRules.ts'
 import type { KernelMemory, KernelPlan, Step } from './plan.ts'
 
 /** Who speaks: the run's own coordinates, so that status and UI point at each other. */
@@ -39,7 +39,7 @@ export function describeEntry(
     kernel: run.kernel,
     phase,
     image: wish.kind === 'wanted' ? wish.image : stored?.image,
-    digest: knownDigest(view, memory),
+    ...imageFacts(view, memory),
     builtOn: knownOrigin(view, memory),
     imageGeneration: wish.kind === 'wanted' ? (wish.generation ?? undefined) : undefined,
     ...build,
@@ -56,6 +56,13 @@ export function describeEntry(
   })
 }
 
+function imageFacts(view: KernelView, memory: KernelMemory): Pick<KernelStatus, 'digest' | 'architectures'> {
+  const image = knownImage(view, memory)
+  if (image === undefined) return {}
+  const { digest, architectures } = image
+  return { digest, ...(architectures.length === 0 ? {} : { architectures: [...architectures] }) }
+}
+
 function phaseOf(view: KernelView, memory: KernelMemory, plan: KernelPlan): KernelPhase {
   const { wish, nodes } = view
   if (wish.kind === 'invalid') return 'InputInvalid'
@@ -67,6 +74,7 @@ function phaseOf(view: KernelView, memory: KernelMemory, plan: KernelPlan): Kern
   if (plan.holds.some((held) => held.reason === 'ImageContested')) return 'InputInvalid'
   if (knownDigest(view, memory) === undefined) {
     if (view.stored?.phase === 'Cancelled' && plan.holds.length === 0) return 'Cancelled'
+    if (answerFor(view, memory)?.kind === 'present') return 'WaitingForImage'
     const build = wish.build.kind
     return build === 'ready' ? 'BuildFailed' : build === 'invalid' ? 'InputInvalid' : 'WaitingForImage'
   }

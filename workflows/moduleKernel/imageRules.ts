@@ -1,7 +1,9 @@
+import { uncoveredBy } from '../../api/architectures.ts'
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
 import { imageClaimed } from '../../api/claim.ts'
 import type { BuildOrigin } from '../../api/module.ts'
 import { kernelWords } from '../../api/names.ts'
+import type { ImageFacts } from '../../activities/contract.ts'
 import { hold, remove, type KernelMemory, type KernelPlan } from './plan.ts'
 
 /** Speaks with a plan, or is silent. */
@@ -15,6 +17,7 @@ type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | un
  * invalid      the Module cannot be resolved for this kernel: say so
  * superseded   a pod of other inputs goes before the next is made
  * verified     the digest is known: nothing to do
+ * uncovered    there is an image, but not for all target nodes: say so, never build over it
  * active       a pod of these inputs runs, or ended unread: follow it
  * failed       a failed pod is kept until it is deleted, retried or superseded
  * unverified   a build ended well, but the registry does not have its image
@@ -28,6 +31,7 @@ const imageRules: readonly Rule[] = [
   invalid,
   superseded,
   verified,
+  uncovered,
   active,
   failed,
   unverified,
@@ -77,6 +81,17 @@ function superseded(view: KernelView) {
 
 function verified(view: KernelView, memory: KernelMemory) {
   return knownDigest(view, memory) === undefined ? undefined : {}
+}
+
+function uncovered(view: KernelView, memory: KernelMemory) {
+  const answer = answerFor(view, memory)
+  if (answer?.kind !== 'present') return undefined
+  const { image, architectures } = answer
+  const gap = uncoveredBy(image, architectures, view.architectures)
+  if (gap === undefined) return undefined
+  const key = `uncovered:${image}:${architectures.join()}`
+  const look = { kind: 'image' as const, image }
+  return { holds: [{ ...hold(key, gap.reason, gap.message, gap.unblock), look }] }
 }
 
 function active(view: KernelView, memory: KernelMemory) {
@@ -160,7 +175,9 @@ function unknown(view: KernelView, memory: KernelMemory) {
   const wish = view.wish
   if (wish.kind !== 'wanted' || answerFor(view, memory) !== undefined) return undefined
   const { image, generation } = wish
-  return { steps: [{ kind: 'check' as const, key: `check:${image}:${generation}`, image, generation }] }
+  // A changed Module may have mended why the registry does not answer: it is asked again at once.
+  const key = `check:${image}:${generation}:${view.generation}`
+  return { steps: [{ kind: 'check' as const, key, image, generation }] }
 }
 
 function missing(view: KernelView, memory: KernelMemory) {
@@ -254,18 +271,28 @@ function failureOf(
   return { reason, message: message.replace(` ${unblock}`, '') }
 }
 
-function answerFor(view: KernelView, memory: KernelMemory): KernelMemory['answer'] {
+/** The registry's answer about the image that is wanted now. */
+export function answerFor(view: KernelView, memory: KernelMemory): KernelMemory['answer'] {
   const wish = view.wish
   const answer = memory.answer
   if (wish.kind !== 'wanted' || answer === undefined) return undefined
   return answer.image === wish.image && answer.generation === wish.generation ? answer : undefined
 }
 
-/** The digest of the wanted image: from status, or from an answer that is not written yet. */
-export function knownDigest(view: KernelView, memory: KernelMemory): string | undefined {
-  if (view.digest !== undefined) return view.digest
+/** The wanted image, good for all target nodes: from status, or from an answer that is not written yet. */
+export function knownImage(view: KernelView, memory: KernelMemory): ImageFacts | undefined {
+  const { digest, stored } = view
+  if (digest !== undefined) return { digest, architectures: stored?.architectures ?? [] }
   const answer = answerFor(view, memory)
-  return answer?.kind === 'present' ? answer.digest : undefined
+  if (answer?.kind !== 'present') return undefined
+  return uncoveredBy(answer.image, answer.architectures, view.architectures) === undefined
+    ? answer
+    : undefined
+}
+
+/** Its digest. */
+export function knownDigest(view: KernelView, memory: KernelMemory): string | undefined {
+  return knownImage(view, memory)?.digest
 }
 
 /** Where the image of the known digest was built: learnt with the digest, or in status with it. */

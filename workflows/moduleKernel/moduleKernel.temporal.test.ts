@@ -16,7 +16,7 @@ import type {
   Seen,
 } from '../../activities/contract.ts'
 import { heartbeating } from '../../activities/heartbeat.ts'
-import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import type { BuildPodView, BuildWish, KernelView } from '../../api/kernelView.ts'
 import type { NodeWork } from '../../api/nodePlan.ts'
 import { doorbell, retry, retryBuild } from '../messages.ts'
 import type { moduleKernel } from './workflow.ts'
@@ -28,6 +28,7 @@ import type { moduleKernel } from './workflow.ts'
 const image = 'reg.example/fpga:6.1.0'
 const hash = 'a'.repeat(40)
 const digest = `sha256:${'1'.repeat(64)}`
+const architectures = ['amd64']
 let env: TestWorkflowEnvironment
 let workflowBundle: WorkflowBundle
 
@@ -50,8 +51,11 @@ class SimulatedCluster implements KernelActivities {
   nodeWork: 'none' | 'load' | 'loaded' = 'none'
   stored: KernelView['stored']
   calls: string[] = []
+  build: BuildWish | undefined
   holdNews: HoldNews | undefined
   rival: KernelView['rival']
+  /** Pause between two looks at a hold. */
+  holdPaceMs = 100
 
   async readKernel() {
     const generation = null
@@ -59,7 +63,7 @@ class SimulatedCluster implements KernelActivities {
       kind: 'wanted',
       image,
       generation,
-      build: { kind: 'ready', inputHash: this.inputHash },
+      build: this.build ?? { kind: 'ready', inputHash: this.inputHash },
     } as const
     const verified = this.stored?.digest === undefined ? {} : { digest: this.stored.digest }
     const work =
@@ -74,6 +78,7 @@ class SimulatedCluster implements KernelActivities {
       module: 'alive',
       generation: 1,
       wish,
+      architectures,
       pods: this.pods,
       nodes,
       ...(this.rival === undefined ? {} : { rival: this.rival }),
@@ -109,7 +114,7 @@ class SimulatedCluster implements KernelActivities {
     this.calls.push(`follow ${pod.name} as of ${seen['Pod']}`)
     const outcome = this.outcomes.shift() ?? ({ kind: 'succeeded', digest, log: 'built' } as const)
     const state = outcome.kind === 'succeeded' ? 'succeeded' : 'failed'
-    if (outcome.kind === 'succeeded') this.image = { kind: 'present', digest }
+    if (outcome.kind === 'succeeded') this.image = { kind: 'present', digest, architectures }
     this.pods = this.pods.map((p) =>
       p.uid === pod.uid ? { ...p, state, collectAt: '2020-01-01T00:00:00Z' } : p,
     )
@@ -121,7 +126,8 @@ class SimulatedCluster implements KernelActivities {
   }
   async watchHold() {
     if (this.holdNews !== undefined) return this.holdNews
-    throw ApplicationFailure.create({ message: 'still held', nextRetryDelay: 100 })
+    this.calls.push('look')
+    throw ApplicationFailure.create({ message: 'still held', nextRetryDelay: this.holdPaceMs })
   }
   async workOnNode(_request: { work: NodeWork }): Promise<NodeOutcome> {
     this.calls.push('load n1')
@@ -200,7 +206,7 @@ describe('a kernel run', () => {
 
   test('skips the build of an image that exists', async () => {
     const cluster = new SimulatedCluster()
-    cluster.image = { kind: 'present', digest }
+    cluster.image = { kind: 'present', digest, architectures }
     cluster.nodeWork = 'load'
     await withRun(cluster, async (run) => {
       await run.result()
@@ -212,7 +218,7 @@ describe('a kernel run', () => {
   test('takes an image that another run has built between question and claim', async () => {
     const cluster = new SimulatedCluster()
     cluster.nodeWork = 'load'
-    cluster.createBuildPod = async () => ({ kind: 'present', digest })
+    cluster.createBuildPod = async () => ({ kind: 'present', digest, architectures })
     await withRun(cluster, async (run) => {
       await run.result()
       expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest })
@@ -230,7 +236,7 @@ describe('a kernel run', () => {
       expect(cluster.calls).not.toContain('check')
       expect(await run.query('state')).toMatchObject({ held: [] })
       cluster.rival = undefined
-      cluster.image = { kind: 'present', digest }
+      cluster.image = { kind: 'present', digest, architectures }
       await run.signal(doorbell, news)
       await run.result()
       expect(cluster.calls.filter((call) => call.startsWith('create'))).toEqual([])
@@ -318,10 +324,70 @@ describe('a kernel run', () => {
     await withRun(cluster, async (run) => {
       await held(cluster)
       cluster.nodeWork = 'loaded'
-      cluster.holdNews = { kind: 'imagePresent', digest }
+      cluster.holdNews = { kind: 'imagePresent', digest, architectures }
       await run.result()
       expect(cluster.stored).toMatchObject({ digest, phase: 'Loaded' })
       expect(cluster.calls).not.toContain('create 2')
+    })
+  })
+
+  describe('an image that nobody builds and that is not there', () => {
+    const hours = 5 * 3_600_000
+    async function missing(body: (cluster: SimulatedCluster, run: WorkflowHandle) => Promise<void>) {
+      const cluster = new SimulatedCluster()
+      cluster.build = { kind: 'none' }
+      cluster.holdPaceMs = hours
+      await withRun(cluster, async (run) => {
+        await expect.poll(() => cluster.calls, { timeout: 20_000 }).toContain('look')
+        expect(cluster.stored).toMatchObject({ phase: 'WaitingForImage', reason: 'ImageMissing' })
+        await body(cluster, run)
+      })
+    }
+
+    test('a doorbell looks at once', async () => {
+      await missing(async (cluster, run) => {
+        cluster.holdNews = { kind: 'imagePresent', digest, architectures }
+        cluster.nodeWork = 'loaded'
+        await run.signal(doorbell, news)
+        await run.result()
+        expect(cluster.stored).toMatchObject({ digest, architectures, phase: 'Loaded' })
+        expect(cluster.calls.filter((call) => call === 'check')).toHaveLength(1)
+      })
+    })
+
+    test('a doorbell for nothing leaves the hold as it is', async () => {
+      await missing(async (cluster, run) => {
+        const reports = cluster.calls.filter((call) => call.startsWith('report'))
+        await run.signal(doorbell, news)
+        const looks = () => cluster.calls.filter((call) => call === 'look')
+        await expect.poll(looks, { timeout: 20_000 }).toHaveLength(2)
+        expect(cluster.calls.filter((call) => call.startsWith('report'))).toEqual(reports)
+      })
+    })
+
+    test('retryBuild asks the registry anew', async () => {
+      await missing(async (cluster, run) => {
+        cluster.image = { kind: 'present', digest, architectures }
+        cluster.nodeWork = 'loaded'
+        await run.signal(retryBuild)
+        await run.result()
+        expect(cluster.stored).toMatchObject({ digest, phase: 'Loaded' })
+      })
+    })
+  })
+
+  test('an image for other architectures is held, never built over, until another one is there', async () => {
+    const cluster = new SimulatedCluster()
+    cluster.image = { kind: 'present', digest, architectures: ['arm64'] }
+    await withRun(cluster, async (run) => {
+      await expect.poll(() => cluster.calls, { timeout: 20_000 }).toContain('look')
+      expect(cluster.stored).toMatchObject({ phase: 'WaitingForImage', reason: 'ArchitectureMissing' })
+      expect(cluster.stored).not.toHaveProperty('digest')
+      cluster.nodeWork = 'loaded'
+      cluster.holdNews = { kind: 'imagePresent', digest, architectures: ['amd64', 'arm64'] }
+      await run.result()
+      expect(cluster.stored).toMatchObject({ digest, architectures: ['amd64', 'arm64'], phase: 'Loaded' })
+      expect(cluster.calls.some((call) => call.startsWith('create'))).toBe(false)
     })
   })
 
@@ -358,7 +424,7 @@ describe('a kernel run', () => {
 
   test('other work on a node cancels the work that is under way there', async () => {
     const cluster = new SimulatedCluster()
-    cluster.image = { kind: 'present', digest }
+    cluster.image = { kind: 'present', digest, architectures }
     cluster.nodeWork = 'load'
     const done: string[] = []
     cluster.workOnNode = async ({ work }: { work: NodeWork }) => {

@@ -74,6 +74,11 @@ export class Operations {
     }
   }
 
+  /** Ends the looks at holds, so that each begins anew and looks at once. */
+  lookAgain(): void {
+    for (const { kind, scope } of this.#inFlight.values()) if (kind === 'look') scope.cancel()
+  }
+
   async cancelAll(): Promise<void> {
     const operations = [...this.#inFlight.values()]
     for (const operation of operations) operation.scope.cancel()
@@ -248,7 +253,7 @@ export class Operations {
     const news = await activities.asking.watchHold.executeWithOptions({ summary }, [request])
     if (news.kind === 'podGone') return learn(({ answer: _answer, ...memory }) => memory)
     const generation = this.#run.entry()?.imageGeneration ?? null
-    learn((memory) => ({ ...memory, answer: { image, generation, kind: 'present', digest: news.digest } }))
+    learn((memory) => ({ ...memory, answer: { ...news, kind: 'present', image, generation } }))
   }
 
   #removal(pod: { readonly name: string; readonly uid: string; readonly image: string }) {

@@ -1,14 +1,11 @@
+import type { ImageAnswer } from '../../activities/contract.ts'
 import type { BuildPodView } from '../../api/kernelView.ts'
-import type { BuildOrigin } from '../../api/module.ts'
 import type { NodeWork } from '../../api/nodePlan.ts'
 
 /** What this run has learnt since it began; everything else is read from the cluster each time. */
 export interface KernelMemory {
   /** The registry's last answer, with the question it belongs to. */
-  readonly answer?: { readonly image: string; readonly generation: number | null } & (
-    | { readonly kind: 'present'; readonly digest: string; readonly builtOn?: BuildOrigin }
-    | { readonly kind: 'absent' }
-  )
+  readonly answer?: { readonly image: string; readonly generation: number | null } & ImageAnswer
   readonly failure?: BuildFailure
   /** The attempt this run has announced in status and whose pod has not ended yet. */
   readonly making?: { readonly inputHash: string; readonly attempt: number }

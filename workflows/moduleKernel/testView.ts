@@ -43,7 +43,15 @@ export function testFailure(reason: string, node = 'n1'): NodeFailure {
 export function testView(change: Partial<KernelView> = {}): KernelView {
   const build = { kind: 'ready', inputHash: testHash } as const
   const wish = { kind: 'wanted', image: testImage, generation: null, build } as const
-  return { module: 'alive', generation: 1, wish, pods: [], nodes: nothingLoaded, ...change }
+  return {
+    module: 'alive',
+    generation: 1,
+    wish,
+    architectures: ['amd64'],
+    pods: [],
+    nodes: nothingLoaded,
+    ...change,
+  }
 }
 
 export function testPod(change: Partial<BuildPodView> = {}): BuildPodView {

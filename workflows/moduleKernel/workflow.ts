@@ -50,6 +50,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     now: new Date().toISOString(),
   })
   let bells = 0
+  let rung = false
   let seen = input.seen
   let memory: KernelMemory = { released: [], refused: {} }
   let plan: KernelPlan = { steps: [], holds: [] }
@@ -74,12 +75,15 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     const refused = Object.fromEntries(
       Object.entries(memory.refused).filter(([key]) => !released.includes(key)),
     )
-    memory = { ...memory, refused, released: [...memory.released, ...released] }
+    // The registry is asked anew as well: the image may be there, or another, by now.
+    const { answer: _answer, ...kept } = memory
+    memory = { ...kept, refused, released: [...memory.released, ...released] }
     ring()
     return released
   }
   setHandler(doorbell, (news) => {
     for (const { kind, resourceVersion } of news.changes) hear({ [kind]: resourceVersion })
+    rung = true
     ring()
   })
   setHandler(retryBuild, (_request?: RetryRequest) => void (plan.holds.length > 0 && release()), {
@@ -128,6 +132,8 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       }
       plan = decideKernel(view, memory)
       operations.cancelOthers(plan)
+      if (rung) operations.lookAgain()
+      rung = false
       await say(view)
       operations.start(plan)
       if (operations.busy()) {
