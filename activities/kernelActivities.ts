@@ -26,7 +26,7 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
   return answering({
     readKernel: caughtUp(async ({ subject }) => {
       const { view, facts } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
-      return { uid: facts.module?.metadata.uid, view }
+      return { uid: facts.uid, view }
     }),
     reportKernel: caughtUp(async ({ subject, entry }) => ({
       seen: await applyKernelStatus(deps, subject, entry),

@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest'
 import type { NodeModulesConfig } from '../api/nodeModulesConfig.ts'
-import { guardedModule, testCluster, testConfig, testRecord, testRef } from '../api/testCluster.ts'
+import type { UnreadableModule } from '../api/readModule.ts'
+import {
+  guardedModule,
+  testCluster,
+  testConfig,
+  testRecord,
+  testRef,
+  unreadableModule,
+} from '../api/testCluster.ts'
 import type { Dependencies } from './dependencies.ts'
 import { createModuleActivities } from './moduleActivities.ts'
 
@@ -14,11 +22,15 @@ function fakeKube() {
   return { sent, kube: { patch } }
 }
 
-function release(modules: ReturnType<typeof guardedModule>[], records: NodeModulesConfig[] = []) {
+function release(
+  modules: ReturnType<typeof guardedModule>[],
+  records: NodeModulesConfig[] = [],
+  unreadable: UnreadableModule[] = [],
+) {
   const { sent, kube } = fakeKube()
-  const cache = testCluster({ modules, records })
+  const cache = testCluster({ modules, records, unreadable })
   const activities = createModuleActivities({ kube, cache } as unknown as Dependencies)
-  const uid = modules[0]?.metadata.uid ?? ''
+  const uid = modules[0]?.metadata.uid ?? unreadable[0]?.metadata.uid ?? ''
   return { sent, done: activities.releaseModule({ subject: { ref: testRef, uid } }) }
 }
 
@@ -39,6 +51,23 @@ test('it stays while the namespace has another Module', async () => {
   const { sent, done } = release([guardedModule({}, { deleting: true }), named('other', false)])
   await done
   expect(kinds(sent)).toEqual(['Module'])
+})
+
+test('it stays while the namespace has one that cannot be read', async () => {
+  const { metadata } = named('other', false)
+  const { sent, done } = release(
+    [guardedModule({}, { deleting: true })],
+    [],
+    [unreadableModule({ metadata })],
+  )
+  await done
+  expect(kinds(sent)).toEqual(['Module'])
+})
+
+test('one that cannot be read is released like any other', async () => {
+  const { sent, done } = release([], [], [unreadableModule({ deleting: true })])
+  await done
+  expect(kinds(sent)).toEqual(['Namespace', 'Module'])
 })
 
 test('it stays while another Module is still being unloaded', async () => {

@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common'
-import type { Module } from '../api/module.ts'
+import { storedModule } from '../api/facts.ts'
 import { apiVersion, labels, moduleFinalizer } from '../api/names.ts'
+import type { StoredModule } from '../api/readModule.ts'
 import { viewModule } from '../api/viewModule.ts'
 import { answering } from './answering.ts'
 import type { ModuleActivities } from './contract.ts'
@@ -46,14 +47,15 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
       return { seen: written.kind === 'written' ? { Module: written.object.metadata.resourceVersion } : {} }
     },
     async releaseModule({ subject }) {
-      const module = cache.module(subject.ref)
+      const module = storedModule(cache, subject.ref)
       if (module === undefined || module.metadata.uid !== subject.uid) return
       const { namespace } = subject.ref
       // Of two that leave at the same time each must not count on the other.
-      const leaves = (m: Module) =>
+      const leaves = (m: StoredModule) =>
         m.metadata.deletionTimestamp !== undefined &&
         viewModule(cache, m.metadata, now()).view.remains.length === 0
-      const others = cache.modules().filter((m) => m.metadata.namespace === namespace && !leaves(m))
+      const all: readonly StoredModule[] = [...cache.modules(), ...cache.unreadableModules()]
+      const others = all.filter((m) => m.metadata.namespace === namespace && !leaves(m))
       // Nothing is left on any node by now. The label goes first: after the finalizer there is nobody to take it off.
       if (others.every((m) => m === module)) {
         const body = { metadata: { labels: { [labels.containsModules]: null } } }
@@ -66,7 +68,7 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
 }
 
 /** Finalizers are one list: it is written only over the version it was read from. */
-async function setFinalizers(deps: Dependencies, module: Module, finalizers: readonly string[]) {
+async function setFinalizers(deps: Dependencies, module: StoredModule, finalizers: readonly string[]) {
   const { namespace, name, uid, resourceVersion } = module.metadata
   const body = { metadata: { uid, resourceVersion, finalizers } }
   const written = await deps.kube.patch(modules, { namespace, name }, body)

@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common'
+import { storedModule } from '../api/facts.ts'
 import type { KernelStatus, Module } from '../api/module.ts'
 import { apiVersion, kernelFieldManager } from '../api/names.ts'
 import type { KernelSubject, ModuleSubject, Seen } from './contract.ts'
@@ -10,7 +11,7 @@ export function moduleOf({ cache }: Dependencies, subject: ModuleSubject): Modul
   if (module?.metadata.uid === subject.uid) return module
   const { namespace, name } = subject.ref
   throw ApplicationFailure.nonRetryable(
-    `Module ${namespace}/${name} is gone or was created anew.`,
+    `Module ${namespace}/${name} is gone, was created anew, or cannot be read.`,
     'ModuleGone',
   )
 }
@@ -25,7 +26,7 @@ export async function applyKernelStatus(
   subject: KernelSubject,
   entry: KernelStatus | undefined,
 ): Promise<Seen> {
-  const module = deps.cache.module(subject.ref)
+  const module = storedModule(deps.cache, subject.ref)
   if (module?.metadata.uid !== subject.uid) return {}
   const stored = module.status?.kernels?.find((k) => k.kernel === subject.kernel)
   const raises = entry?.attempt !== undefined && entry.attempt !== stored?.attempt

@@ -1,5 +1,6 @@
 import type { Module } from './module.ts'
 import type { ModuleRef } from './names.ts'
+import type { StoredModule, UnreadableModule } from './readModule.ts'
 import type { NodeModulesConfig } from './nodeModulesConfig.ts'
 
 /** A taint as Kubernetes writes it. */
@@ -68,12 +69,18 @@ export interface DockerfileFacts {
 export interface ClusterSnapshot {
   module(ref: ModuleRef): Module | undefined
   modules(): readonly Module[]
-  /** Why a Module that is there cannot be read; nothing is done for or against it. */
-  unreadable(ref: ModuleRef): string | undefined
+  /** A Module that is there and cannot be read; nothing is done for or against it. */
+  unreadable(ref: ModuleRef): UnreadableModule | undefined
+  unreadableModules(): readonly UnreadableModule[]
   nodes(): readonly NodeFacts[]
   nodeModulesConfig(node: string): NodeModulesConfig | undefined
   nodeModulesConfigs(): readonly NodeModulesConfig[]
   /** Build and worker pods of one Module, by namespace and name of the Module. */
   pods(ref: ModuleRef): readonly PodFacts[]
   configMap(namespace: string, name: string): DockerfileFacts | undefined
+}
+
+/** What is known of a Module that is there, readable or not. */
+export function storedModule(cluster: ClusterSnapshot, ref: ModuleRef): StoredModule | undefined {
+  return cluster.module(ref) ?? cluster.unreadable(ref)
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { resolveMapping, type ResolvedMapping } from './mapping.ts'
+import { mergeInTreeModules } from './mergeMapping.ts'
 import { testModule } from './testModule.ts'
 
 const kernel = '6.8.0-60-generic'
@@ -273,8 +274,12 @@ test.each<[object, object, readonly string[] | undefined]>([
   [{ inTreeModuleToRemove: 'old' }, { inTreeModuleToRemove: 'own' }, ['own']],
   [{ inTreeModulesToRemove: ['a'] }, { inTreeModuleToRemove: 'own' }, ['own']],
 ])('images:MAP-13 in-tree modules of %j and %j are %j', (container, mapping, expected) => {
-  const resolved = mapped(testModule({ container: { ...container }, mapping: { ...mapping } }))
-  expect(resolved.inTreeModulesToRemove).toEqual(expected)
+  expect(mergeInTreeModules(container, mapping)).toEqual(expected)
+})
+
+test('images:MAP-13 they are part of what is resolved', () => {
+  const module = testModule({ container: { inTreeModulesToRemove: ['a'] } })
+  expect(mapped(module).inTreeModulesToRemove).toEqual(['a'])
 })
 
 test('images:MAP-14 the rest comes from the Module', () => {

@@ -3,9 +3,17 @@ import { builtInTolerations } from './eligibility.ts'
 import { ImageReferenceError, parseImageReference } from './imageReference.ts'
 import { trimmedKernel } from './kernel.ts'
 import type { Toleration } from './kubernetesTypes.ts'
-import { mergeBuild, mergeInTreeModules, mergeSign } from './mergeMapping.ts'
+import { mergeBuild, mergeInTreeModules, mergeSign, withoutEmpty } from './mergeMapping.ts'
 import type { Module } from './module.ts'
-import type { Build, KernelMapping, Modprobe, Sign, TLSOptions } from './moduleLoader.ts'
+import {
+  kernelMappingSchema,
+  type Build,
+  type KernelMapping,
+  type Modprobe,
+  type Sign,
+  type TLSOptions,
+} from './moduleLoader.ts'
+import { brokenRules } from './rules.ts'
 import { expandTemplate, TemplateError, templateVariables, type TemplateVariables } from './template.ts'
 
 /** What a Module says for one kernel, container level and mapping merged (images:MAP-10 to MAP-14). */
@@ -40,6 +48,7 @@ export interface ResolvedMapping {
 }
 
 export const mappingFaults = [
+  'MappingInvalid',
   'TemplateInvalid',
   'ImageReferenceInvalid',
   'RegexpInvalid',
@@ -48,15 +57,18 @@ export const mappingFaults = [
 ] as const
 export type MappingFault = (typeof mappingFaults)[number]
 
+export interface InvalidMapping {
+  readonly kind: 'invalid'
+  readonly reason: MappingFault
+  readonly field: string
+  /** Begins with the field. */
+  readonly message: string
+}
+
 /** `unmapped`: the Module does not concern this kernel. `invalid`: it does, and `field` is to be mended. */
 export type MappingResolution =
   | { readonly kind: 'unmapped' }
-  | {
-      readonly kind: 'invalid'
-      readonly reason: MappingFault
-      readonly field: string
-      readonly message: string
-    }
+  | InvalidMapping
   | { readonly kind: 'mapped'; readonly mapping: ResolvedMapping }
 
 const containerField = 'spec.moduleLoader.container'
@@ -77,16 +89,37 @@ class Fault extends Error {
  * odd kernel stops no other (images:API-4 Better).
  */
 export function resolveMapping(module: Module, rawKernel: string): MappingResolution {
-  try {
+  return answered(() => {
     const index = findMapping(module, rawKernel)
     return index === undefined
       ? { kind: 'unmapped' }
       : { kind: 'mapped', mapping: merge(module, index, rawKernel) }
+  })
+}
+
+function answered<T>(resolve: () => T): T | InvalidMapping {
+  try {
+    return resolve()
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     const { reason, field, message } = error
     return { kind: 'invalid', reason, field, message: `${field}: ${message}` }
   }
+}
+
+/** A release that has all parts, for looking at mappings before there is a node. */
+const anyKernel = '6.1.0-1-amd64'
+
+/** What is wrong with mappings whatever kernels the nodes have, at most one fault for each: known at once. */
+export function checkMappings(module: Module): InvalidMapping[] {
+  const mappings = module.spec.moduleLoader?.container.kernelMappings ?? []
+  return mappings.flatMap((mapping, index) => {
+    const result = answered(() => {
+      matches(mapping, index, anyKernel)
+      return merge(module, index, mapping.literal || anyKernel)
+    })
+    return 'kind' in result ? [result] : []
+  })
 }
 
 function findMapping(module: Module, rawKernel: string): number | undefined {
@@ -135,6 +168,8 @@ function merge(module: Module, index: number, rawKernel: string): ResolvedMappin
     throw new RangeError(`no kernel mapping ${index}`)
   }
   const field = mappingField(index)
+  const [broken] = brokenRules(kernelMappingSchema, mapping, field)
+  if (broken !== undefined) throw new Fault('MappingInvalid', broken.field, broken.message)
   const kernelVariables = templateVariables(rawKernel, module.metadata)
   if (!kernelVariables.ok) throw new Fault('KernelVersionInvalid', field, kernelVariables.message)
   const { variables } = kernelVariables
@@ -154,7 +189,7 @@ function merge(module: Module, index: number, rawKernel: string): ResolvedMappin
       ? {}
       : { sign: expandSign(sign, mapping.sign ? field : containerField, variables) }),
     ...(inTreeModulesToRemove === undefined ? {} : { inTreeModulesToRemove }),
-    modprobe: container.modprobe,
+    modprobe: withoutEmpty(container.modprobe),
     ...(imagePullPolicy ? { imagePullPolicy } : {}),
     ...(imageRepoSecret?.name ? { imageRepoSecret: { name: imageRepoSecret.name } } : {}),
     serviceAccountName: moduleLoader.serviceAccountName || 'default',

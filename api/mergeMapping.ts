@@ -1,4 +1,4 @@
-import type { Build, BuildArg, Sign } from './moduleLoader.ts'
+import type { Build, BuildArg, Modprobe, Sign } from './moduleLoader.ts'
 
 /** The members of `value` that are present, so that an absent one does not hide another level's. */
 function present<T extends object>(value: T): Partial<T> {
@@ -68,4 +68,19 @@ export function mergeInTreeModules(
   const single = mapping.inTreeModuleToRemove || container.inTreeModuleToRemove
   if (single) return [single]
   return mapping.inTreeModulesToRemove ?? container.inTreeModulesToRemove
+}
+
+/** Empty rawArgs, args and an empty firmwarePath count as absent (images:VAL-9 Better). */
+export function withoutEmpty(modprobe: Modprobe): Modprobe {
+  const { args, rawArgs, firmwarePath, ...rest } = modprobe
+  return {
+    ...rest,
+    ...(hasArguments(args) ? { args } : {}),
+    ...(hasArguments(rawArgs) ? { rawArgs } : {}),
+    ...(firmwarePath ? { firmwarePath } : {}),
+  }
+}
+
+function hasArguments(lists: Modprobe['args']): boolean {
+  return lists?.load !== undefined || lists?.unload !== undefined
 }

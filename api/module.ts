@@ -53,19 +53,6 @@ export const moduleSchema = z.looseObject({
 })
 export type Module = z.infer<typeof moduleSchema>
 
-/** A Module as an API server or client gave it, or what is wrong with it. */
-export type ParsedModule =
-  | { readonly ok: true; readonly module: Module }
-  | { readonly ok: false; readonly message: string }
-
-/** Reads a Module object of any origin; `message` names the fields at fault, one line each. Defaults are filled in. */
-export function parseModule(object: unknown): ParsedModule {
-  const parsed = moduleSchema.safeParse(object)
-  return parsed.success
-    ? { ok: true, module: parsed.data }
-    : { ok: false, message: z.prettifyError(parsed.error) }
-}
-
 export type { DevicePlugin, DynamicResourceAllocation } from './consumers.ts'
 export type { Taint, Toleration } from './kubernetesTypes.ts'
 export type { Build, BuildArg, KernelMapping, Modprobe, Sign, TLSOptions } from './moduleLoader.ts'

@@ -2,6 +2,7 @@ import type { ClusterSnapshot, DockerfileFacts, NodeFacts, PodFacts } from './fa
 import type { Module } from './module.ts'
 import { annotations, labels, moduleFinalizer, type ModuleRef } from './names.ts'
 import type { ModuleConfig, ModuleStatusEntry, NodeModulesConfig } from './nodeModulesConfig.ts'
+import type { UnreadableModule } from './readModule.ts'
 import { testModule } from './testModule.ts'
 
 /** The Module of `testModule`. */
@@ -86,9 +87,18 @@ export function guardedModule(
   }
 }
 
+/** The test Module as one that cannot be read. */
+export function unreadableModule(
+  change: Partial<UnreadableModule> & { readonly deleting?: boolean } = {},
+): UnreadableModule {
+  const { deleting = false, ...rest } = change
+  const { metadata } = guardedModule({}, { deleting })
+  return { metadata, faults: [{ field: 'spec.selector', message: 'is missing' }], ...rest }
+}
+
 export interface TestCluster {
   readonly modules?: readonly Module[]
-  readonly unreadable?: readonly string[]
+  readonly unreadable?: readonly UnreadableModule[]
   readonly nodes?: readonly NodeFacts[]
   readonly records?: readonly NodeModulesConfig[]
   readonly pods?: readonly PodFacts[]
@@ -110,7 +120,9 @@ export function testCluster(things: TestCluster = {}): ClusterSnapshot {
     module: (ref) =>
       modules.find((m) => m.metadata.name === ref.name && m.metadata.namespace === ref.namespace),
     modules: () => modules,
-    unreadable: (ref) => unreadable.find((name) => name === ref.name),
+    unreadable: (ref) =>
+      unreadable.find((m) => m.metadata.name === ref.name && m.metadata.namespace === ref.namespace),
+    unreadableModules: () => unreadable,
     nodes: () => nodes,
     nodeModulesConfig: (node) => records.find((record) => record.metadata.name === node),
     nodeModulesConfigs: () => records,

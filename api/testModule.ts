@@ -1,4 +1,5 @@
-import { parseModule, type Module } from './module.ts'
+import type { Module } from './module.ts'
+import { parseModule } from './readModule.ts'
 
 type Overrides = Readonly<Record<string, unknown>>
 

@@ -10,6 +10,7 @@ import {
   testNode,
   testRecord,
   testRef,
+  unreadableModule,
   type TestCluster,
 } from './testCluster.ts'
 import { kernelsOf, lifeOf, recordOf, viewKernel } from './viewKernel.ts'
@@ -71,7 +72,8 @@ describe('lifeOf', () => {
     ['unguarded', { modules: [unguarded] }],
     ['deleting', { modules: [guardedModule({}, { deleting: true })] }],
     ['gone', {}],
-    ['unreadable', { unreadable: ['fpga'] }],
+    ['unreadable', { unreadable: [unreadableModule()] }],
+    ['deleting', { unreadable: [unreadableModule({ deleting: true })] }],
   ])('%s', (expected, things) => {
     expect(lifeOf(testCluster(things), testRef)).toBe(expected)
   })
@@ -85,11 +87,27 @@ describe('lifeOf', () => {
 
 test('a Module that cannot be read unloads nothing', () => {
   const records = [testRecord(testConfig(), { config: testConfig(), bootId: testNode().bootId })]
-  const things = { unreadable: ['fpga'], nodes: [testNode()], records }
+  const things = { unreadable: [unreadableModule()], nodes: [testNode()], records }
   const { view } = viewKernel(testCluster(things), testRef, testKernel, { gcDelayMs: 0 })
   expect(view.nodes.work).toEqual([])
   const gone = viewKernel(testCluster({ ...things, unreadable: [] }), testRef, testKernel, { gcDelayMs: 0 })
   expect(gone.view.nodes.work).toMatchObject([{ action: 'Unload' }])
+})
+
+test('a Module that cannot be read is unloaded when it is deleted, under its own uid and status', () => {
+  const records = [testRecord(testConfig(), { config: testConfig(), bootId: testNode().bootId })]
+  const stored = { kernel: testKernel, phase: 'Loaded' as const }
+  const module = unreadableModule({ deleting: true, status: { kernels: [stored] } })
+  const cluster = testCluster({ unreadable: [module], nodes: [testNode()], records })
+  const { view, facts } = viewKernel(cluster, testRef, testKernel, { gcDelayMs: 0 })
+  expect(view).toMatchObject({
+    module: 'deleting',
+    wish: { kind: 'none', why: 'ModuleDeleted' },
+    nodes: { work: [{ action: 'Unload' }] },
+    stored,
+  })
+  expect(facts.uid).toBe(module.metadata.uid)
+  expect(kernelsOf(cluster, testRef)).toEqual([testKernel])
 })
 
 test('recordOf: a wish or a fact is enough, and only of this Module', () => {

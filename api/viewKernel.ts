@@ -2,7 +2,7 @@ import { uncoveredBy } from './architectures.ts'
 import { buildInputHash } from './buildInputs.ts'
 import { rivalOf } from './claim.ts'
 import { nodeEligibility, type NodeEligibility } from './eligibility.ts'
-import type { ClusterSnapshot, NodeFacts, PodFacts } from './facts.ts'
+import { storedModule, type ClusterSnapshot, type NodeFacts, type PodFacts } from './facts.ts'
 import type { BuildPodView, BuildWish, ImageWish, KernelView } from './kernelView.ts'
 import { withDigest } from './imageReference.ts'
 import { resolveMapping, type ResolvedMapping } from './mapping.ts'
@@ -19,6 +19,8 @@ export interface ViewSettings {
 /** The facts behind a view that are too large or too private for a payload; activities act on them. */
 export interface KernelFacts {
   readonly module: Module | undefined
+  /** Of the Module that is there, readable or not. */
+  readonly uid: string | undefined
   readonly mapping: ResolvedMapping | undefined
   readonly dockerfile: string | undefined
   readonly architecture: string | undefined
@@ -44,7 +46,7 @@ export function kernelsOf(cluster: ClusterSnapshot, ref: ModuleRef): string[] {
     const kernel = pod.annotations[annotations.kernel]
     if (kernel !== undefined && pod.labels[labels.resourceType] !== undefined) kernels.add(kernel)
   }
-  for (const entry of module?.status?.kernels ?? []) kernels.add(entry.kernel)
+  for (const entry of storedModule(cluster, ref)?.status?.kernels ?? []) kernels.add(entry.kernel)
   return [...kernels].sort()
 }
 
@@ -66,10 +68,11 @@ export function viewKernel(
   // A node that is cordoned or reboots comes back: its build goes on, its digest stays the one that was resolved.
   const waiting = eligible(['target', 'paused'])
   const architectures = [...new Set(waiting.map((node) => node.architecture))].sort()
-  const { wish, mapping, dockerfile } = wishFor(cluster, module, kernel, architectures)
-  const stored = module?.status?.kernels?.find((entry) => entry.kernel === kernel)
-  const digest = wish.kind === 'wanted' ? storedDigest(stored, wish, architectures) : undefined
   const life = lifeOf(cluster, ref)
+  const there = storedModule(cluster, ref)
+  const { wish, mapping, dockerfile } = wishFor(cluster, module, life, kernel, architectures)
+  const stored = there?.status?.kernels?.find((entry) => entry.kernel === kernel)
+  const digest = wish.kind === 'wanted' ? storedDigest(stored, wish, architectures) : undefined
   const plans = new Map<string, { node: NodeFacts; target: boolean; plan: NodePlan }>()
   for (const node of nodes) {
     const record = cluster.nodeModulesConfig(node.name)
@@ -85,7 +88,7 @@ export function viewKernel(
       : undefined
   const view: KernelView = {
     module: life,
-    generation: module?.metadata.generation ?? 0,
+    generation: there?.metadata.generation ?? 0,
     wish,
     architectures,
     ...(digest === undefined ? {} : { digest }),
@@ -94,14 +97,17 @@ export function viewKernel(
     nodes: viewNodes([...plans.values()]),
     ...(stored === undefined ? {} : { stored }),
   }
-  return { view, facts: { module, mapping, dockerfile, architecture: architectures[0], plans } }
+  const [architecture] = architectures
+  return { view, facts: { module, uid: there?.metadata.uid, mapping, dockerfile, architecture, plans } }
 }
 
 /** Has the Module begun, and may things be made for it? */
 export function lifeOf(cluster: ClusterSnapshot, ref: ModuleRef): KernelView['module'] {
-  const module = cluster.module(ref)
-  if (module === undefined) return cluster.unreadable(ref) === undefined ? 'gone' : 'unreadable'
+  const module = storedModule(cluster, ref)
+  if (module === undefined) return 'gone'
+  // What is loaded is unloaded by what was recorded with it, whatever stands in the Module.
   if (module.metadata.deletionTimestamp !== undefined) return 'deleting'
+  if (cluster.unreadable(ref) !== undefined) return 'unreadable'
   return module.metadata.finalizers?.includes(moduleFinalizer) ? 'alive' : 'unguarded'
 }
 
@@ -120,12 +126,13 @@ interface Wish {
 function wishFor(
   cluster: ClusterSnapshot,
   module: Module | undefined,
+  life: KernelView['module'],
   kernel: string,
   architectures: readonly string[],
 ): Wish {
   const none = (why: Extract<ImageWish, { kind: 'none' }>['why']): Wish => ({ wish: { kind: 'none', why } })
+  if (life === 'deleting') return none('ModuleDeleted')
   if (module === undefined) return none('ModuleGone')
-  if (module.metadata.deletionTimestamp !== undefined) return none('ModuleDeleted')
   if (module.spec.moduleLoader === undefined) return none('NoModuleLoader')
   if (architectures.length === 0) return none('NoNodes')
   const resolved = resolveMapping(module, kernel)

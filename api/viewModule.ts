@@ -1,9 +1,11 @@
 import { buildNodeCondition, buildNodeDiffers } from './buildOrigin.ts'
 import { nodeEligibility } from './eligibility.ts'
-import type { ClusterSnapshot, NodeFacts } from './facts.ts'
+import { storedModule, type ClusterSnapshot, type NodeFacts } from './facts.ts'
 import type { Condition, KernelStatus, Module, ModuleStatus } from './module.ts'
 import { labels, type ModuleRef } from './names.ts'
 import { moduleConfigHash, recordEntries } from './nodeModulesConfig.ts'
+import type { StoredModule, UnreadableModule } from './readModule.ts'
+import { mappingFault, unreadableVerdicts } from './specFaults.ts'
 import { lifeOf, recordOf } from './viewKernel.ts'
 
 /** Counters and conditions as nodes and kernels say they should be. */
@@ -14,12 +16,34 @@ export interface ModuleSummary {
 
 /** One pure function from the caches to a Module's counters (images:STS-1 to STS-5) and conditions. */
 export function summarizeModule(cluster: ClusterSnapshot, module: Module, now: string): ModuleSummary {
-  const ref = module.metadata
   const targets = cluster
     .nodes()
     .filter(
       (node) => module.spec.moduleLoader !== undefined && nodeEligibility(module, node).kind === 'target',
     )
+  const builds = buildNodeCondition(module.status?.kernels ?? [], targets)
+  const verdicts = [...conditionsOf(module, targets), ...(builds === undefined ? [] : [builds])]
+  return {
+    moduleLoader: countNodes(cluster, module.metadata, targets.length),
+    conditions: verdicts.map((verdict) => stamp(module, verdict, now)),
+  }
+}
+
+/** The same for a Module that cannot be read: which nodes it selects is not known, so that number stays. */
+function summarizeUnreadable(cluster: ClusterSnapshot, module: UnreadableModule, now: string): ModuleSummary {
+  const selected = module.status?.moduleLoader?.nodesMatchingSelectorNumber ?? 0
+  return {
+    moduleLoader: countNodes(cluster, module.metadata, selected),
+    conditions: unreadableVerdicts(module).map((verdict) => stamp(module, verdict, now)),
+  }
+}
+
+/** images:STS-1 to STS-5 */
+function countNodes(
+  cluster: ClusterSnapshot,
+  ref: ModuleRef,
+  selected: number,
+): ModuleSummary['moduleLoader'] {
   const bootIds = new Map(cluster.nodes().map((node) => [node.name, node.bootId]))
   const configured = cluster.nodeModulesConfigs().flatMap((record) => {
     const { wish, fact } = recordEntries(record, ref)
@@ -31,16 +55,11 @@ export function summarizeModule(cluster: ClusterSnapshot, module: Module, now: s
       fact.bootId === bootId &&
       moduleConfigHash(fact.config) === moduleConfigHash(wish.config),
   )
-  const moduleLoader = {
-    nodesMatchingSelectorNumber: targets.length,
+  return {
+    nodesMatchingSelectorNumber: selected,
     desiredNumber: configured.length,
     availableNumber: available.length,
   }
-  const builds = buildNodeCondition(module.status?.kernels ?? [], targets)
-  const conditions = [...conditionsOf(module, targets), ...(builds === undefined ? [] : [builds])].map(
-    (verdict) => stamp(module, verdict, now),
-  )
-  return { moduleLoader, conditions }
 }
 
 type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
@@ -64,8 +83,10 @@ function conditionsOf(module: Module, targets: readonly NodeFacts[]): Verdict[] 
   )
   const first = bad[0] ?? waiting[0] ?? moving[0]
   const idle = idleReason(module, targets)
-  const why = (kernel: KernelStatus | undefined) => (kernel === undefined && idle) || reasonOf(kernel)
   const deleting = module.metadata.deletionTimestamp !== undefined
+  const fault = deleting ? undefined : mappingFault(module)
+  const why = (kernel: KernelStatus | undefined) =>
+    (kernel === undefined && (fault ?? idle)) || reasonOf(kernel)
   const loaded = kernels.some((k) => k.phase === 'Loaded') && kernels.every(isAtRest)
   const count = kernels.reduce((sum, k) => sum + (k.nodes?.loaded ?? 0), 0)
   const images = kernels.some((k) => k.digest !== undefined) && imageless.length === 0
@@ -86,7 +107,9 @@ function conditionsOf(module: Module, targets: readonly NodeFacts[]): Verdict[] 
       : verdict('Progressing', 'False', { reason: 'AtRest', message: 'Nothing is going on.' }),
     bad.length > 0
       ? verdict('Degraded', 'True', reasonOf(bad[0]))
-      : verdict('Degraded', 'False', { reason: 'AsExpected', message: 'Nothing waits for anybody.' }),
+      : fault !== undefined
+        ? verdict('Degraded', 'True', fault)
+        : verdict('Degraded', 'False', { reason: 'AsExpected', message: 'Nothing waits for anybody.' }),
   ]
 }
 function verdict(type: string, status: Condition['status'], because: Because): Verdict {
@@ -132,14 +155,14 @@ function phaseSentence(kernel: KernelStatus): string {
 }
 
 /** The time of a condition changes only with its status. */
-function stamp(module: Module, verdict: Verdict, now: string): Condition {
+function stamp(module: StoredModule, verdict: Verdict, now: string): Condition {
   const old = module.status?.conditions?.find((c) => c.type === verdict.type)
   const lastTransitionTime = old?.status === verdict.status ? old.lastTransitionTime : now
   return { ...verdict, observedGeneration: module.metadata.generation ?? 0, lastTransitionTime }
 }
 
 /** Does what is stored differ from the summary? */
-export function isOutdated(module: Module, summary: ModuleSummary): boolean {
+export function isOutdated(module: StoredModule, summary: ModuleSummary): boolean {
   const { moduleLoader = {}, conditions = [] } = module.status ?? {}
   const counters = Object.entries(summary.moduleLoader).some(
     ([name, value]) => (moduleLoader as Record<string, unknown>)[name] !== value,
@@ -173,11 +196,18 @@ export function remainsOf(cluster: ClusterSnapshot, ref: ModuleRef): string[] {
   ].slice(0, 20)
 }
 
+function summarize(cluster: ClusterSnapshot, ref: ModuleRef, now: string): ModuleSummary | undefined {
+  const module = cluster.module(ref)
+  if (module !== undefined) return summarizeModule(cluster, module, now)
+  const unreadable = cluster.unreadable(ref)
+  return unreadable === undefined ? undefined : summarizeUnreadable(cluster, unreadable, now)
+}
+
 /** Everything the Module's own run decides on. */
 export function viewModule(cluster: ClusterSnapshot, ref: ModuleRef, now: string) {
-  const module = cluster.module(ref)
+  const module = storedModule(cluster, ref)
   const life = lifeOf(cluster, ref)
-  const summary = module === undefined ? undefined : summarizeModule(cluster, module, now)
+  const summary = summarize(cluster, ref, now)
   const ready = summary?.conditions.find((c) => c.type === 'Ready')
   return {
     view: {

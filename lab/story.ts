@@ -1,6 +1,7 @@
 import { CoreV1Api, CustomObjectsApi, KubeConfig } from '@kubernetes/client-node'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseModule, type KernelPhase, type KernelStatus } from '../api/module.ts'
+import type { KernelPhase, KernelStatus } from '../api/module.ts'
+import { parseModule } from '../api/readModule.ts'
 import { group, version, type ModuleRef } from '../api/names.ts'
 import type { Progress, ProgressLine } from './programs/progress.ts'
 

@@ -5,7 +5,7 @@ import { moduleLoaderCases } from './moduleLoaderRuleCases.ts'
 import { moduleCases } from './moduleRuleCases.ts'
 
 /** Unknown fields are kept, lists are maps only for the API server, and the rest is said per kernel. */
-const elsewhere = /unknown field|class twice|VAL-[78] tag|VAL-8 regexp|VAL-8 no image/u
+const elsewhere = /unknown field|class twice|VAL-[78] tag|VAL-8 regexp|VAL-8 no image|unsignedImage/u
 
 /** What is wrong with a stored spec: its structure, or else its rules. */
 function faultsOf(spec: object): string[] {

@@ -12,6 +12,7 @@ import {
   testNode,
   testRecord,
   testRef,
+  unreadableModule,
   type TestCluster,
 } from '../api/testCluster.ts'
 import type { Doorbell } from '../workflows/messages.ts'
@@ -79,6 +80,7 @@ const cache = {
         'module',
         'modules',
         'unreadable',
+        'unreadableModules',
         'nodes',
         'nodeModulesConfig',
         'nodeModulesConfigs',
@@ -90,7 +92,8 @@ const cache = {
       (...args: never[]) => (testCluster(cluster)[name] as (...a: never[]) => unknown)(...args),
     ]),
   ),
-  knownModules: () => (cluster.modules ?? []).map(({ metadata }) => metadata),
+  knownModules: () =>
+    [...(cluster.modules ?? []), ...(cluster.unreadable ?? [])].map(({ metadata }) => metadata),
   subscribe: (listener: (change: CacheChange) => void) => {
     listeners.add(listener)
     return () => void listeners.delete(listener)
@@ -167,6 +170,15 @@ describe('ringing', () => {
     await change('Module', '5', atRest())
     await change('Module', '6', busy)
     expect(rung()).toEqual([moduleRun, kernelRun, moduleRun, kernelRun])
+  })
+  test('a Module that cannot be read: its own run says why, kernel runs have nothing to do', async () => {
+    await started({ unreadable: [unreadableModule()] })
+    expect(rung()).toEqual([moduleRun])
+  })
+  test('one that is deleted is unloaded all the same', async () => {
+    const records = [testRecord(testConfig(), { config: testConfig(), bootId: 'b1' })]
+    await started({ unreadable: [unreadableModule({ deleting: true })], records })
+    expect(rung()).toEqual([moduleRun, kernelRun])
   })
   test('a Module without its finalizer is guarded first', async () => {
     const module = guardedModule()

@@ -136,9 +136,9 @@ export class Watcher {
       return view.module === 'gone' ? await this.#tellOpen(id, news) : void this.#rung.delete(id)
     }
     const { stored: _stored, ...truth } = view
-    const fingerprint = sha256(JSON.stringify([facts.module?.metadata.uid, truth]))
+    const fingerprint = sha256(JSON.stringify([facts.uid, truth]))
     if (this.#rung.get(id) === fingerprint) return
-    await bell.ringKernel({ ref, uid: facts.module?.metadata.uid ?? '', kernel }, news)
+    await bell.ringKernel({ ref, uid: facts.uid ?? '', kernel }, news)
     this.#rung.set(id, fingerprint)
   }
 

@@ -1,8 +1,9 @@
 import { canonicalImage } from '../../api/claim.ts'
 import type { ClusterSnapshot, DockerfileFacts, NodeFacts, PodFacts } from '../../api/facts.ts'
-import { moduleSchema, type KernelStatus, type Module } from '../../api/module.ts'
+import type { KernelStatus, Module } from '../../api/module.ts'
 import { annotations, labels, moduleKey, type ModuleRef } from '../../api/names.ts'
 import { nodeModulesConfigSchema, type NodeModulesConfig } from '../../api/nodeModulesConfig.ts'
+import { parseModule, type UnreadableModule } from '../../api/readModule.ts'
 import type { Seen } from '../contract.ts'
 import { createInformer, type Informer, type InformerLog } from '../kube/informer.ts'
 import type { Kube } from '../kube/kube.ts'
@@ -63,14 +64,24 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
     ConfigMap: configMapInformer,
   } satisfies Record<string, Pick<Informer<StoredObject>, 'reached' | 'synced' | 'stop'>>
 
-  const parsed = memo((object: CustomObject) => moduleSchema.safeParse(object))
+  const parsed = memo((object: CustomObject) => parseModule(object))
   const record = memo((object: CustomObject) => nodeModulesConfigSchema.safeParse(object))
   const asNode = memo(nodeFacts)
   const asPod = memo(podFacts)
   const podsOf = podInformer.index((pod) => [ownerKey(pod)])
 
-  const readModule = (object: CustomObject | undefined): Module | undefined =>
-    object === undefined ? undefined : parsed(object).data
+  const readModule = (object: CustomObject | undefined): Module | undefined => {
+    const result = object === undefined ? undefined : parsed(object)
+    return result?.ok === true ? result.module : undefined
+  }
+  const readUnreadable = (object: CustomObject | undefined): UnreadableModule | undefined => {
+    if (object === undefined) return undefined
+    const result = parsed(object)
+    if (result.ok) return undefined
+    const { name, namespace = '', uid, resourceVersion } = object.metadata
+    const metadata = { name, namespace, uid, resourceVersion }
+    return result.unreadable ?? { metadata, faults: [{ field: 'metadata', message: result.message }] }
+  }
   const readRecord = (object: CustomObject | undefined): NodeModulesConfig | undefined =>
     object === undefined ? undefined : record(object).data
   const knownModules = (): ModuleRef[] => {
@@ -105,10 +116,8 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
       return object === undefined ? undefined : dockerfileFacts(object)
     },
     knownModules,
-    unreadable(ref) {
-      const object = moduleInformer.get(moduleKey(ref))
-      return object === undefined ? undefined : parsed(object).error?.message
-    },
+    unreadable: (ref) => readUnreadable(moduleInformer.get(moduleKey(ref))),
+    unreadableModules: () => moduleInformer.list().flatMap((object) => readUnreadable(object) ?? []),
     async caughtUp(seen, timeoutMs) {
       const waits = Object.entries(seen).flatMap(([kind, version]) => {
         const informer = Object.hasOwn(informers, kind)

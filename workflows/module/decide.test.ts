@@ -13,7 +13,8 @@ const remains = ['node n1: the module is not unloaded yet']
 
 test.each<[string, ModuleView, ModuleStep]>([
   ['gone: nothing', view('gone', { outdated: true }), 'done'],
-  ['unreadable: left alone', view('unreadable', { outdated: true }), 'done'],
+  ['unreadable: said', view('unreadable', { outdated: true }), 'summarize'],
+  ['unreadable and said: left alone', view('unreadable'), 'done'],
   ['without its finalizer: that first', view('unguarded', { outdated: true }), 'guard'],
   ['outdated: written', view('alive', { outdated: true }), 'summarize'],
   ['up to date: nothing', view('alive'), 'done'],

@@ -5,18 +5,19 @@ export type ModuleStep = 'guard' | 'release' | 'summarize' | 'wait' | 'done'
 
 /**
  * The rules, in order: nothing is created before the finalizer is on; the finalizer goes when nothing is left on
- * any node and no pod remains; counters and conditions follow the nodes and kernels.
+ * any node and no pod remains; counters and conditions follow the nodes and kernels, and say what is wrong with a
+ * Module that cannot be read.
  */
 export function decideModule(view: ModuleView): ModuleStep {
   switch (view.module) {
     case 'gone':
-    case 'unreadable':
       return 'done'
     case 'unguarded':
       return 'guard'
     case 'deleting':
       return view.remains.length === 0 ? 'release' : view.outdated ? 'summarize' : 'wait'
     case 'alive':
+    case 'unreadable':
       return view.outdated ? 'summarize' : 'done'
   }
 }
