@@ -133,14 +133,10 @@ const imageSchema = z.string().meta({ maxLength: 1024, ...ruled(imageRule) })
 export const kernelMappingSchema = z
   .looseObject({
     literal: z.string().optional().meta({ description: 'The kernel release, exactly.', maxLength: 256 }),
-    regexp: z
-      .string()
-      .optional()
-      .meta({
-        description: 'Regular expression (RE2) found anywhere in the kernel release.',
-        maxLength: 4096,
-        ...ruled(regexpRule),
-      }),
+    regexp: z.string().optional().meta({
+      description: 'Regular expression (RE2) found anywhere in the kernel release.',
+      maxLength: 4096,
+    }),
     containerImage: imageSchema.describe(
       'The kmod image. Knows the variables KERNEL_FULL_VERSION, KERNEL_VERSION, KERNEL_X, KERNEL_Y, KERNEL_Z, KERNEL_XYZ, MOD_NAME and MOD_NAMESPACE. Empty: that of the container.',
     ),
@@ -166,10 +162,14 @@ export const moduleLoaderContainerSchema = z
       .string()
       .optional()
       .meta({ description: 'Pull policy of the kmod image.', maxLength: 64, ...ruled(pullPolicyRule) }),
-    kernelMappings: z.array(kernelMappingSchema).min(1).meta({
-      description: 'For which kernels the module exists; the first that matches wins.',
-      maxItems: 256,
-    }),
+    kernelMappings: z
+      .array(kernelMappingSchema)
+      .min(1)
+      .meta({
+        description: 'For which kernels the module exists; the first that matches wins.',
+        maxItems: 256,
+        ...ruled(regexpRule),
+      }),
     modprobe: modprobeSchema.meta(ruled(...modprobeRules)),
     registryTLS: tlsOptionsSchema.optional(),
     inTreeModuleToRemove,

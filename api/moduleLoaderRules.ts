@@ -65,11 +65,16 @@ export const imageRule: Rule<string> = {
   message: 'an image needs a tag or a digest, such as :${KERNEL_FULL_VERSION}',
 }
 
-/** images:VAL-8. A bad expression is an error of the rule itself, which refuses; its text names the fault. */
-export const regexpRule: Rule<string> = {
+/**
+ * images:VAL-8. A bad expression is an error of the rule itself, which refuses; its text names the expression and the
+ * fault. Errors count for unchanged values too, unlike broken rules: without a look at the former list, a Module that
+ * was stored with a bad expression could get no status and no finalizer. Items of a list have no former value.
+ */
+export const regexpRule: Rule<unknown> = {
   id: 'images:VAL-8 regexp',
-  rule: "''.matches(self) || !''.matches(self)",
-  message: 'not a valid RE2 regular expression',
+  rule: "oldSelf.hasValue() && oldSelf.value() == self || self.all(m, !has(m.regexp) || ''.matches(m.regexp) || !''.matches(m.regexp))",
+  message: 'regexp must be a valid RE2 regular expression',
+  optionalOldSelf: true,
 }
 
 export const buildRule: Rule<{ readonly dockerfileConfigMap: { readonly name: string } }> = {
@@ -130,7 +135,7 @@ export const containerRules: readonly Rule<ContainerLike>[] = [
   },
   {
     id: 'images:VAL-10 below dirName',
-    rule: `!has(self.sign) || self.sign.filesToSign.all(f, f.startsWith(${below}))`,
+    rule: `!has(self.sign) || !has(self.sign.filesToSign) || self.sign.filesToSign.all(f, f.startsWith(${below}))`,
     message: 'every file to sign lies below modprobe.dirName',
     fieldPath: '.sign.filesToSign',
     holds: ({ sign, modprobe }) =>
@@ -138,7 +143,7 @@ export const containerRules: readonly Rule<ContainerLike>[] = [
   },
   {
     id: 'images:VAL-10 below dirName, mappings',
-    rule: `self.kernelMappings.all(m, !has(m.sign) || m.sign.filesToSign.all(f, f.startsWith(${below})))`,
+    rule: `self.kernelMappings.all(m, !has(m.sign) || !has(m.sign.filesToSign) || m.sign.filesToSign.all(f, f.startsWith(${below})))`,
     message: 'every file to sign lies below modprobe.dirName',
     fieldPath: '.kernelMappings',
     holds: ({ kernelMappings, modprobe }) =>

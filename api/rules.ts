@@ -19,6 +19,8 @@ export interface Rule<T> {
   readonly message: string
   /** The field at fault, below the value. */
   readonly fieldPath?: string
+  /** `oldSelf` is an optional, so that the rule stands for new values too. */
+  readonly optionalOldSelf?: true
   /** Absent where resolveMapping says it for each kernel, and for rules that compare with the former version. */
   readonly holds?: (self: T) => boolean
 }

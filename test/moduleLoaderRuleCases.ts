@@ -62,15 +62,15 @@ export const moduleLoaderCases: readonly RuleCase[] = [
   {
     rule: 'images:VAL-8 regexp',
     refused: ofMapping({ regexp: '^(a' }),
-    field: `${mapping}.regexp`,
-    fix: 'missing closing )',
+    field: `${container}.kernelMappings`,
+    fix: 'missing closing ): `^(a`',
     taken: ofMapping({ regexp: '^(a)' }),
   },
   {
     rule: 'images:VAL-8 regexp of JavaScript',
     refused: ofMapping({ regexp: '(?=a)' }),
-    field: `${mapping}.regexp`,
-    fix: 'invalid or unsupported Perl syntax',
+    field: `${container}.kernelMappings`,
+    fix: 'invalid or unsupported Perl syntax: `(?=`',
     taken: ofMapping({ regexp: '(?:a)' }),
   },
   {

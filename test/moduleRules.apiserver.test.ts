@@ -18,7 +18,7 @@ describe('a Module that breaks a rule is refused with field and fix; its neighbo
       createModule({ ...spec, tolerations: [{ operator: 'Equal' }] }, undefined, 'All'),
     )
     expect(message).toContain('spec.tolerations[0]')
-    expect(message).toContain('spec.moduleLoader.container.kernelMappings[0].regexp')
+    expect(message).toContain('spec.moduleLoader.container.kernelMappings: ')
     expect(message).toContain('spec.moduleLoader.container.modprobe')
   })
 

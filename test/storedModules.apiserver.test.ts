@@ -1,0 +1,174 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AdmissionregistrationV1Api, KubeConfig } from '@kubernetes/client-node'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { createClusterCache, type ClusterCache } from '../activities/cluster/cache.ts'
+import type { Dependencies } from '../activities/dependencies.ts'
+import { createKube } from '../activities/kube/client.ts'
+import type { Kube } from '../activities/kube/kube.ts'
+import { modules as moduleResource } from '../activities/kube/resources.ts'
+import { createModuleActivities } from '../activities/moduleActivities.ts'
+import { applyKernelStatus } from '../activities/status.ts'
+import type { Condition } from '../api/module.ts'
+import { moduleFinalizer } from '../api/names.ts'
+import { applyManifests } from '../lab/applyManifests.ts'
+import { definitionFiles } from '../lab/operator.ts'
+import { createModule, custom, modules, namespace, refusal } from './moduleApi.ts'
+import { smallSpec } from './moduleSpecs.ts'
+
+const kubeconfig = inject('kubeconfig')
+const soon = { timeout: 30_000, interval: 200 }
+const name = (what: string) => `stored-${what}-${process.pid}`
+const refOf = (what: string) => ({ namespace, name: name(what) })
+const container = 'spec.moduleLoader.container'
+
+/** Specs that the definition refuses, with the fields that must be named. */
+const stored = {
+  rules: {
+    spec: smallSpec({
+      spec: { tolerations: [{ operator: 'Equal' }] },
+      container: { version: 'a b', modprobe: { moduleName: 'm', dirName: 'opt', rawArgs: { load: ['m'] } } },
+    }),
+    fields: [
+      'spec.tolerations[0].operator',
+      `${container}.version`,
+      `${container}.modprobe`,
+      `${container}.modprobe.dirName`,
+    ],
+  },
+  structure: {
+    spec: smallSpec({ mapping: { sign: { keySecret: { name: 'k' }, certSecret: { name: 'c' } } } }),
+    fields: [`${container}.kernelMappings[0].sign.filesToSign`],
+  },
+  mapping: {
+    spec: smallSpec({ mapping: { regexp: '^(6' } }),
+    fields: [`${container}.kernelMappings[0].regexp`],
+  },
+} as const
+type What = keyof typeof stored
+const all = Object.keys(stored) as What[]
+
+let kube: Kube
+let cache: ClusterCache
+let deps: Dependencies
+let folder: string
+
+/** Cluster states in which nothing is checked yet: the definition without its rules, and no policy. */
+async function withoutRules(): Promise<void> {
+  const config = new KubeConfig()
+  config.loadFromFile(kubeconfig)
+  const admission = config.makeApiClient(AdmissionregistrationV1Api)
+  await refusal(admission.deleteValidatingAdmissionPolicyBinding({ name: 'kmm-module' }))
+  const [definition = ''] = definitionFiles().filter((file) => file.endsWith('_modules.yaml'))
+  const lenient = join(folder, 'modules.yaml')
+  writeFileSync(lenient, stringify(unchecked(parse(readFileSync(definition, 'utf8')))))
+  await applyManifests(kubeconfig, [lenient])
+}
+
+/** A definition without rules and limits, whose only other leniency is the one of KMM: no files to sign. */
+function unchecked(value: unknown): unknown {
+  if (value === 'filesToSign') return 'keySecret'
+  if (Array.isArray(value)) return [...new Set(value.map(unchecked))]
+  if (typeof value !== 'object' || value === null) return value
+  const checks = ['x-kubernetes-validations', 'maxLength', 'minLength', 'maxItems', 'minItems']
+  const kept = Object.entries(value).filter(([key]) => !checks.includes(key))
+  return Object.fromEntries(kept.map(([key, item]) => [key, unchecked(item)]))
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'kmm-stored-'))
+  kube = createKube(kubeconfig)
+  await withoutRules()
+  for (const what of all) {
+    const take = () => refusal(createModule(stored[what].spec, name(what)))
+    await vi.waitFor(async () => expect(await take()).toMatch(/nothing: it was taken|already exists/u), soon)
+    await kube.patch(moduleResource, refOf(what), { metadata: { finalizers: [moduleFinalizer] } })
+  }
+  await applyManifests(kubeconfig, definitionFiles())
+  for (const what of all) {
+    const again = () => refusal(createModule(stored[what].spec, name('again'), 'All'))
+    await vi.waitFor(async () => expect(await again()).toContain('is invalid'), soon)
+  }
+  cache = createClusterCache(kube, { warn: () => undefined } as never)
+  await cache.synced
+  deps = { kube, cache, config: { job: { gcDelay: 0 } } } as unknown as Dependencies
+})
+afterAll(async () => {
+  await cache.stop()
+  await kube.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const uidOf = async (what: What) => (await kube.get(moduleResource, refOf(what)))?.metadata.uid ?? ''
+async function conditionsOf(what: What): Promise<Condition[]> {
+  const object = (await kube.get(moduleResource, refOf(what))) as { status?: { conditions?: Condition[] } }
+  return object.status?.conditions ?? []
+}
+
+describe('a Module that was stored before the rules', () => {
+  test.each(all)('%s: its conditions name the fields, and the API server takes the status', async (what) => {
+    const activities = createModuleActivities(deps)
+    const subject = { ref: refOf(what), uid: await uidOf(what) }
+    const { view, uid } = await activities.readModule({ subject, seen: {} })
+    expect(uid).toBe(subject.uid)
+    expect(view).toMatchObject({ module: what === 'mapping' ? 'alive' : 'unreadable', outdated: true })
+    const { seen } = await activities.summarizeModule({ subject })
+    const conditions = await conditionsOf(what)
+    const reason = what === 'mapping' ? 'RegexpInvalid' : 'SpecInvalid'
+    expect(conditions.find(({ type }) => type === 'Degraded')).toMatchObject({ status: 'True', reason })
+    const ready = conditions.find(({ type }) => type === 'Ready')
+    expect(ready).toMatchObject({ status: 'False', reason })
+    for (const field of stored[what].fields) expect(ready?.message).toContain(`${field}: `)
+
+    expect((await activities.readModule({ subject, seen })).view.outdated).toBe(false)
+  })
+
+  test('a kernel’s entry in status is taken beside a broken spec', async () => {
+    const subject = { ref: refOf('rules'), uid: await uidOf('rules'), kernel: '6.1.0' }
+    const entry = { kernel: '6.1.0', phase: 'Loaded' as const, message: 'm' }
+    expect(await applyKernelStatus(deps, subject, entry)).toHaveProperty('Module')
+    await vi.waitFor(
+      () => expect(cache.unreadable(subject.ref)?.status?.kernels).toMatchObject([entry]),
+      soon,
+    )
+  })
+
+  test('it may get labels, annotations and finalizers; a changed spec must be good', async () => {
+    const ref = refOf('rules')
+    const written = await kube.patch(moduleResource, ref, { metadata: { annotations: { a: 'b' } } })
+    expect(written.kind).toBe('written')
+    await expect(
+      kube.patch(moduleResource, ref, {
+        spec: { moduleLoader: { container: { version: 'c d' } } },
+      }),
+    ).rejects.toThrow(`${container}.version`)
+  })
+
+  test('it recovers when it is mended', async () => {
+    const object = (await kube.get(moduleResource, refOf('rules'))) as { metadata: object }
+    const body = { ...object, spec: smallSpec({ container: { version: '1' } }) }
+    await custom.replaceNamespacedCustomObject({ ...modules, name: name('rules'), body })
+    await vi.waitFor(() => expect(cache.module(refOf('rules'))).toBeDefined(), soon)
+    const subject = { ref: refOf('rules'), uid: await uidOf('rules') }
+    const activities = createModuleActivities(deps)
+    const { view } = await activities.readModule({ subject, seen: {} })
+    expect(view).toMatchObject({ module: 'alive', outdated: true })
+    await activities.summarizeModule({ subject })
+    expect((await conditionsOf('rules')).find(({ type }) => type === 'Degraded')?.status).toBe('False')
+  })
+
+  test('it can be deleted without being mended', async () => {
+    const subject = { ref: refOf('structure'), uid: await uidOf('structure') }
+    await kube.delete(moduleResource, subject.ref, { uid: subject.uid })
+    const activities = createModuleActivities(deps)
+    const read = async () => (await activities.readModule({ subject, seen: {} })).view
+    await vi.waitFor(
+      async () => expect(await read()).toMatchObject({ module: 'deleting', remains: [] }),
+      soon,
+    )
+    await activities.releaseModule({ subject })
+    expect(await kube.get(moduleResource, subject.ref)).toBeUndefined()
+  })
+})
