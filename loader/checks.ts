@@ -39,14 +39,11 @@ export async function checkTree(host: Host, command: WorkerCommand): Promise<voi
     )
   }
   if (config.modprobe.rawArgs !== undefined) return
-  // modprobe reads the binary index and falls back to the text.
-  const indexes = await Promise.all(
-    ['modules.dep.bin', 'modules.dep'].map((name) => exists(host.path(`${tree}/${name}`))),
-  )
-  if (!indexes.includes(true)) {
+  // modprobe reads the binary index only; an image may hold the text and not this.
+  if (!(await exists(host.path(`${tree}/modules.dep.bin`)))) {
     throw new Stop(
       'DepmodMissing',
-      `${tree} has no modules.dep; end the Dockerfile with: RUN depmod -b ${config.modprobe.dirName} ${kernel}`,
+      `${tree} has no modules.dep.bin; end the Dockerfile with: RUN depmod -b ${config.modprobe.dirName} ${kernel}`,
     )
   }
 }

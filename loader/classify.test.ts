@@ -24,6 +24,7 @@ describe('classify', () => {
       'no-such',
     ],
     [`modprobe: FATAL: Module m not found.`, 'ModuleNotFound', 'm'],
+    [`modprobe: ERROR: could not insert 'm': No such file or directory`, 'ModuleNotFound', 'm'],
     [`modprobe: FATAL: Module kmm_ci_a is in use.`, 'InUse', 'kmm_ci_a'],
     [`modprobe: ERROR: could not remove 'm': Resource temporarily unavailable`, 'InUse', 'm'],
     [`modprobe: ERROR: could not remove 'm': Device or resource busy`, 'InUse', 'm'],

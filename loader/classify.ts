@@ -24,8 +24,12 @@ const rules: readonly Rule[] = [
     hint: 'end the Dockerfile with depmod',
   },
   {
-    pattern:
-      /Module \S+ not found|could not find module by name|could not insert '[^']*': No such file or directory/,
+    pattern: /could not insert '[^']*': No such file or directory/,
+    reason: 'ModuleNotFound',
+    hint: 'a file of the index is not in the image, or the module itself misses one, such as firmware; see the node’s kernel log',
+  },
+  {
+    pattern: /Module \S+ not found|could not find module by name/,
     reason: 'ModuleNotFound',
     hint: 'modprobe.moduleName must be a module in the index of the image (modules.dep, written by depmod)',
   },

@@ -13,7 +13,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kmm-loader-main-'))
   const tree = join(folder, 'image/lib/modules', release())
   await mkdir(tree, { recursive: true })
-  await writeFile(join(tree, 'modules.dep'), '')
+  await writeFile(join(tree, 'modules.dep.bin'), '')
   await program('modinfo', 'exit 1')
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))

@@ -44,7 +44,8 @@ describe('load', () => {
   })
 
   it('names the missing modules.dep, but not when rawArgs point elsewhere', async () => {
-    await node.write(`/img/lib/modules/${testKernel}/a.ko`, '')
+    // modprobe does not read the text.
+    await node.write(`/img/lib/modules/${testKernel}/modules.dep`, 'kmm_ci_a.ko:\n')
     const withName = await runCommand(node.host, testCommand({ dirName: '/img' }))
     expect(withName.reason).toBe('DepmodMissing')
     expect(await node.calls()).toEqual([])
@@ -202,7 +203,7 @@ describe('nothing is touched before all checks', () => {
 
   it.each<[string, string, () => Promise<unknown>]>([
     ['no tree', 'NoModulesForKernel', () => rm(node.host.path(`/opt`), { recursive: true })],
-    ['no index', 'DepmodMissing', () => rm(node.host.path(`/opt/lib/modules/${testKernel}/modules.dep`))],
+    ['no index', 'DepmodMissing', () => rm(node.host.path(`/opt/lib/modules/${testKernel}/modules.dep.bin`))],
     [
       'another kernel’s module',
       'VermagicMismatch',

@@ -60,7 +60,7 @@ export async function makeTestNode(): Promise<TestNode> {
   const tree = `/opt/lib/modules/${testKernel}`
   await write('/proc/sys/kernel/random/boot_id', `${testBootId}\n`)
   await write('/proc/modules', 'loop 40960 0 - Live 0x0000000000000000\n')
-  await write(`${tree}/modules.dep`, 'kmm_ci_a.ko:\n')
+  await write(`${tree}/modules.dep.bin`, '')
   await write(`${tree}/kmm_ci_a.ko`, '')
   await write('/test/calls', '')
   await program('modinfo', `for name; do :; done\ncat "${at('/test/modinfo')}/$name" 2>/dev/null\n`)
