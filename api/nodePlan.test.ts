@@ -114,6 +114,24 @@ describe('nodes:STM-6, what one node needs', () => {
       'Forget v1',
     ],
     [
+      'but its firmware outlives the boot, and is taken away',
+      {
+        module: undefined,
+        node: rebooted,
+        record: testRecord(v1, { ...loaded(v1), firmwareHostPath: '/lib/firmware' }),
+      },
+      'Unload v1',
+    ],
+    [
+      'in another kernel there is nothing to unload by, and it is forgotten with its firmware',
+      {
+        module: undefined,
+        node: rebooted,
+        record: testRecord(otherKernel, { ...loaded(otherKernel), firmwareHostPath: '/lib/firmware' }),
+      },
+      'Forget old',
+    ],
+    [
       'what was only written down is forgotten',
       { module: undefined, record: testRecord(v1, undefined) },
       'Forget v1',

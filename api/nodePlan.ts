@@ -81,6 +81,9 @@ export function planNode(input: NodePlanInput): NodePlan {
     if (recorded === undefined && status === undefined) return { kind: 'idle' }
     if (!node.ready) return { kind: 'unreachable' }
     if (loaded === undefined) {
+      // Firmware outlives the boot. In another kernel the image has no modules that could be looked at.
+      const left = status?.firmwareHostPath === undefined ? undefined : status.config
+      if (left?.kernelVersion === node.kernel) return work(node, 'Unload', left, status)
       const config = status?.config ?? recorded?.config
       return config === undefined ? { kind: 'idle' } : work(node, 'Forget', config, undefined)
     }

@@ -10,9 +10,13 @@ export interface LoadedModule {
   readonly outOfTree: boolean
 }
 
-/** What modinfo says of a module file. `own`: the file is the image's, not the node's behind a link. */
+/**
+ * What modinfo says of a module file. `own`: the file is the image's, not the node's behind a link. `inTree`: it was
+ * built as part of a kernel, so the kernel does not mark it when it is loaded.
+ */
 export interface ModuleFile {
   readonly own: boolean
+  readonly inTree: boolean
   readonly srcversion?: string
   readonly vermagic?: string
 }
@@ -89,6 +93,7 @@ export async function moduleFile(
   const vermagic = fields.get('vermagic')
   return {
     own: await isInside(host, treeOf(command), filename),
+    inTree: fields.get('intree') === 'Y',
     ...(srcversion === undefined ? {} : { srcversion }),
     ...(vermagic === undefined ? {} : { vermagic }),
   }
@@ -115,3 +120,10 @@ export async function isOurs(
   if (srcversion !== undefined && file.srcversion !== undefined) return srcversion === file.srcversion
   return loaded.outOfTree ? undefined : false
 }
+
+/**
+ * Whether the module in the kernel is the distribution's while the image has one of its own: so it is after a reboot
+ * in which the distribution's was loaded first.
+ */
+export const isDistributions = (loaded: LoadedModule, file: ModuleFile): boolean =>
+  file.own && !file.inTree && !loaded.outOfTree

@@ -340,6 +340,21 @@ describe('unload', () => {
     expect(result.lsmod).toBeUndefined()
   })
 
+  it.each([
+    ['leaves the distribution’s module of that name alone', '', {}, 0],
+    ['takes one for ours that was built like the distribution’s', '', { intree: 'Y' }, 1],
+    ['unloads a module of the distribution that is in the image by a link', '', { filename: '/x' }, 1],
+    ['unloads ours', ' (O)', {}, 1],
+  ])('%s', async (_, flags, modinfo, calls) => {
+    await node.write('/proc/modules', line('kmm_ci_a', flags))
+    await node.describe('kmm_ci_a', { filename: `/opt/lib/modules/${testKernel}/kmm_ci_a.ko`, ...modinfo })
+    await node.answer({ modules: '' })
+    const result = await runCommand(node.host, unload())
+    expect(result.reason).toBeUndefined()
+    expect(await node.calls()).toHaveLength(calls)
+    if (calls === 0) expect(result.message).toContain('distribution')
+  })
+
   it('does nothing for a module that is not loaded', async () => {
     expect(await runCommand(node.host, unload())).toMatchObject({ command: [], exitStatus: 0 })
     expect(await node.calls()).toEqual([])

@@ -9,6 +9,7 @@ import type { Host, Outcome } from './host.ts'
 import { inTreeToRemove } from './inTree.ts'
 import {
   holdersOf,
+  isDistributions,
   isOurs,
   kernelName,
   loadedModules,
@@ -101,6 +102,12 @@ async function removeModule(host: Host, command: WorkerCommand, trace: Trace): P
     return
   }
   await checkTree(host, command)
+  const loaded = before.get(kernelName(moduleName ?? ''))
+  const file = loaded && (await moduleFile(host, command, loaded.name))
+  if (rawArgs === undefined && loaded && file && isDistributions(loaded, file)) {
+    trace.notes.push(`the ${loaded.name} that is loaded is the distribution's, not the image's: left alone`)
+    return
+  }
   await modprobe(host, unloadCommand(command.config.modprobe), trace)
   const left = (await loadedModules(host)).get(kernelName(moduleName ?? ''))
   if (left !== undefined) {
