@@ -132,21 +132,28 @@ export interface ModuleView {
   readonly module: KernelView['module']
   /** While deleting: what still stands, in words; empty when the finalizer may go. */
   readonly remains: readonly string[]
+  /** `kmm.sigs.x-k8s.io/retry-build` as a person has set it: a kernel, or `all`. */
+  readonly retry?: string
   /** Counters and conditions in status differ from what nodes and kernels say. */
   readonly outdated: boolean
   readonly summary: string
 }
 
-/** What a module run does to the world. */
+/** The same for a run about a whole Module. */
+export interface ModuleRequest {
+  readonly subject: ModuleSubject
+  readonly seen: Seen
+}
+
+/** What a module run does to the world. Nothing is done for a Module that is gone or was created anew. */
 export interface ModuleActivities {
-  readModule(request: {
-    subject: ModuleSubject
-    seen: Seen
-  }): Promise<{ uid: string | undefined; view: ModuleView }>
+  readModule(request: ModuleRequest): Promise<{ uid: string | undefined; view: ModuleView }>
   /** Puts the finalizer on the Module and the guard label on its namespace (images:API-1). */
-  guardModule(request: { subject: ModuleSubject }): Promise<{ seen: Seen }>
+  guardModule(request: ModuleRequest): Promise<{ seen: Seen }>
+  /** Releases the holds that the retry annotation is about, then takes it off, whether anything was held or not. */
+  takeRetry(request: ModuleRequest): Promise<{ seen: Seen }>
   /** Writes counters and conditions from the caches as they are. */
-  summarizeModule(request: { subject: ModuleSubject }): Promise<{ seen: Seen }>
+  summarizeModule(request: ModuleRequest): Promise<{ seen: Seen }>
   /** Takes the finalizer off, and the guard label when this was the namespace's last Module. */
-  releaseModule(request: { subject: ModuleSubject }): Promise<void>
+  releaseModule(request: ModuleRequest): Promise<void>
 }

@@ -1,12 +1,20 @@
 import type { OperatorConfig } from '../api/config.ts'
 import type { ViewSettings } from '../api/viewKernel.ts'
+import type { KernelSubject } from './contract.ts'
 import type { ClusterCache } from './cluster/cache.ts'
 import type { Kube } from './kube/kube.ts'
+
+/** Other runs, reached as people reach them. */
+export interface Runs {
+  /** Signals `retryBuild` to a kernel run; one that has ended is started again with it. */
+  retryKernel(subject: KernelSubject): Promise<void>
+}
 
 /** What activities work with; made once per process by `worker/`, or by a test. */
 export interface Dependencies {
   readonly kube: Kube
   readonly cache: ClusterCache
+  readonly runs: Runs
   readonly config: OperatorConfig
   /** Name of the cluster, as it stands in workflow ids. */
   readonly cluster: string

@@ -1,28 +1,19 @@
-import { ApplicationFailure } from '@temporalio/common'
 import { viewKernel } from '../api/viewKernel.ts'
 import { checkImage, watchHold } from './build/checkImage.ts'
 import { giveUpClaim } from './build/claim.ts'
 import { createBuildPod } from './build/createBuildPod.ts'
 import { followBuildPod } from './build/followBuildPod.ts'
-import type { KernelActivities, KernelRequest } from './contract.ts'
+import type { KernelActivities } from './contract.ts'
 import { viewSettings, type Dependencies } from './dependencies.ts'
 import { answering } from './answering.ts'
+import { caughtUpWith } from './caughtUp.ts'
 import { workOnNode } from './node/workOnNode.ts'
 import { removePod } from './removePod.ts'
 import { applyKernelStatus } from './status.ts'
 
-/** How long a read waits for its own cache to be as new as the doorbell. */
-const catchUpMs = 10_000
-
 /** The activities of kernel runs over real clients. */
 export function createKernelActivities(deps: Dependencies): KernelActivities {
-  /** An activity that acts on nothing older than what its run has seen, whichever replica's run it was. */
-  const caughtUp =
-    <R extends KernelRequest, T>(activity: (request: R) => Promise<T>) =>
-    async (request: R): Promise<T> => {
-      if (await deps.cache.caughtUp(request.seen, catchUpMs)) return await activity(request)
-      throw ApplicationFailure.retryable('The cache is behind the change that rang.', 'CacheBehind')
-    }
+  const caughtUp = caughtUpWith(deps.cache)
   return answering({
     readKernel: caughtUp(async ({ subject }) => {
       const { view, facts } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))

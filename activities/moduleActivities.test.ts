@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import type { KernelStatus } from '../api/module.ts'
+import { annotations } from '../api/names.ts'
 import type { NodeModulesConfig } from '../api/nodeModulesConfig.ts'
 import type { UnreadableModule } from '../api/readModule.ts'
 import {
@@ -28,11 +30,41 @@ function release(
   unreadable: UnreadableModule[] = [],
 ) {
   const { sent, kube } = fakeKube()
-  const cache = testCluster({ modules, records, unreadable })
+  const cache = { ...testCluster({ modules, records, unreadable }), caughtUp: async () => true }
   const activities = createModuleActivities({ kube, cache } as unknown as Dependencies)
   const uid = modules[0]?.metadata.uid ?? unreadable[0]?.metadata.uid ?? ''
-  return { sent, done: activities.releaseModule({ subject: { ref: testRef, uid } }) }
+  return { sent, done: activities.releaseModule({ subject: { ref: testRef, uid }, seen: {} }) }
 }
+
+describe('the annotation retry-build', () => {
+  const entry = (kernel: string, phase: KernelStatus['phase'], failed = 0): KernelStatus => {
+    return { kernel, phase, nodes: { targets: 1, loaded: 0, failed, waiting: 0 } }
+  }
+  const kernels = [
+    entry('built', 'Loaded'),
+    entry('building', 'Building'),
+    entry('failed', 'BuildFailed'),
+    entry('cancelled', 'Cancelled'),
+    entry('loading', 'Loading', 1),
+  ]
+  test.each([
+    ['all', ['failed', 'cancelled', 'loading']],
+    ['failed', ['failed']],
+    ['building', []],
+    ['unknown', []],
+  ])('%s: what may be held is retried, and it is taken off whatever was', async (value, retried) => {
+    const module = guardedModule({}, { status: { kernels } })
+    const metadata = { ...module.metadata, annotations: { [annotations.retryBuild]: value } }
+    const { sent, kube } = fakeKube()
+    const cache = { ...testCluster({ modules: [{ ...module, metadata }] }), caughtUp: async () => true }
+    const runs = { retryKernel: async ({ kernel }: { kernel: string }) => void sent.push(kernel) }
+    const activities = createModuleActivities({ kube, cache, runs } as unknown as Dependencies)
+    const answer = await activities.takeRetry({ subject: { ref: testRef, uid: 'uid-1' }, seen: {} })
+    const off = { uid: 'uid-1', resourceVersion: '1', annotations: { [annotations.retryBuild]: null } }
+    expect(sent).toEqual([...retried, `Module ${JSON.stringify({ metadata: off })}`])
+    expect(answer).toEqual({ seen: { Module: '2' } })
+  })
+})
 
 test('the guard of the namespace goes before the finalizer: nobody is left afterwards', async () => {
   const { sent, done } = release([guardedModule({}, { deleting: true })])

@@ -1,15 +1,16 @@
 import { ApplicationFailure } from '@temporalio/common'
 import { storedModule } from '../api/facts.ts'
-import { apiVersion, labels, moduleFinalizer } from '../api/names.ts'
+import { annotations, apiVersion, kernelRunId, labels, moduleFinalizer } from '../api/names.ts'
 import type { StoredModule } from '../api/readModule.ts'
-import { viewModule } from '../api/viewModule.ts'
+import { kernelsToRetry, viewModule } from '../api/viewModule.ts'
 import { answering } from './answering.ts'
-import type { ModuleActivities } from './contract.ts'
+import { giveUpClaim } from './build/claim.ts'
+import { caughtUpWith } from './caughtUp.ts'
+import type { ModuleActivities, ModuleSubject, Seen } from './contract.ts'
 import type { Dependencies } from './dependencies.ts'
-import { modules, namespaces } from './kube/resources.ts'
-import { moduleOf } from './status.ts'
+import type { Written } from './kube/kube.ts'
+import { type CustomObject, modules, namespaces } from './kube/resources.ts'
 
-const catchUpMs = 10_000
 /** Owner of counters and conditions in the Module's status. */
 const fieldManager = 'kmm:module'
 
@@ -17,16 +18,19 @@ const fieldManager = 'kmm:module'
 export function createModuleActivities(deps: Dependencies): ModuleActivities {
   const { kube, cache } = deps
   const now = () => new Date().toISOString()
+  const caughtUp = caughtUpWith(cache)
+  const moduleOf = ({ ref, uid }: ModuleSubject): StoredModule | undefined => {
+    const module = storedModule(cache, ref)
+    return module?.metadata.uid === uid ? module : undefined
+  }
   return answering({
-    async readModule({ subject, seen }) {
-      if (!(await cache.caughtUp(seen, catchUpMs))) {
-        throw ApplicationFailure.retryable('The cache is behind the change that rang.', 'CacheBehind')
-      }
+    readModule: caughtUp(async ({ subject }) => {
       const { view, module } = viewModule(cache, subject.ref, now())
       return { uid: module?.metadata.uid, view }
-    },
-    async guardModule({ subject }) {
-      const module = moduleOf(deps, subject)
+    }),
+    guardModule: caughtUp(async ({ subject }) => {
+      const module = moduleOf(subject)
+      if (module === undefined) return { seen: {} }
       const { namespace } = subject.ref
       await kube.patch(
         namespaces,
@@ -36,8 +40,17 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
       return {
         seen: await setFinalizers(deps, module, [...(module.metadata.finalizers ?? []), moduleFinalizer]),
       }
-    },
-    async summarizeModule({ subject }) {
+    }),
+    takeRetry: caughtUp(async ({ subject }) => {
+      const module = moduleOf(subject)
+      const which = module?.metadata.annotations?.[annotations.retryBuild]
+      if (module === undefined || which === undefined) return { seen: {} }
+      const { namespace, name, uid, resourceVersion } = module.metadata
+      for (const kernel of kernelsToRetry(module, which)) await deps.runs.retryKernel({ ...subject, kernel })
+      const body = { metadata: { uid, resourceVersion, annotations: { [annotations.retryBuild]: null } } }
+      return { seen: seenOf(await kube.patch(modules, { namespace, name }, body)) }
+    }),
+    summarizeModule: caughtUp(async ({ subject }) => {
       const { summary, module } = viewModule(cache, subject.ref, now())
       if (module === undefined || summary === undefined || module.metadata.uid !== subject.uid)
         return { seen: {} }
@@ -45,10 +58,10 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
       const body = { apiVersion, kind: 'Module', metadata: { namespace, name, uid }, status: { ...summary } }
       const written = await kube.applyObject(body, { fieldManager, force: true, subresource: 'status' })
       return { seen: written.kind === 'written' ? { Module: written.object.metadata.resourceVersion } : {} }
-    },
-    async releaseModule({ subject }) {
-      const module = storedModule(cache, subject.ref)
-      if (module === undefined || module.metadata.uid !== subject.uid) return
+    }),
+    releaseModule: caughtUp(async ({ subject }) => {
+      const module = moduleOf(subject)
+      if (module === undefined) return
       const { namespace } = subject.ref
       // Of two that leave at the same time each must not count on the other.
       const leaves = (m: StoredModule) =>
@@ -56,6 +69,11 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
         viewModule(cache, m.metadata, now()).view.remains.length === 0
       const all: readonly StoredModule[] = [...cache.modules(), ...cache.unreadableModules()]
       const others = all.filter((m) => m.metadata.namespace === namespace && !leaves(m))
+      // An operator that was lost may have left a claim without a pod.
+      for (const { kernel, image } of module.status?.kernels ?? []) {
+        if (image !== undefined)
+          await giveUpClaim(deps, image, kernelRunId(deps.cluster, subject.ref, kernel))
+      }
       // Nothing is left on any node by now. The label goes first: after the finalizer there is nobody to take it off.
       if (others.every((m) => m === module)) {
         const body = { metadata: { labels: { [labels.containsModules]: null } } }
@@ -63,15 +81,23 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
       }
       const finalizers = (module.metadata.finalizers ?? []).filter((f) => f !== moduleFinalizer)
       await setFinalizers(deps, module, finalizers)
-    },
+    }),
   } satisfies ModuleActivities)
 }
 
 /** Finalizers are one list: it is written only over the version it was read from. */
-async function setFinalizers(deps: Dependencies, module: StoredModule, finalizers: readonly string[]) {
+async function setFinalizers(
+  deps: Dependencies,
+  module: StoredModule,
+  finalizers: readonly string[],
+): Promise<Seen> {
   const { namespace, name, uid, resourceVersion } = module.metadata
   const body = { metadata: { uid, resourceVersion, finalizers } }
-  const written = await deps.kube.patch(modules, { namespace, name }, body)
+  return seenOf(await deps.kube.patch(modules, { namespace, name }, body))
+}
+
+/** What was written over the version that was read; another version is read again. */
+function seenOf(written: Written<CustomObject>): Seen {
   switch (written.kind) {
     case 'written':
       return { Module: written.object.metadata.resourceVersion }

@@ -2,7 +2,7 @@ import { buildNodeCondition, buildNodeDiffers } from './buildOrigin.ts'
 import { nodeEligibility } from './eligibility.ts'
 import { storedModule, type ClusterSnapshot, type NodeFacts } from './facts.ts'
 import type { Condition, KernelStatus, Module, ModuleStatus } from './module.ts'
-import { labels, type ModuleRef } from './names.ts'
+import { annotations, labels, type ModuleRef } from './names.ts'
 import { moduleConfigHash, recordEntries } from './nodeModulesConfig.ts'
 import type { StoredModule, UnreadableModule } from './readModule.ts'
 import { mappingFault, unreadableVerdicts } from './specFaults.ts'
@@ -203,16 +203,25 @@ function summarize(cluster: ClusterSnapshot, ref: ModuleRef, now: string): Modul
   return unreadable === undefined ? undefined : summarizeUnreadable(cluster, unreadable, now)
 }
 
+/** The kernels of a Module that a retry is for, where something may be held: `which` is a kernel or `all`. */
+export function kernelsToRetry(module: StoredModule, which: string): string[] {
+  const held = ({ phase, nodes }: KernelStatus) => stuck.includes(phase) || (nodes?.failed ?? 0) > 0
+  const meant = ({ kernel }: KernelStatus) => which === 'all' || kernel === which
+  return (module.status?.kernels ?? []).filter((k) => meant(k) && held(k)).map(({ kernel }) => kernel)
+}
+
 /** Everything the Module's own run decides on. */
 export function viewModule(cluster: ClusterSnapshot, ref: ModuleRef, now: string) {
   const module = storedModule(cluster, ref)
   const life = lifeOf(cluster, ref)
   const summary = summarize(cluster, ref, now)
+  const retry = module?.metadata.annotations?.[annotations.retryBuild]
   const ready = summary?.conditions.find((c) => c.type === 'Ready')
   return {
     view: {
       module: life,
       remains: life === 'deleting' ? remainsOf(cluster, ref) : [],
+      ...(retry === undefined ? {} : { retry }),
       outdated: module !== undefined && summary !== undefined && isOutdated(module, summary),
       summary: ready === undefined ? 'gone' : `${ready.reason}: ${ready.message}`.slice(0, 300),
     },

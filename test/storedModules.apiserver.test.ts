@@ -93,7 +93,13 @@ beforeAll(async () => {
   }
   cache = createClusterCache(kube, { warn: () => undefined } as never)
   await cache.synced
-  deps = { kube, cache, config: { job: { gcDelay: 0 } } } as unknown as Dependencies
+  deps = {
+    kube,
+    cache,
+    namespace: 'kmm',
+    cluster: 'c',
+    config: { job: { gcDelay: 0 } },
+  } as unknown as Dependencies
 })
 afterAll(async () => {
   await cache.stop()
@@ -114,7 +120,7 @@ describe('a Module that was stored before the rules', () => {
     const { view, uid } = await activities.readModule({ subject, seen: {} })
     expect(uid).toBe(subject.uid)
     expect(view).toMatchObject({ module: what === 'mapping' ? 'alive' : 'unreadable', outdated: true })
-    const { seen } = await activities.summarizeModule({ subject })
+    const { seen } = await activities.summarizeModule({ subject, seen: {} })
     const conditions = await conditionsOf(what)
     const reason = what === 'mapping' ? 'RegexpInvalid' : 'SpecInvalid'
     expect(conditions.find(({ type }) => type === 'Degraded')).toMatchObject({ status: 'True', reason })
@@ -155,7 +161,7 @@ describe('a Module that was stored before the rules', () => {
     const activities = createModuleActivities(deps)
     const { view } = await activities.readModule({ subject, seen: {} })
     expect(view).toMatchObject({ module: 'alive', outdated: true })
-    await activities.summarizeModule({ subject })
+    await activities.summarizeModule({ subject, seen: {} })
     expect((await conditionsOf('rules')).find(({ type }) => type === 'Degraded')?.status).toBe('False')
   })
 
@@ -168,7 +174,7 @@ describe('a Module that was stored before the rules', () => {
       async () => expect(await read()).toMatchObject({ module: 'deleting', remains: [] }),
       soon,
     )
-    await activities.releaseModule({ subject })
+    await activities.releaseModule({ subject, seen: {} })
     expect(await kube.get(moduleResource, subject.ref)).toBeUndefined()
   })
 })

@@ -1,15 +1,16 @@
-import { WorkflowNotFoundError, type Client, type WorkflowStartOptions } from '@temporalio/client'
+import { WorkflowNotFoundError, type Client } from '@temporalio/client'
 import type { KernelSubject, ModuleSubject } from '../activities/contract.ts'
+import type { Runs } from '../activities/dependencies.ts'
 import { kernelRunId, moduleRunId, taskQueue, watchQueue, type ModuleRef } from '../api/names.ts'
 import type { KernelRunInput, ModuleRunInput } from '../workflows/index.ts'
-import { doorbell, type Doorbell } from '../workflows/messages.ts'
+import { doorbell, retryBuild, type Doorbell, type RetryRequest } from '../workflows/messages.ts'
 import { searchAttributes } from '../workflows/searchAttributes.ts'
 
 /** How long a run with nothing to do listens on, and the least time between two writes of a Module's counters. */
 const quietMs = 1_000
 
 /** Rings runs: signals the open one, or starts one, in a single request. */
-export interface Bell {
+export interface Bell extends Runs {
   kernelRun(ref: ModuleRef, kernel: string): string
   moduleRun(ref: ModuleRef): string
   ringKernel(subject: KernelSubject, news: Doorbell): Promise<void>
@@ -27,52 +28,45 @@ export function createBell(client: Client, cluster: string): Bell {
     { key: searchAttributes.namespace, value: ref.namespace },
     { key: searchAttributes.module, value: ref.name },
   ]
-  const ring = async (
-    workflow: 'moduleKernel' | 'module',
-    options: Omit<WorkflowStartOptions, 'taskQueue'> & { readonly args: [KernelRunInput | ModuleRunInput] },
-    news: Doorbell,
-  ) => {
-    const start = {
-      ...options,
-      taskQueue: taskQueue(cluster),
-      signal: doorbell,
-      signalArgs: [news] as [Doorbell],
-    }
-    await client.workflow.signalWithStart(workflow, start)
-  }
   const watch = watchQueue(cluster)
+  const kernelStart = (subject: KernelSubject) => {
+    const { ref, kernel } = subject
+    return {
+      workflowId: kernelRunId(cluster, ref, kernel),
+      taskQueue: taskQueue(cluster),
+      args: [{ subject, watchQueue: watch, quietMs, seen: {} }] as [KernelRunInput],
+      staticSummary: `Module ${ref.namespace}/${ref.name}, kernel ${kernel}`,
+      typedSearchAttributes: [
+        ...attributes(ref),
+        { key: searchAttributes.kernel, value: kernel },
+        { key: searchAttributes.held, value: false },
+      ],
+    }
+  }
   return {
     kernelRun: (ref, kernel) => kernelRunId(cluster, ref, kernel),
     moduleRun: (ref) => moduleRunId(cluster, ref),
     async ringKernel(subject, news) {
-      const { ref, kernel } = subject
-      await ring(
-        'moduleKernel',
-        {
-          workflowId: kernelRunId(cluster, ref, kernel),
-          args: [{ subject, watchQueue: watch, quietMs, seen: {} }],
-          staticSummary: `Module ${ref.namespace}/${ref.name}, kernel ${kernel}`,
-          typedSearchAttributes: [
-            ...attributes(ref),
-            { key: searchAttributes.kernel, value: kernel },
-            { key: searchAttributes.held, value: false },
-          ],
-        },
-        news,
-      )
+      const start = { ...kernelStart(subject), signal: doorbell, signalArgs: [news] as [Doorbell] }
+      await client.workflow.signalWithStart('moduleKernel', start)
+    },
+    async retryKernel(subject) {
+      const signalArgs: [RetryRequest] = [{ reason: 'the annotation retry-build' }]
+      const start = { ...kernelStart(subject), signal: retryBuild, signalArgs }
+      await client.workflow.signalWithStart('moduleKernel', start)
     },
     async ringModule(subject, news) {
       const { ref } = subject
-      await ring(
-        'module',
-        {
-          workflowId: moduleRunId(cluster, ref),
-          args: [{ subject, watchQueue: watch, quietMs, seen: {} }],
-          staticSummary: `Module ${ref.namespace}/${ref.name}`,
-          typedSearchAttributes: attributes(ref),
-        },
-        news,
-      )
+      const args: [ModuleRunInput] = [{ subject, watchQueue: watch, quietMs, seen: {} }]
+      await client.workflow.signalWithStart('module', {
+        workflowId: moduleRunId(cluster, ref),
+        taskQueue: taskQueue(cluster),
+        args,
+        staticSummary: `Module ${ref.namespace}/${ref.name}`,
+        typedSearchAttributes: attributes(ref),
+        signal: doorbell,
+        signalArgs: [news],
+      })
     },
     async nudge(runId, news) {
       try {

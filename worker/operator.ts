@@ -42,11 +42,11 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
     const connection = await connectTemporal(config.temporal, await apiKey(kube, options), log, signal)
     temporal = 'connected'
     const { namespace: own, workerImage } = options
-    const deps: Dependencies = { kube, cache, config, cluster, namespace: own, workerImage }
+    const bell = createBell(temporalClient(connection, config.temporal.namespace), cluster)
+    const deps: Dependencies = { kube, cache, runs: bell, config, cluster, namespace: own, workerImage }
     const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
     const { namespace } = config.temporal
     const workers = await createWorkers(connection, namespace, cluster, activities)
-    const bell = createBell(temporalClient(connection, namespace), cluster)
     const watcher = new Watcher({ cache, bell, settings: { gcDelayMs: config.job.gcDelay }, log })
     log.info({ cluster, temporal: config.temporal.address, namespace }, 'the operator is up')
     try {

@@ -17,6 +17,12 @@ test.each<[string, ModuleView, ModuleStep]>([
   ['unreadable and said: left alone', view('unreadable'), 'done'],
   ['without its finalizer: that first', view('unguarded', { outdated: true }), 'guard'],
   ['outdated: written', view('alive', { outdated: true }), 'summarize'],
+  ['a retry is taken before anything is written', view('alive', { retry: 'all', outdated: true }), 'retry'],
+  [
+    'a retry of a Module that is being deleted is of no use',
+    view('deleting', { retry: 'all', remains }),
+    'wait',
+  ],
   ['up to date: nothing', view('alive'), 'done'],
   [
     'deleting, nothing left: released, whatever its status says',

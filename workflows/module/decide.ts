@@ -1,12 +1,12 @@
 import type { ModuleView } from '../../activities/contract.ts'
 
 /** What the Module as a whole needs next. */
-export type ModuleStep = 'guard' | 'release' | 'summarize' | 'wait' | 'done'
+export type ModuleStep = 'guard' | 'release' | 'retry' | 'summarize' | 'wait' | 'done'
 
 /**
  * The rules, in order: nothing is created before the finalizer is on; the finalizer goes when nothing is left on
- * any node and no pod remains; counters and conditions follow the nodes and kernels, and say what is wrong with a
- * Module that cannot be read.
+ * any node and no pod remains; a retry that a person asks for is taken; counters and conditions follow the nodes and
+ * kernels, and say what is wrong with a Module that cannot be read.
  */
 export function decideModule(view: ModuleView): ModuleStep {
   switch (view.module) {
@@ -17,6 +17,7 @@ export function decideModule(view: ModuleView): ModuleStep {
     case 'deleting':
       return view.remains.length === 0 ? 'release' : view.outdated ? 'summarize' : 'wait'
     case 'alive':
+      return view.retry !== undefined ? 'retry' : view.outdated ? 'summarize' : 'done'
     case 'unreadable':
       return view.outdated ? 'summarize' : 'done'
   }

@@ -28,6 +28,7 @@ export async function module(input: ModuleRunInput): Promise<void> {
   const activities = activitiesOn(input.watchQueue).short
   let bells = 0
   let seen = input.seen
+  const about = () => ({ subject, seen })
   const hear = (news: Seen) => void (seen = mergeSeen(seen, news))
   setHandler(doorbell, (news) => {
     for (const { kind, resourceVersion } of news.changes) hear({ [kind]: resourceVersion })
@@ -38,7 +39,7 @@ export async function module(input: ModuleRunInput): Promise<void> {
   for (;;) {
     const heard = bells
     const read = { summary: 'read the Module, its nodes and its kernels' }
-    const { uid, view } = await activities.readModule.executeWithOptions(read, [{ subject, seen }])
+    const { uid, view } = await activities.readModule.executeWithOptions(read, [about()])
     if (uid !== undefined && uid !== subject.uid) {
       return await continueAsNew<typeof module>({ ...input, subject: { ...subject, uid }, seen })
     }
@@ -49,18 +50,20 @@ export async function module(input: ModuleRunInput): Promise<void> {
     switch (step) {
       case 'guard':
         hear(
-          (
-            await activities.guardModule.executeWithOptions({ summary: 'put the finalizer on' }, [
-              { subject },
-            ])
-          ).seen,
+          (await activities.guardModule.executeWithOptions({ summary: 'put the finalizer on' }, [about()]))
+            .seen,
         )
         continue
+      case 'retry': {
+        const summary = `retry what is held: ${view.retry}`
+        hear((await activities.takeRetry.executeWithOptions({ summary }, [about()])).seen)
+        continue
+      }
       case 'summarize':
         hear(
           (
             await activities.summarizeModule.executeWithOptions({ summary: `status: ${view.summary}` }, [
-              { subject },
+              about(),
             ])
           ).seen,
         )
@@ -69,7 +72,7 @@ export async function module(input: ModuleRunInput): Promise<void> {
         continue
       case 'release':
         return await activities.releaseModule.executeWithOptions({ summary: 'take the finalizer off' }, [
-          { subject },
+          about(),
         ])
       case 'wait':
         await condition(() => bells > heard)

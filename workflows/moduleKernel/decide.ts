@@ -12,6 +12,7 @@ export function decideKernel(view: KernelView, memory: KernelMemory): KernelPlan
   return {
     steps: steps.filter((step) => memory.refused[step.key] === undefined),
     holds: [...(image.holds ?? []), ...(nodes.holds ?? []), ...refusedSteps(steps, memory)],
+    ...(image.cancelled === undefined ? {} : { cancelled: image.cancelled }),
   }
 }
 

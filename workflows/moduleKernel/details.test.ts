@@ -43,6 +43,7 @@ describe('the page of a run', () => {
     )
     expect(text).toContain('kubectl -n drivers logs fpga-build-aaaaaaaa-1')
     expect(text).toContain('kubectl -n drivers delete pod fpga-build-aaaaaaaa-1')
+    expect(text).toContain("kubectl -n drivers annotate module fpga kmm.sigs.x-k8s.io/retry-build='6.1.0'")
     expect(text).toContain(
       "temporal workflow signal --workflow-id 'module:c:drivers:fpga:6.1.0' --name retryBuild",
     )
@@ -51,7 +52,7 @@ describe('the page of a run', () => {
     const nodes = testNodes({ failures: [testFailure('KeyRejected')], counts: { failed: 1 } })
     const text = page({ digest: 'd', nodes })
     expect(text).toContain('#### Waits: KeyRejected')
-    expect(text).not.toContain('kubectl')
+    expect(text).not.toContain(' pod ')
     expect(text).toContain('--name retryBuild')
   })
   test('a wait that nobody holds says why', () => {

@@ -1,4 +1,5 @@
 import type { KernelStatus } from '../../api/module.ts'
+import { annotations } from '../../api/names.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { RunIdentity } from './describe.ts'
 import type { Hold, KernelPlan } from './plan.ts'
@@ -44,6 +45,7 @@ function describeHold(run: RunIdentity, hold: Hold): string[] {
     '',
     '```sh',
     ...commands,
+    `kubectl -n ${run.namespace} annotate module ${run.name} ${annotations.retryBuild}='${run.kernel}'`,
     `temporal workflow signal --workflow-id '${run.workflowId}' --name retryBuild`,
     '```',
   ]

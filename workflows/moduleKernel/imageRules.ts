@@ -146,7 +146,8 @@ function cancelled(view: KernelView, memory: KernelMemory) {
   if (wish.kind !== 'wanted' || wish.build.kind !== 'ready') return undefined
   const stored = view.stored
   if (stored?.phase !== 'Cancelled' || stored.inputHash !== wish.build.inputHash) return undefined
-  return memory.released.includes(`cancelled:${wish.build.inputHash}`) ? undefined : {}
+  const key = `cancelled:${wish.build.inputHash}:${stored.attempt ?? 0}`
+  return memory.released.includes(key) ? undefined : { cancelled: key }
 }
 
 /** Same inputs: the other's image will do. Other inputs: one of them must change, or a person takes it as it is. */

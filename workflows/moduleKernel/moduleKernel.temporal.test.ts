@@ -136,6 +136,8 @@ class SimulatedCluster implements KernelActivities {
   }
 }
 
+const kernelStatus = { kernel: '6.1.0', image } as const
+
 const failure: BuildOutcome = {
   kind: 'failed',
   reason: 'BuildCommandFailed',
@@ -147,6 +149,7 @@ const failure: BuildOutcome = {
 async function withRun(
   cluster: SimulatedCluster,
   body: (run: WorkflowHandle<typeof moduleKernel>) => Promise<void>,
+  first?: 'retryBuild',
 ) {
   const taskQueue = `q-${randomUUID()}`
   const activities: Record<string, (...args: never[]) => unknown> = {}
@@ -167,11 +170,19 @@ async function withRun(
   })
   await worker.runUntil(async () => {
     const subject = { ref: { namespace: 'ns', name: 'fpga' }, uid: 'uid-1', kernel: '6.1.0' }
-    const run = await client.workflow.start<typeof moduleKernel>('moduleKernel', {
+    const start = {
       workflowId: `module:test:${randomUUID()}`,
       taskQueue,
-      args: [{ subject, watchQueue: taskQueue, quietMs: 50, seen: {} }],
-    })
+      args: [{ subject, watchQueue: taskQueue, quietMs: 50, seen: {} }] as Parameters<typeof moduleKernel>,
+    }
+    const run =
+      first === undefined
+        ? await client.workflow.start<typeof moduleKernel>('moduleKernel', start)
+        : await client.workflow.signalWithStart<typeof moduleKernel, [object]>('moduleKernel', {
+            ...start,
+            signal: first,
+            signalArgs: [{}],
+          })
     try {
       await body(run)
     } finally {
@@ -274,6 +285,71 @@ describe('a kernel run', () => {
       await run.result()
       const order = cluster.calls.filter((c) => c.startsWith('remove') || c.startsWith('create'))
       expect(order.slice(0, 3)).toEqual(['create 1', 'remove p-1', 'create 2'])
+    })
+  })
+
+  test('a retry that starts the run releases what it finds held', async () => {
+    const cluster = new SimulatedCluster()
+    cluster.nodeWork = 'loaded'
+    const failed = { name: 'p-1', uid: 'pod-1', image, inputHash: hash, attempt: 1, state: 'failed' } as const
+    cluster.pods = [failed]
+    cluster.stored = { ...kernelStatus, phase: 'BuildFailed', buildPod: 'p-1', attempt: 1, inputHash: hash }
+    await withRun(
+      cluster,
+      async (run) => {
+        await run.result()
+        const order = cluster.calls.filter((c) => c.startsWith('remove') || c.startsWith('create'))
+        expect(order.slice(0, 2)).toEqual(['remove p-1', 'create 2'])
+      },
+      'retryBuild',
+    )
+  })
+
+  describe('a cancelled build', () => {
+    const cancelled = () => {
+      const cluster = new SimulatedCluster()
+      cluster.nodeWork = 'loaded'
+      cluster.stored = {
+        ...kernelStatus,
+        phase: 'Cancelled',
+        attempt: 1,
+        inputHash: hash,
+        reason: 'Cancelled',
+      }
+      return cluster
+    }
+    const made = ({ calls }: SimulatedCluster) => calls.filter((call) => call.startsWith('create'))
+
+    test('is not started again by a bell', async () => {
+      const cluster = cancelled()
+      await withRun(cluster, async (run) => {
+        await run.signal(doorbell, news)
+        await run.result()
+        expect(cluster.stored?.phase).toBe('Cancelled')
+        expect(cluster.calls).not.toContain('check')
+      })
+    })
+
+    test('is started again by a retry', async () => {
+      const cluster = cancelled()
+      await withRun(
+        cluster,
+        async (run) => {
+          await run.result()
+          expect(made(cluster)).toEqual(['create 2'])
+          expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest })
+        },
+        'retryBuild',
+      )
+    })
+
+    test('is started again by changed inputs', async () => {
+      const cluster = cancelled()
+      cluster.inputHash = 'b'.repeat(40)
+      await withRun(cluster, async (run) => {
+        await run.result()
+        expect(made(cluster)).toEqual(['create 1'])
+      })
     })
   })
 

@@ -76,6 +76,13 @@ export interface Hold {
 export interface KernelPlan {
   readonly steps: readonly Step[]
   readonly holds: readonly Hold[]
+  /** The build that a person cancelled: it needs no open run, and a retry releases it by this key. */
+  readonly cancelled?: string
+}
+
+/** What a retry releases; nothing when nothing is held. */
+export function releasesOf({ holds, cancelled }: KernelPlan): string[] {
+  return [...holds.flatMap(({ releases }) => releases), ...(cancelled === undefined ? [] : [cancelled])]
 }
 
 /** A hold nobody but people and events can end. */

@@ -21,7 +21,7 @@ import { decideKernel } from './decide.ts'
 import { describeDetails } from './details.ts'
 import { describeEntry, sameEntry, type RunIdentity } from './describe.ts'
 import { Operations } from './operations.ts'
-import type { KernelMemory, KernelPlan } from './plan.ts'
+import { releasesOf, type KernelMemory, type KernelPlan } from './plan.ts'
 
 export interface KernelRunInput {
   readonly subject: KernelSubject
@@ -70,8 +70,12 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     learn: (change) => void (memory = change(memory)),
   })
 
+  /** A retry that came before the run knew whether anything is held; whatever comes later is never kept. */
+  let early = false
+  let looked = false
   const release = (): string[] => {
-    const released = plan.holds.flatMap((hold) => hold.releases)
+    const released = releasesOf(plan)
+    if (released.length === 0) return released
     const refused = Object.fromEntries(
       Object.entries(memory.refused).filter(([key]) => !released.includes(key)),
     )
@@ -86,13 +90,13 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     rung = true
     ring()
   })
-  setHandler(retryBuild, (_request?: RetryRequest) => void (plan.holds.length > 0 && release()), {
+  setHandler(retryBuild, (_request?: RetryRequest) => void (looked ? release() : (early = true)), {
     description: 'Restart what is held: the failed build, or the failed load on nodes.',
   })
   setHandler(retry, (_request: RetryRequest) => ({ released: release() }), {
     description: 'The same as the signal retryBuild, with an answer.',
     validator: (_request: RetryRequest) => {
-      if (plan.holds.length > 0) return
+      if (releasesOf(plan).length > 0) return
       throw ApplicationFailure.nonRetryable('Nothing is held: there is nothing to retry.', 'NothingHeld')
     },
   })
@@ -131,6 +135,12 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
         return await continueAsNew<typeof moduleKernel>({ ...input, subject: { ...subject, uid }, seen })
       }
       plan = decideKernel(view, memory)
+      looked = true
+      if (early) {
+        early = false
+        release()
+        plan = decideKernel(view, memory)
+      }
       operations.cancelOthers(plan)
       if (rung) operations.lookAgain()
       rung = false
