@@ -17,7 +17,7 @@ describe('images:CFG-2 defaults', () => {
         pushRetry: 3,
         downloadRetry: 3,
       },
-      registry: {},
+      registry: { nodePullCheck: false },
       job: { gcDelay: 0 },
       worker: { runAsUser: 0, seLinuxType: 'spc_t', firmwareHostPath: '/lib/firmware' },
       leaderElection: { enabled: true, resourceID: 'kmm.sigs.x-k8s.io' },

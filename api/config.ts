@@ -66,6 +66,8 @@ const registry = z.strictObject({
    * check, so that a renewed one counts at once.
    */
   caFile: z.string().startsWith('/', 'must be an absolute path').optional(),
+  /** Where a registry refuses the operator or cannot be reached, a target node is asked to pull the image. */
+  nodePullCheck: z.boolean().default(false),
 })
 
 const worker = z.strictObject({

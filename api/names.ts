@@ -18,6 +18,8 @@ export const labels = {
   moduleName: 'kmm.node.kubernetes.io/module.name',
   /** `BuildImage` on build pods (images:4.2). */
   resourceType: 'kmm.node.kubernetes.io/resource-type',
+  /** The Module of a pull check's pod (images:IMG-3); such a pod is none of the Module's work. */
+  imageOwner: 'kmm.node.kubernetes.io/image-owner',
   targetKernel: 'kmm.node.kubernetes.io/target-kernel',
   /** `Load` or `Unload` on worker pods (nodes:WPD-1). */
   workerAction: 'kmm.node.kubernetes.io/worker-action',
@@ -126,6 +128,11 @@ export function watchQueue(cluster: string): string {
 /** `<module>-build-<input hash, 8 digits>-<attempt>`: two operators that agree on the inputs agree on the name. */
 export function buildPodName(module: string, inputHash: string, attempt: number): string {
   return `${module.slice(0, 40)}-build-${inputHash.slice(0, 8)}-${attempt}`
+}
+
+/** `<module>-pull-<hash of the kernel>`: one pull check per Module and kernel at a time. */
+export function pullPodName(module: string, kernel: string): string {
+  return `${module.slice(0, 40)}-pull-${sha256(kernel).slice(0, 8)}`
 }
 
 /**

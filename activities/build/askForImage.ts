@@ -1,0 +1,89 @@
+import { Context } from '@temporalio/activity'
+import { parseImageReference } from '../../api/imageReference.ts'
+import { viewKernel } from '../../api/viewKernel.ts'
+import type { KernelSubject } from '../contract.ts'
+import { viewSettings, type Dependencies } from '../dependencies.ts'
+import { pullOnNode } from '../pullCheck/pullOnNode.ts'
+import { AuthoritiesError, readAuthorities } from '../registry/authorities.ts'
+import { checkImage as askRegistry, type CheckOptions, type ImageCheck } from '../registry/checkImage.ts'
+import { readLogins } from '../registry/logins.ts'
+import { moduleOf } from '../status.ts'
+
+/** What a registry, or a node in its place, says of an image. */
+export type Answer =
+  | ImageCheck
+  /** A node cannot use the image that is there. */
+  | { readonly kind: 'unfit'; readonly message: string }
+  /** A node has not ended its pull. */
+  | { readonly kind: 'pulling'; readonly message: string }
+
+/** An answer, who gave it, and the field of the Module that names the image. */
+export interface Asked {
+  readonly answer: Answer
+  readonly by: 'registry' | 'node'
+  readonly field: string
+}
+
+/**
+ * Asks the registry of an image for it, as one who has the Module's logins; with `registry.nodePullCheck` a target
+ * node where the registry refuses the operator or cannot be reached.
+ */
+export async function askForImage(deps: Dependencies, subject: KernelSubject, image: string): Promise<Asked> {
+  moduleOf(deps, subject)
+  const { facts } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
+  const { mapping } = facts
+  if (mapping === undefined) {
+    const answer = { kind: 'invalid', message: 'no node needs the image any more' } as const
+    return { answer, by: 'registry', field: 'spec.moduleLoader.container.kernelMappings' }
+  }
+  const field = mapping.fields.image
+  const { caFile, nodePullCheck } = deps.config.registry
+  const logins = await readLogins(deps.kube, subject.ref.namespace, mapping, parseImageReference(image))
+  const answer = await askWithAuthorities(image, caFile, {
+    insecure: mapping.registryTLS.insecure ?? false,
+    insecureSkipTLSVerify: mapping.registryTLS.insecureSkipTLSVerify ?? false,
+    credentials: logins.credentials,
+    mayPush: mapping.build !== undefined,
+    traits: true,
+    signal: Context.current().cancellationSignal,
+  })
+  if (answer.kind !== 'unauthorised' && answer.kind !== 'unreachable')
+    return { answer, by: 'registry', field }
+  const fix = answer.kind === 'unauthorised' ? `; ${logins.fix}. ${hiddenRepository}` : ''
+  const refusal = { ...answer, message: `${answer.message}${fix}` }
+  if (!nodePullCheck) return { answer: refusal, by: 'registry', field }
+  const { verdict, node } = await pullOnNode(deps, subject.kernel, image, facts)
+  switch (verdict.kind) {
+    case 'present':
+    case 'absent':
+      return { answer: verdict, by: 'node', field }
+    case 'unfit':
+      return { answer: { kind: 'unfit', message: `node ${node}: ${verdict.message}` }, by: 'node', field }
+    case 'pulling': {
+      const message = `${refusal.message}; node ${node} tries to pull the image`
+      return { answer: { kind: 'pulling', message }, by: 'node', field }
+    }
+    case 'refused': {
+      const message = `${refusal.message}; node ${node} cannot pull it either: ${verdict.message}`
+      return { answer: { ...refusal, message }, by: 'node', field }
+    }
+  }
+}
+
+/** Docker Hub, GHCR and others do not tell a stranger whether a repository is closed or not there. */
+const hiddenRepository =
+  'If the repository does not exist yet, create it: some registries say no more than this'
+
+async function askWithAuthorities(
+  image: string,
+  caFile: string | undefined,
+  options: CheckOptions,
+): Promise<ImageCheck> {
+  try {
+    const ca = caFile === undefined ? {} : { ca: readAuthorities(caFile) }
+    return await askRegistry(image, { ...options, ...ca })
+  } catch (error) {
+    if (!(error instanceof AuthoritiesError)) throw error
+    return { kind: 'unreachable', message: error.message }
+  }
+}
