@@ -1,0 +1,162 @@
+import { MockActivityEnvironment } from '@temporalio/testing'
+import { expect, test, vi } from 'vitest'
+import { parseConfig } from '../../api/config.ts'
+import { imageLabels } from '../../api/names.ts'
+import { guardedModule, testCluster, testKernel, testNode, testRef } from '../../api/testCluster.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { refusal, type Script, scriptedRegistry, sha256 } from '../registry/testing/scriptedRegistry.ts'
+import { checkImage, watchHold } from './checkImage.ts'
+
+const field = 'spec.moduleLoader.container.kernelMappings[0].containerImage'
+
+/** A registry (scripted) that has one image, for an architecture, with labels. */
+function has(architecture: string, labels: object = {}): Script {
+  const config = JSON.stringify({ os: 'linux', architecture, config: { Labels: labels } })
+  const manifest = JSON.stringify({ config: { digest: sha256(config) } })
+  return ({ path }) =>
+    path.includes('/blobs/')
+      ? { body: config }
+      : { body: manifest, headers: { 'docker-content-digest': sha256(manifest) } }
+}
+
+/** Asks for the image of a Module from the registry; `pulled`: what the kubelet says of a pull (simulated). */
+async function world(script: Script, options: { registry?: object; pulled?: object; build?: object } = {}) {
+  const { host, asked } = await scriptedRegistry(script)
+  const image = `${host}/a:1`
+  const mapping = {
+    containerImage: image,
+    registryTLS: { insecure: true },
+    ...(options.build === undefined ? {} : { build: options.build }),
+  }
+  const parsed = parseConfig(JSON.stringify({ registry: options.registry ?? {} }))
+  if (!parsed.ok) throw new Error(parsed.message)
+  const did: string[] = []
+  const pod = (body: { metadata: object; spec: object }) => ({
+    ...body,
+    metadata: { ...body.metadata, uid: 'pull-1' },
+    status: options.pulled,
+  })
+  let made: ReturnType<typeof pod> | undefined
+  const applyObject = vi.fn(async (_body: { status: { kernels: object[] } }) => ({
+    kind: 'written',
+    object: { metadata: { resourceVersion: '2' } },
+  }))
+  const deps = {
+    config: parsed.config,
+    cluster: 'east',
+    cache: {
+      ...testCluster({ modules: [guardedModule({ mapping })], nodes: [testNode()] }),
+      waitForPod: async () => undefined,
+    },
+    kube: {
+      applyObject,
+      get: async ({ kind }: { kind: string }) => (kind === 'Pod' ? made : undefined),
+      async create(_resource: object, body: { metadata: { name: string }; spec: object }) {
+        did.push(`create ${body.metadata.name.replace(/[0-9a-f]{8}$/, 'HASH')}`)
+        made = pod(body)
+        return { kind: 'created', object: made }
+      },
+      delete: async () => void did.push('delete'),
+    },
+  } as unknown as Dependencies
+  const subject = { ref: testRef, uid: 'uid-1', kernel: testKernel }
+  const entry = { kernel: testKernel, phase: 'CheckingImage' } as const
+  const environment = new MockActivityEnvironment()
+  const about = { subject, seen: {} }
+  return {
+    asked,
+    did,
+    said: () => applyObject.mock.calls.map(([body]) => body.status.kernels[0]),
+    check: async () => await environment.run(async () => await checkImage(deps, { ...about, image, entry })),
+    look: async () =>
+      await environment.run(async () => await watchHold(deps, { ...about, image, pod: undefined })),
+  }
+}
+
+test('what status keeps: digest, architectures, and where it was built in this cluster', async () => {
+  const labels = { [imageLabels.cluster]: 'east', [imageLabels.buildNode]: 'n1' }
+  const { check } = await world(has('amd64', labels))
+  expect(await check()).toMatchObject({
+    kind: 'present',
+    digest: expect.stringMatching(/^sha256:/),
+    architectures: ['amd64'],
+    builtOn: { node: 'n1', osImage: 'Linux' },
+  })
+  const other = await world(has('amd64', { ...labels, [imageLabels.cluster]: 'west' }))
+  expect(await other.check()).not.toHaveProperty('builtOn')
+})
+
+test.each([
+  ['a login', refusal(401, 'UNAUTHORIZED'), 'RegistryUnauthorized', /in spec\.imageRepoSecret.*create it/],
+  ['nobody', refusal(403, 'DENIED'), 'RegistryUnauthorized', /403.*create it/],
+  ['more time', { status: 503 }, 'RegistryUnreachable', /503/],
+])(
+  'a registry that wants %s is waited for, and that is said with the field',
+  async (_, answer, reason, says) => {
+    const { check, said, did } = await world(({ path }) => (path === '/v2/' ? {} : answer))
+    await expect(check()).rejects.toMatchObject({ type: reason })
+    expect(said()).toMatchObject([{ reason, message: expect.stringMatching(says) }])
+    expect(said()).toMatchObject([{ message: expect.stringContaining(`${field}: registry`) }])
+    expect(did).toEqual([])
+  },
+)
+
+test('a registry that limits the rate is asked again when it says', async () => {
+  const limit = refusal(429, 'TOOMANYREQUESTS', { 'retry-after': '90' })
+  const { check } = await world(({ path }) => (path === '/v2/' ? {} : limit))
+  await expect(check()).rejects.toMatchObject({ type: 'RegistryRateLimited', nextRetryDelay: 90_000 })
+})
+
+test('authorities that went bad after the start are named, and nothing is asked', async () => {
+  const { check, asked, said } = await world(has('amd64'), { registry: { caFile: '/no.pem' } })
+  await expect(check()).rejects.toMatchObject({ type: 'RegistryUnreachable' })
+  expect(said()).toMatchObject([{ message: expect.stringContaining('registry.caFile: /no.pem') }])
+  expect(asked).toEqual([])
+})
+
+test('a hold ends by an image for its nodes, not by one for others', async () => {
+  const fits = await world(has('amd64'))
+  expect(await fits.look()).toMatchObject({ kind: 'imagePresent', architectures: ['amd64'] })
+  const other = await world(has('arm64'))
+  await expect(other.look()).rejects.toMatchObject({ type: 'StillHeld', nextRetryDelay: 300_000 })
+})
+
+const closed: Script = ({ path }) => (path === '/v2/' ? {} : refusal(401, 'UNAUTHORIZED'))
+const waiting = (message: string) => ({
+  containerStatuses: [{ state: { waiting: { reason: 'ErrImagePull', message } } }],
+})
+
+test.each([
+  ['it is absent', waiting('manifest unknown'), { kind: 'absent' }, ['create fpga-pull-HASH', 'delete']],
+  [
+    'it refuses, too',
+    waiting('401 Unauthorized'),
+    'RegistryUnauthorized',
+    ['create fpga-pull-HASH', 'delete'],
+  ],
+  [
+    'it is for others',
+    waiting('no match for platform'),
+    'ArchitectureMissing',
+    ['create fpga-pull-HASH', 'delete'],
+  ],
+  ['it is not there yet', {}, 'ImageBeingPulled', ['create fpga-pull-HASH']],
+])(
+  'a node asked in place of a registry says that %s (simulated kubelet)',
+  async (_, pulled, expected, did) => {
+    const registry = { nodePullCheck: true }
+    const asked = await world(closed, { registry, pulled })
+    if (typeof expected === 'string') await expect(asked.check()).rejects.toMatchObject({ type: expected })
+    else expect(await asked.check()).toEqual(expected)
+    expect(asked.did).toEqual(did)
+  },
+)
+
+test('no node is asked where the registry answers', async () => {
+  const registry = { nodePullCheck: true }
+  const absent = await world(() => refusal(404, 'MANIFEST_UNKNOWN'), { registry })
+  expect(await absent.check()).toEqual({ kind: 'absent' })
+  const limited = await world(({ path }) => (path === '/v2/' ? {} : { status: 429 }), { registry })
+  await expect(limited.check()).rejects.toMatchObject({ type: 'RegistryRateLimited' })
+  expect([...absent.did, ...limited.did]).toEqual([])
+})
