@@ -12,6 +12,9 @@ import { LogTail } from './logTail.ts'
 import { withFix } from './waitingFix.ts'
 import { masker, secretValues } from './mask.ts'
 
+/** A build pod that has not started so long after it was last heard of is said to be stuck. */
+const startPatienceMs = 60_000
+
 /**
  * Waits for the end of a build pod and keeps the end of its log, secrets masked. Heartbeats the pod's phase and
  * the last log line, which the Temporal UI shows. A pod that is gone, or was replaced, is `gone`.
@@ -28,7 +31,7 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
       for (;;) {
         const say = (why: Why | undefined) => sayWhy(deps, subject, entry, why && withFix(why))
         const started = (p: PodFacts | undefined) => isOther(p, pod) || p?.state.kind !== 'pending'
-        const facts = await waitSaying(deps, pod, started, say, signal)
+        const facts = await waitSaying(deps, pod, started, say, signal, startPatienceMs)
         if (isOther(facts, pod) || facts === undefined) return { kind: 'gone' }
         phase = facts.state.kind
         await readLog(deps, pod, log, signal)

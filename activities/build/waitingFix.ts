@@ -16,6 +16,10 @@ const fixes: readonly { readonly reason: RegExp; readonly fix: string }[] = [
       'build.kanikoParams when the Module gives one. Nodes pull it with the Secret build.pullSecret of that configuration.',
   },
   {
+    reason: /^ContainerCreating$/,
+    fix: 'kubectl describe pod shows what it waits for: a volume, the network, or a slow pull of the executor.',
+  },
+  {
     reason: /^(CreateContainerError|CreateContainerConfigError|RunContainerError)$/,
     fix: 'kubectl describe pod shows what the node says.',
   },
