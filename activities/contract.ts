@@ -65,12 +65,7 @@ export type BuildStart =
 
 /** How a build pod ended. `log` is its tail, at most 64 KiB, secrets masked; `errorLines` at most 2 KiB of it. */
 export type BuildOutcome =
-  | {
-      readonly kind: 'succeeded'
-      readonly digest: string | undefined
-      readonly log: string
-      readonly builtOn?: BuildOrigin
-    }
+  | { readonly kind: 'succeeded'; readonly digest: string | undefined; readonly log: string }
   | {
       readonly kind: 'failed'
       readonly reason: string

@@ -1,5 +1,4 @@
 import { Context } from '@temporalio/activity'
-import { buildOrigin } from '../../api/buildOrigin.ts'
 import type { PodFacts } from '../../api/facts.ts'
 import type { BuildOutcome, FollowRequest, PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
@@ -38,10 +37,7 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
         const ended = await deps.cache.waitForPod(pod, (p) => isOther(p, pod) || isEnded(p), signal)
         if (isOther(ended, pod) || ended === undefined) return { kind: 'gone' }
         const { state } = ended
-        if (state.kind !== 'succeeded' && state.kind !== 'failed') continue
-        const outcome = buildOutcome(pod.name, state, log)
-        if (outcome.kind !== 'succeeded' || ended.nodeName === undefined) return outcome
-        return { ...outcome, builtOn: buildOrigin(deps.cache.nodes(), ended.nodeName) }
+        if (state.kind === 'succeeded' || state.kind === 'failed') return buildOutcome(pod.name, state, log)
       }
     },
   )

@@ -7,7 +7,7 @@ import {
   sleep,
 } from '@temporalio/workflow'
 import type { BuildOutcome, KernelRequest, PodRef, Seen } from '../../activities/contract.ts'
-import type { BuildOrigin, KernelStatus } from '../../api/module.ts'
+import type { KernelStatus } from '../../api/module.ts'
 import type { activitiesOn } from '../options.ts'
 import type { BuildFailure, Hold, KernelMemory, KernelPlan, Step } from './plan.ts'
 
@@ -195,8 +195,8 @@ export class Operations {
     }
   }
 
-  /** `digest` and `builtOn`: of the image that a build has just pushed. */
-  async #ask(question: Question, digest?: string, builtOn?: BuildOrigin): Promise<'present' | 'absent'> {
+  /** `digest`: of the image that a build has just pushed. */
+  async #ask(question: Question, digest?: string): Promise<'present' | 'absent'> {
     const { activities, about, entry, learn } = this.#run
     const { image, generation } = question
     const what = digest === undefined ? 'is there an image' : 'is the pushed image there:'
@@ -204,8 +204,7 @@ export class Operations {
     const answer = await activities.asking.checkImage.executeWithOptions({ summary: `${what} ${image}` }, [
       request,
     ])
-    const found = answer.kind === 'present' && builtOn !== undefined ? { ...answer, builtOn } : answer
-    learn((memory) => ({ ...memory, answer: { image, generation, ...found } }))
+    learn((memory) => ({ ...memory, answer: { image, generation, ...answer } }))
     return answer.kind
   }
 
@@ -237,8 +236,7 @@ export class Operations {
     if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
     // Whatever the registry said before this build is of no value after it.
     learn(({ answer: _answer, making: _making, ...memory }) => memory)
-    const answer =
-      outcome.kind === 'succeeded' ? await this.#ask(question, outcome.digest, outcome.builtOn) : 'absent'
+    const answer = outcome.kind === 'succeeded' ? await this.#ask(question, outcome.digest) : 'absent'
     const failure = failureOf(question, pod, build, outcome)
     if (answer === 'present' || failure === undefined) return
     learn(({ answer: _answer, ...memory }) => ({ ...memory, failure }))
