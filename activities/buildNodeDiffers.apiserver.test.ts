@@ -1,0 +1,51 @@
+import { afterAll, expect, inject, test } from 'vitest'
+import { moduleSchema, type KernelStatus, type Module } from '../api/module.ts'
+import { apiVersion } from '../api/names.ts'
+import { testCluster, testKernel, testNode } from '../api/testCluster.ts'
+import { testModule } from '../api/testModule.ts'
+import type { Dependencies } from './dependencies.ts'
+import { createKube } from './kube/client.ts'
+import { modules } from './kube/resources.ts'
+import { createModuleActivities } from './moduleActivities.ts'
+import { applyKernelStatus } from './status.ts'
+
+const kube = createKube(inject('kubeconfig'))
+afterAll(async () => await kube.close())
+
+const debian = 'Debian GNU/Linux 12 (bookworm)'
+const node = testNode({ osImage: 'Ubuntu 24.04.1 LTS' })
+const ref = { namespace: 'default', name: `build-node-${process.pid}` }
+const read = async () => moduleSchema.parse(await kube.get(modules, ref))
+
+/** The activities over this Module as the API server has it now; nodes are simulated. */
+function depsOf(module: Module): Dependencies {
+  const cache = { ...testCluster({ nodes: [node] }), module: () => module, caughtUp: async () => true }
+  return { kube, cache } as unknown as Dependencies
+}
+
+/** Writes a kernel's entry and then the summary, as the runs do, and gives the conditions that are stored then. */
+async function conditionsAfter(change: Partial<KernelStatus>) {
+  const entry: KernelStatus = { kernel: testKernel, phase: 'Loaded', digest: 'sha256:1', ...change }
+  const before = await read()
+  const subject = { ref, uid: before.metadata.uid }
+  await applyKernelStatus(depsOf(before), { ...subject, kernel: testKernel }, entry)
+  await createModuleActivities(depsOf(await read())).summarizeModule({ subject, seen: {} })
+  const { status } = await read()
+  expect(status?.kernels).toEqual([entry])
+  return (status?.conditions ?? []).map(({ type, status: is, reason }) => `${type} ${is} ${reason}`)
+}
+
+test('images:KMI-7 Better: where an image was built is stored, and the warning comes and goes with it', async () => {
+  const { spec } = testModule()
+  await kube.create(modules, { apiVersion, kind: 'Module', metadata: ref, spec })
+  const builtOn = { node: 'builder', kernel: '6.1.0', osImage: debian, architecture: 'amd64' }
+  const differs = 'BuildNodeDiffers True DistributionDiffers'
+  expect(await conditionsAfter({ builtOn })).toContain(differs)
+  expect(await conditionsAfter({ builtOn: { node: 'gone' } })).toContain(
+    'BuildNodeDiffers Unknown BuildNodeGone',
+  )
+  const like = { ...builtOn, osImage: 'Ubuntu 24.04.3 LTS' }
+  expect(await conditionsAfter({ builtOn: like })).toContain('BuildNodeDiffers False SameDistribution')
+  // An image of another kind takes its place.
+  expect((await conditionsAfter({ digest: 'sha256:2' })).join()).not.toContain('BuildNodeDiffers')
+})
