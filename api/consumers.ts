@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { kubernetesType } from './kubernetesTypes.ts'
-import { dnsNameRule } from './moduleRules.ts'
+import { hostPathRule } from './moduleRules.ts'
+import { dnsNameRule } from './nameRules.ts'
 import { ruled } from './rules.ts'
 
 const core = (type: string) => `io.k8s.api.core.v1.${type}`
@@ -30,7 +31,7 @@ const podFields = {
   initContainer: consumerContainerSchema.optional().describe('A container that runs first.'),
   serviceAccountName: z.string().optional().describe('ServiceAccount of the pods.'),
   volumes: z
-    .array(kubernetesType(core('Volume'), 'A volume.'))
+    .array(kubernetesType(core('Volume'), 'A volume.').meta(ruled(hostPathRule)))
     .optional()
     .describe('Volumes of the pods.'),
   automountServiceAccountToken: z

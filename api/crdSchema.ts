@@ -23,8 +23,7 @@ export function crdSchema(schema: z.ZodType, kubernetesTypes: SchemasByName): Js
 
 /** What the API server refuses of zod's output is left out; see the comments. */
 function makeStructural(schema: JsonSchema, kubernetesTypes: SchemasByName): void {
-  const rules = schema[rulesKeyword] as readonly Rule<unknown>[] | undefined
-  if (rules !== undefined) schema[rulesKeyword] = rules.map(({ id: _id, holds: _holds, ...rule }) => rule)
+  takeCelRules(schema)
   const name = schema[typeKeyword]
   if (typeof name === 'string') {
     const type = kubernetesTypes[name]
@@ -43,6 +42,15 @@ function makeStructural(schema: JsonSchema, kubernetesTypes: SchemasByName): voi
   if (schema['type'] === 'integer') boundInteger(schema)
   // The format says it, and the pattern of zod is long.
   if (schema['format'] === 'date-time') delete schema['pattern']
+}
+
+/** Of our rules the API server gets what is CEL. */
+function takeCelRules(schema: JsonSchema): void {
+  const rules = schema[rulesKeyword] as readonly Rule<unknown>[] | undefined
+  if (rules === undefined) return
+  const cel = rules.filter(({ rule }) => rule !== undefined)
+  delete schema[rulesKeyword]
+  if (cel.length > 0) schema[rulesKeyword] = cel.map(({ id: _id, holds: _holds, ...rule }) => rule)
 }
 
 function withLengths(type: JsonSchema, lengths: Readonly<Record<string, number>>): JsonSchema {

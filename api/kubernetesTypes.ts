@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { objectNameRule } from './nameRules.ts'
+import { ruled } from './rules.ts'
 
 /**
  * A field of one of Kubernetes' own types: passed on and never looked into here. `name` is its name in the API
@@ -11,6 +13,16 @@ export function kubernetesType(name: string, description: string) {
 /** The name of an object in the Module's own namespace. */
 export function localReference(description: string) {
   return z.looseObject({ name: z.string().default('').describe('Name of the object.') }).meta({ description })
+}
+
+/** The same in a Module, where the name must be one that an object can have; empty where nothing is meant. */
+export function namedObject(description: string) {
+  const name = z.string().default('')
+  return z
+    .looseObject({
+      name: name.meta({ description: 'Name of the object.', maxLength: 253, ...ruled(objectNameRule) }),
+    })
+    .meta({ description })
 }
 
 /** core/v1 Toleration, typed because node eligibility depends on it. */

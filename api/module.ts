@@ -1,17 +1,19 @@
 import { z } from 'zod'
 import { devicePluginSchema, draSchema } from './consumers.ts'
-import { localReference, objectMetaSchema, tolerationSchema } from './kubernetesTypes.ts'
+import { namedObject, objectMetaSchema, tolerationSchema } from './kubernetesTypes.ts'
 import { moduleLoaderContainerSchema } from './moduleLoader.ts'
 import { oneConsumer, tolerationLengths, tolerationRules } from './moduleRules.ts'
+import { selectorRule, serviceAccountRule } from './nameRules.ts'
 import { moduleStatusSchema } from './moduleStatus.ts'
 import { ruled } from './rules.ts'
 
 /** `spec` of a Module, complete as in KMM (images:1.1). Unknown fields are kept, so a newer CRD does no harm. */
 export const moduleSpecSchema = z
   .looseObject({
-    selector: z
-      .record(z.string(), z.string())
-      .describe('Labels of the nodes that get the module; {} selects every node.'),
+    selector: z.record(z.string(), z.string()).meta({
+      description: 'Labels of the nodes that get the module; {} selects every node.',
+      ...ruled(selectorRule),
+    }),
     tolerations: z
       .array(
         tolerationSchema.meta({
@@ -24,7 +26,7 @@ export const moduleSpecSchema = z
         description: 'Taints of nodes that are no obstacle, and tolerations of all pods made for the Module.',
         maxItems: 64,
       }),
-    imageRepoSecret: localReference(
+    imageRepoSecret: namedObject(
       'Secret of type kubernetes.io/dockerconfigjson for pulling and pushing images.',
     ).optional(),
     imageRebuildTriggerGeneration: z
@@ -33,7 +35,14 @@ export const moduleSpecSchema = z
       .describe('Change it to have all images looked up again.'),
     moduleLoader: z
       .looseObject({
-        serviceAccountName: z.string().optional().describe('ServiceAccount of the worker pods.'),
+        serviceAccountName: z
+          .string()
+          .optional()
+          .meta({
+            description: 'ServiceAccount of the worker pods.',
+            maxLength: 253,
+            ...ruled(serviceAccountRule),
+          }),
         container: moduleLoaderContainerSchema,
       })
       .optional()

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { localReference } from './kubernetesTypes.ts'
+import { namedObject } from './kubernetesTypes.ts'
 import { defaultDirName } from './loadCommand.ts'
 import {
   buildRule,
@@ -9,9 +9,11 @@ import {
   mappingRules,
   pullPolicyRule,
   regexpRule,
+  tagRule,
   versionRule,
 } from './moduleLoaderRules.ts'
-import { modprobeRules } from './modprobeRules.ts'
+import { inTreeNameRule, modprobeRules } from './modprobeRules.ts'
+import { selectorRule } from './nameRules.ts'
 import { ruled } from './rules.ts'
 
 /** How to speak to a registry; absent means HTTPS with a verified certificate. */
@@ -34,7 +36,7 @@ export type BuildArg = z.infer<typeof buildArgSchema>
 
 export const buildSchema = z
   .looseObject({
-    dockerfileConfigMap: localReference(
+    dockerfileConfigMap: namedObject(
       'ConfigMap in the namespace of the Module that holds the Dockerfile under the key `dockerfile`.',
     ),
     buildArgs: z
@@ -44,20 +46,32 @@ export const buildSchema = z
         'Build arguments. KERNEL_FULL_VERSION, KERNEL_VERSION, MOD_NAME and MOD_NAMESPACE are always set and win over values given here.',
       ),
     secrets: z
-      .array(localReference('A Secret of the namespace of the Module.'))
+      .array(namedObject('A Secret of the namespace of the Module.'))
       .optional()
-      .describe('Secrets that the build sees at /run/secrets/<name>.'),
+      .meta({ description: 'Secrets that the build sees at /run/secrets/<name>.', maxItems: 32 }),
     baseImageRegistryTLS: tlsOptionsSchema
       .optional()
       .describe('How to pull the base images of the Dockerfile.'),
     kanikoParams: z
-      .looseObject({ tag: z.string().optional().describe('Tag of the build executor, such as debug.') })
+      .looseObject({
+        tag: z
+          .string()
+          .optional()
+          .meta({
+            description: 'Tag of the build executor, such as debug.',
+            maxLength: 128,
+            ...ruled(tagRule),
+          }),
+      })
       .optional()
       .describe('Settings of the build executor.'),
     selector: z
       .record(z.string(), z.string())
       .optional()
-      .describe('Labels of the nodes on which the build may run; {} allows every node.'),
+      .meta({
+        description: 'Labels of the nodes on which the build may run; {} allows every node.',
+        ...ruled(selectorRule),
+      }),
   })
   .meta({ description: 'How to build the image when the registry does not have it.', ...ruled(buildRule) })
 export type Build = z.infer<typeof buildSchema>
@@ -69,8 +83,8 @@ export const signSchema = z
       .optional()
       .meta({ description: 'Image to sign when there is no build section.', maxLength: 1024 }),
     unsignedImageRegistryTLS: tlsOptionsSchema.optional().describe('How to pull the unsigned image.'),
-    keySecret: localReference('Secret with the private key under the key `key`.'),
-    certSecret: localReference('Secret with the certificate under the key `cert`.'),
+    keySecret: namedObject('Secret with the private key under the key `key`.'),
+    certSecret: namedObject('Secret with the certificate under the key `cert`.'),
     filesToSign: z
       .array(z.string().meta({ maxLength: 256, ...ruled(...fileToSignRules) }))
       .min(1)
@@ -83,11 +97,18 @@ export const signSchema = z
   .meta({ description: 'How to sign the modules for nodes with Secure Boot.' })
 export type Sign = z.infer<typeof signSchema>
 
+const argumentList = (description: string) =>
+  z
+    .array(z.string().meta({ maxLength: 1024 }))
+    .min(1)
+    .optional()
+    .meta({ description, maxItems: 64 })
+
 const argumentLists = (what: string) =>
   z
     .looseObject({
-      load: z.array(z.string()).min(1).optional().describe('For loading.'),
-      unload: z.array(z.string()).min(1).optional().describe('For unloading.'),
+      load: argumentList('For loading.'),
+      unload: argumentList('For unloading.'),
     })
     .meta({ description: what })
 
@@ -98,9 +119,9 @@ export const modprobeSchema = z
       .optional()
       .meta({ description: 'Name of the kernel module. May be absent only with rawArgs.', maxLength: 256 }),
     parameters: z
-      .array(z.string().meta({ maxLength: 4096 }))
+      .array(z.string().meta({ maxLength: 1024 }))
       .optional()
-      .meta({ description: 'Module parameters, such as debug=1.', maxItems: 256 }),
+      .meta({ description: 'Module parameters, such as debug=1.', maxItems: 128 }),
     dirName: z.string().default(defaultDirName).meta({
       description: 'Directory of the image that holds lib/modules/<kernel release>.',
       maxLength: 256,
@@ -122,11 +143,17 @@ export const modprobeSchema = z
   .meta({ description: 'How to load and unload the module.' })
 export type Modprobe = z.infer<typeof modprobeSchema>
 
-const inTreeModuleToRemove = z.string().optional().describe('Deprecated: use inTreeModulesToRemove.')
-const inTreeModulesToRemove = z
-  .array(z.string())
+const inTreeModuleToRemove = z
+  .string()
   .optional()
-  .describe('Modules of the distribution that are unloaded first. They are not loaded back.')
+  .meta({ description: 'Deprecated: use inTreeModulesToRemove.', maxLength: 256, ...ruled(inTreeNameRule) })
+const inTreeModulesToRemove = z
+  .array(z.string().meta({ maxLength: 128, ...ruled(inTreeNameRule) }))
+  .optional()
+  .meta({
+    description: 'Modules of the distribution that are unloaded first. They are not loaded back.',
+    maxItems: 64,
+  })
 
 const imageSchema = z.string().meta({ maxLength: 1024, ...ruled(imageRule) })
 

@@ -21,6 +21,7 @@ interface ContainerLike extends InTreeForms, ImageSource {
 }
 
 const dots = '(^|/)[.][.]?(/|$)'
+const tag = '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$'
 const labelValue = '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$'
 /** Control characters, space, quotes, the backslash, and `! # & ( ) ; < > | ~`. */
 const shellCharacter = '[\\x00-#&-);<>\\\\`|~]'
@@ -32,6 +33,14 @@ export const pullPolicyRule: Rule<string> = {
   rule: `self in ${JSON.stringify(pullPolicies).replaceAll('"', "'")}`,
   message: 'must be Always, IfNotPresent or Never',
   holds: (policy) => pullPolicies.includes(policy),
+}
+
+/** images:BLD-3: it becomes the tag of the executor's image. */
+export const tagRule: Rule<string> = {
+  id: 'images:BLD-3 kanikoParams.tag',
+  rule: `self == '' || self.matches(${celText(tag)})`,
+  message: 'must be a tag of an image, such as debug',
+  holds: (value) => value === '' || matches(value, tag),
 }
 
 export const versionRule: Rule<string> = {

@@ -1,10 +1,6 @@
 import type { Toleration } from './kubernetesTypes.ts'
+import { labelValue, qualifiedName } from './nameRules.ts'
 import { celText, matches, type Fault, type Rule } from './rules.ts'
-
-/** A qualified name: an optional DNS prefix and "/", then at most 63 characters. */
-const qualifiedName = '^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'
-const labelValue = '^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$'
-const dnsSubdomain = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
 
 /** Lengths that Kubernetes allows: prefix, "/" and name; a label value. */
 export const tolerationLengths = { key: 317, operator: 16, value: 63, effect: 32 }
@@ -71,57 +67,27 @@ export const oneConsumer: Rule<{ readonly dra?: unknown; readonly devicePlugin?:
   holds: ({ dra, devicePlugin }) => dra === undefined || devicePlugin === undefined,
 }
 
-/** images:VAL-4, for names of DRA drivers and of DeviceClasses. */
-export const dnsNameRule: Rule<string> = {
-  id: 'images:VAL-4 name',
-  rule: `self.matches(${celText(dnsSubdomain)})`,
-  message: 'must be a DNS name, such as gpu.example.com',
-  holds: (name) => matches(name, dnsSubdomain),
-}
+const hostFolders = '^/(dev|sys|var|opt|run)(/|$)'
+const parentFolder = '(^|/)[.][.](/|$)'
 
-interface HostPathVolume {
-  readonly name?: unknown
-  readonly hostPath?: unknown
-}
-interface Consumer {
-  readonly volumes?: readonly HostPathVolume[] | undefined
+/** images:VAL-5, by the policy. */
+export const hostPathRule: Rule<{ readonly hostPath?: unknown }> = {
+  id: 'images:VAL-5',
+  message: 'a hostPath must be, or lie below, /dev, /sys, /var, /opt or /run',
+  fieldPath: '.hostPath.path',
+  holds: ({ hostPath }) => {
+    const path = (hostPath as { readonly path?: unknown } | undefined)?.path
+    return typeof path !== 'string' || (matches(path, hostFolders) && !matches(path, parentFolder))
+  },
 }
 
 /** The longest label on a node holds name and namespace, and has 63 characters. */
 const nameLimit = 41
-const hostFolders = '^/(dev|sys|var|opt|run)(/|$)'
-const parentFolder = '(^|/)[.][.](/|$)'
 
-/** The rules of deploy/policies/module.yaml, for Modules that were stored before it (images:VAL-2, VAL-5). */
-export function storageFaults(
-  metadata: { readonly namespace: string; readonly name: string },
-  spec: {
-    readonly selector: Readonly<Record<string, string>>
-    readonly devicePlugin?: Consumer | undefined
-    readonly dra?: Consumer | undefined
-  },
-): Fault[] {
+/** images:VAL-2, by the policy: names of a Module that was stored before it. */
+export function nameFaults(metadata: { readonly namespace: string; readonly name: string }): Fault[] {
   const length = metadata.name.length + metadata.namespace.length
-  const tooLong = `name and namespace may have ${nameLimit} characters together, these have ${length}`
-  return [
-    ...(length > nameLimit ? [{ field: 'metadata.name', message: tooLong }] : []),
-    ...hostPathFaults('spec.devicePlugin', spec.devicePlugin),
-    ...hostPathFaults('spec.dra', spec.dra),
-    ...Object.entries(spec.selector)
-      .filter(([key, value]) => !matches(key, qualifiedName) || !matches(value, labelValue))
-      .map(([key, value]) => ({
-        field: `spec.selector[${key}]`,
-        message: `no node can have the label ${key}=${value}`,
-      })),
-  ]
-}
-
-function hostPathFaults(field: string, consumer: Consumer | undefined): Fault[] {
-  return (consumer?.volumes ?? []).flatMap(({ name, hostPath }) => {
-    const path = (hostPath as { path?: unknown } | undefined)?.path
-    if (typeof path !== 'string') return []
-    if (matches(path, hostFolders) && !matches(path, parentFolder)) return []
-    const message = 'a hostPath must be, or lie below, /dev, /sys, /var, /opt or /run'
-    return [{ field: `${field}.volumes[${String(name)}].hostPath.path`, message }]
-  })
+  if (length <= nameLimit) return []
+  const message = `name and namespace may have ${nameLimit} characters together, these have ${length}`
+  return [{ field: 'metadata.name', message }]
 }

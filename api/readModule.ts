@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { moduleSchema, moduleSpecSchema, type Module, type ModuleStatus } from './module.ts'
-import { storageFaults } from './moduleRules.ts'
+import { nameFaults } from './moduleRules.ts'
 import { conditionSchema, kernelStatusSchema, moduleStatusSchema } from './moduleStatus.ts'
 import { brokenRules, type Fault } from './rules.ts'
 
@@ -40,7 +40,7 @@ export function parseModule(object: unknown): ParsedModule {
   const known = { metadata, ...(status === undefined ? {} : { status: readableStatus(status) }) }
   const parsed = moduleSpecSchema.safeParse(spec)
   const faults = parsed.success
-    ? [...storageFaults(metadata, parsed.data), ...brokenRules(moduleSpecSchema, parsed.data, 'spec')]
+    ? [...nameFaults(metadata), ...brokenRules(moduleSpecSchema, parsed.data, 'spec')]
     : issueFaults(parsed.error, 'spec')
   if (parsed.success && faults.every(isOfOneMapping)) {
     return { ok: true, module: { ...rest, ...known, spec: parsed.data } }

@@ -14,7 +14,8 @@ export interface Fault {
 export interface Rule<T> {
   /** `images:VAL-9`, as in docs/validation.md. */
   readonly id: string
-  readonly rule: string
+  /** Absent where deploy/policies says it: maps and Kubernetes' own types have no bounds, so their rules no budget. */
+  readonly rule?: string
   /** Says what would do. */
   readonly message: string
   /** The field at fault, below the value. */

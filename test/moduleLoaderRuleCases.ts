@@ -262,4 +262,38 @@ export const moduleLoaderCases: readonly RuleCase[] = [
     fix: 'needs sign.unsignedImage',
     taken: ofMapping({ sign: { ...sign('/opt/a.ko'), unsignedImage: 'a:1' } }),
   },
+  {
+    rule: 'images:BLD-3 kanikoParams.tag',
+    refused: ofMapping({ build: { ...build, kanikoParams: { tag: 'a:b' } } }),
+    field: `${mapping}.build.kanikoParams.tag`,
+    fix: 'such as debug',
+    taken: ofMapping({ build: { ...build, kanikoParams: { tag: 'debug' } } }),
+  },
+  {
+    rule: 'nodes:WH-9 in-tree names',
+    refused: ofContainer({ inTreeModulesToRemove: ['nouveau', '-f'] }),
+    field: `${container}.inTreeModulesToRemove[1]`,
+    fix: 'the name of a module, such as',
+    taken: ofContainer({ inTreeModulesToRemove: ['nouveau', 'snd-hda'] }),
+  },
+  {
+    rule: 'nodes:WH-9 size',
+    refused: ofModprobe({
+      args: { load: Array.from({ length: 17 }, () => 'a'.repeat(1000)) },
+      parameters: Array.from({ length: 17 }, () => `a=${'b'.repeat(1000)}`),
+    }),
+    field: modprobe,
+    fix: '32768 characters together',
+    taken: ofModprobe({
+      args: { load: Array.from({ length: 16 }, () => 'a'.repeat(1000)) },
+      parameters: Array.from({ length: 16 }, () => `a=${'b'.repeat(1000)}`),
+    }),
+  },
+  {
+    rule: 'nodes:WH-9 dirName with a colon',
+    refused: ofModprobe({ dirName: '/opt:1' }),
+    field: `${modprobe}.dirName`,
+    fix: 'without ":"',
+    taken: ofModprobe({ dirName: '/opt-1' }),
+  },
 ]

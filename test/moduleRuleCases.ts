@@ -18,6 +18,8 @@ const dra = (change: object) => ({
   selector: {},
   dra: { ...plugin, driverName: 'gpu.example.com', ...change },
 })
+const build = (change: object) => ({ dockerfileConfigMap: { name: 'd' }, ...change })
+const loader = (change: object) => ({ ...smallSpec().moduleLoader, ...change })
 const classes = (...names: string[]) => dra({ deviceClasses: names.map((name) => ({ name })) })
 
 /** Rules of the definition besides those of `spec.moduleLoader`; the policies' are in policies.apiserver.test.ts. */
@@ -119,5 +121,26 @@ export const moduleCases: readonly RuleCase[] = [
     field: 'spec.dra.deviceClasses[1]',
     fix: 'Duplicate',
     taken: classes('a', 'b'),
+  },
+  {
+    rule: 'images:1.3 names of objects, imageRepoSecret',
+    refused: smallSpec({ spec: { imageRepoSecret: { name: 'A' } } }),
+    field: 'spec.imageRepoSecret.name',
+    fix: 'lower case letters, digits',
+    taken: smallSpec({ spec: { imageRepoSecret: {} } }),
+  },
+  {
+    rule: 'images:1.3 names of objects, secrets',
+    refused: smallSpec({ mapping: { build: build({ secrets: [{ name: 'no name' }] }) } }),
+    field: 'kernelMappings[0].build.secrets[0].name',
+    fix: 'lower case letters, digits',
+    taken: smallSpec({ mapping: { build: build({ secrets: [{ name: 'git-token' }] }) } }),
+  },
+  {
+    rule: 'images:1.3 serviceAccountName',
+    refused: smallSpec({ spec: { moduleLoader: loader({ serviceAccountName: 'a..b' }) } }),
+    field: 'spec.moduleLoader.serviceAccountName',
+    fix: 'the name of a ServiceAccount',
+    taken: smallSpec({ spec: { moduleLoader: loader({ serviceAccountName: 'loader' }) } }),
   },
 ]

@@ -37,7 +37,7 @@ describe('a Module that breaks a rule is refused with field and fix; its neighbo
     const modprobe = {
       moduleName: order[0],
       modulesLoadingOrder: order,
-      parameters: Array.from({ length: 256 }, (_, i) => `parameter_${i}=${'x'.repeat(100)}`),
+      parameters: Array.from({ length: 128 }, (_, i) => `parameter_${i}=${'x'.repeat(100)}`),
       firmwarePath: '/firmware',
     }
     const tolerations = Array.from({ length: 64 }, (_, i) => ({

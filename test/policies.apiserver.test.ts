@@ -68,8 +68,16 @@ describe('images:1.1 selector', () => {
     [{ a: 'no value' }, false],
   ])('%j: taken %s', async (selector, taken) => {
     const answer = await refusal(createModule(smallSpec({ spec: { selector } }), undefined, 'All'))
-    expect(answer).toContain(taken ? 'nothing' : 'no node can have the label')
+    expect(answer).toContain(taken ? 'nothing' : 'spec.selector: no node can have such a label')
   })
+})
+
+test.each(['container', 'mapping'])('nodes:WH-22 build.selector of a %s', async (level) => {
+  const build = (selector: object) => ({ build: { dockerfileConfigMap: { name: 'd' }, selector } })
+  const answer = (selector: object) =>
+    refusal(createModule(smallSpec({ [level]: build(selector) }), undefined, 'All'))
+  expect(await answer({ a: 'no value' })).toContain('build.selector: no node can have such a label')
+  expect(await answer({ 'kubernetes.io/arch': 'amd64' })).toContain('nothing')
 })
 
 test('everything that the policy finds is told at once', async () => {
@@ -77,7 +85,7 @@ test('everything that the policy finds is told at once', async () => {
   const devicePlugin = { container: { image: 'a:1' }, volumes: [{ name: 'v', hostPath }] }
   const spec = { selector: { '-': '' }, devicePlugin }
   const answer = await refusal(createModule(spec, 'a'.repeat(60), 'All'))
-  for (const field of ['metadata.name', 'spec.devicePlugin.volumes[v].hostPath.path', 'spec.selector[-]']) {
+  for (const field of ['metadata.name', 'spec.devicePlugin.volumes[v].hostPath.path', 'spec.selector']) {
     expect(answer).toContain(`${field}: `)
   }
 })

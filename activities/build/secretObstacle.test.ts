@@ -11,11 +11,13 @@ async function obstacle(
   repoSecret: string | undefined,
   there: Readonly<Record<string, Readonly<Record<string, string>>>>,
 ) {
-  const build = { dockerfileConfigMap: { name: 'd' }, secrets: names.map((name) => ({ name })) }
+  const build = { dockerfileConfigMap: { name: 'd' } }
   const spec = repoSecret === undefined ? {} : { spec: { imageRepoSecret: { name: repoSecret } } }
   const resolved = resolveMapping(testModule({ mapping: { build }, ...spec }), '6.1.0-1')
   if (resolved.kind !== 'mapped') throw new Error('the test Module has no mapping')
-  return await secretObstacle(resolved.mapping, 'drivers', async (name) =>
+  // Most names that no Secret can have are refused before: these are names of a mapping all the same.
+  const mapping = { ...resolved.mapping, build: { ...build, secrets: names.map((name) => ({ name })) } }
+  return await secretObstacle(mapping, 'drivers', async (name) =>
     there[name] === undefined ? undefined : { data: there[name] },
   )
 }
