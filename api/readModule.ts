@@ -60,7 +60,8 @@ function isOfOneMapping({ field }: Fault): boolean {
 }
 
 function issueFaults(error: z.ZodError, at = ''): Fault[] {
-  return error.issues.map(({ path, message }) => {
+  return error.issues.map(({ path, message: said }) => {
+    const message = said.endsWith('received undefined') ? 'is missing' : said
     const below = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')
     return { field: `${at}${below}`.replace(/^[.]/u, '') || 'Module', message }
   })
