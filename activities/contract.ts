@@ -63,6 +63,12 @@ export type BuildStart =
   /** The inputs are not (any more) those asked for: read again. */
   | { readonly kind: 'obsolete'; readonly why: string }
 
+/** A Node, told from a later one of the same name. */
+export interface NodeRef {
+  readonly name: string
+  readonly uid: string
+}
+
 /** How a build pod ended. `log` is its tail, at most 64 KiB, secrets masked; `errorLines` at most 2 KiB of it. */
 export type BuildOutcome =
   | { readonly kind: 'succeeded'; readonly digest: string | undefined; readonly log: string }
@@ -72,6 +78,15 @@ export type BuildOutcome =
       readonly message: string
       readonly errorLines: string
       readonly log: string
+      readonly node?: NodeRef
+    }
+  /** The cluster ended the pod before the build came to an end of its own. */
+  | {
+      readonly kind: 'interrupted'
+      readonly reason: string
+      readonly message: string
+      readonly log: string
+      readonly node?: NodeRef
     }
   /** The pod is gone without an end that anybody saw. */
   | { readonly kind: 'gone' }
@@ -96,6 +111,8 @@ export type NodeOutcome = {
 
 export type HoldNews =
   | { readonly kind: 'podGone' }
+  /** A Secret that the build uses is another than the failed pod had. */
+  | { readonly kind: 'secretChanged'; readonly secret: string }
   /** It is there, for all target nodes. */
   | ({ readonly kind: 'imagePresent' } & ImageFacts)
 

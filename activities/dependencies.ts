@@ -1,5 +1,5 @@
 import type { OperatorConfig } from '../api/config.ts'
-import type { ViewSettings } from '../api/viewKernel.ts'
+import type { ViewSettings } from '../api/kernelView.ts'
 import type { KernelSubject } from './contract.ts'
 import type { ClusterCache } from './cluster/cache.ts'
 import type { Kube } from './kube/kube.ts'

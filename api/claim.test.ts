@@ -39,6 +39,12 @@ describe('a claim stands', () => {
     ['no longer when that takes too long', false, { modules }, late],
     ['as long as the pod runs', true, { modules, pods: [building()] }, late],
     ['while the pod of a Module that is gone still runs', true, { pods: [building()] }, soon],
+    [
+      'not when the pod is lost with its node',
+      false,
+      { modules, pods: [building({ deleting: true, nodeName: 'lost' })] },
+      late,
+    ],
     ['not when the pod has ended', false, { modules, pods: [building({ state: ended })] }, late],
     [
       'not for the pod of another kernel',

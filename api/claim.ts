@@ -1,6 +1,7 @@
 import type { ClusterSnapshot, PodFacts } from './facts.ts'
 import { formatImageReference, ImageReferenceError, parseImageReference } from './imageReference.ts'
 import { annotations, kernelOfRun, labels, sha256, type KernelRef } from './names.ts'
+import { isLost } from './viewBuildPods.ts'
 
 /**
  * The right to build one image reference, kept as a Lease in the operator's namespace (design: "One build per image
@@ -50,7 +51,7 @@ export function claimStands(cluster: ClusterSnapshot, claim: Claim, now: number)
   return !leaves && now - claim.takenAt < claimSeconds * 1000
 }
 
-/** The build pod of a kernel run for an image that has not ended. */
+/** The build pod of a kernel run for an image that has not ended; one that is lost with its node keeps nobody off. */
 export function activeBuild(
   cluster: ClusterSnapshot,
   { ref, kernel }: KernelRef,
@@ -59,7 +60,8 @@ export function activeBuild(
   return cluster.pods(ref).find((pod) => {
     const its = pod.annotations[annotations.image]
     if (its === undefined || pod.annotations[annotations.kernel] !== kernel) return false
-    return !hasEnded(pod) && canonicalImage(its) === canonicalImage(image)
+    if (hasEnded(pod) || isLost(pod, cluster.nodes())) return false
+    return canonicalImage(its) === canonicalImage(image)
   })
 }
 

@@ -45,6 +45,13 @@ export type PodState =
       readonly finishedAt: string
     }
 
+/** Why the cluster, and not what runs in it, ends or has ended a pod. */
+export interface Interruption {
+  readonly reason: 'Evicted' | 'Preempted' | 'NodeLost' | 'NodeShutdown' | 'RejectedByNode'
+  /** What Kubernetes says to that, at most 300 characters; never what a container wrote. */
+  readonly message: string
+}
+
 /** What we act on of one of our pods. */
 export interface PodFacts {
   readonly namespace: string
@@ -55,6 +62,7 @@ export interface PodFacts {
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
   readonly deleting: boolean
+  readonly interruption?: Interruption
   readonly state: PodState
 }
 

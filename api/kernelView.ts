@@ -23,14 +23,17 @@ export type BuildWish =
   | { readonly kind: 'invalid'; readonly reason: string; readonly field: string; readonly message: string }
   | { readonly kind: 'ready'; readonly inputHash: string }
 
-/** A build pod of this Module and kernel. `collectAt` (RFC 3339) is when a succeeded one may go (`job.gcDelay`). */
+/**
+ * A build pod of this Module and kernel. `lost`: it is to go, but its node does not answer, so nobody knows whether it
+ * still runs. `collectAt` (RFC 3339) is when a succeeded one may go (`job.gcDelay`).
+ */
 export interface BuildPodView {
   readonly name: string
   readonly uid: string
   readonly image: string
   readonly inputHash: string
   readonly attempt: number
-  readonly state: 'active' | 'succeeded' | 'failed'
+  readonly state: 'active' | 'succeeded' | 'failed' | 'lost'
   readonly collectAt?: string
 }
 
@@ -50,7 +53,14 @@ export interface KernelView {
   readonly pods: readonly BuildPodView[]
   /** Who else builds the wanted image, or has built it from other inputs, while it is not verified here. */
   readonly rival?: Rival
+  /** Name of the node of the failed build in status, when that very Node is there no more. */
+  readonly lostNode?: string
   readonly nodes: NodesView
   /** This kernel's entry in `status.kernels[]` as stored. */
   readonly stored?: KernelStatus
+}
+
+/** What the operator's configuration says about views. `gcDelayMs`: `job.gcDelay` in milliseconds. */
+export interface ViewSettings {
+  readonly gcDelayMs: number
 }

@@ -49,6 +49,15 @@ export const buildOriginSchema = z.looseObject({
 })
 export type BuildOrigin = z.infer<typeof buildOriginSchema>
 
+/** An attempt of a build that the cluster ended: evicted, preempted, its node lost. */
+const interruptedBuildSchema = z.looseObject({
+  attempt: count.describe('The attempt that was ended.'),
+  reason: z.string().describe('Why, in one CamelCase word.'),
+  message: z.string().describe('Why, as Kubernetes says it.'),
+  at: time.describe('When it was noticed.'),
+})
+export type InterruptedBuild = z.infer<typeof interruptedBuildSchema>
+
 /** One kernel's part of a Module's status, written by that kernel's run alone. */
 export const kernelStatusSchema = z.looseObject({
   kernel: z.string().describe('Kernel release as the nodes report it.'),
@@ -72,6 +81,14 @@ export const kernelStatusSchema = z.looseObject({
   errorLines: z.string().optional().describe('Last lines of the log of what failed.'),
   buildPod: z.string().optional().describe('Pod of the last build.'),
   attempt: count.optional().describe('Attempt of the build for these inputs.'),
+  buildNode: z
+    .looseObject({ name: z.string().describe('Its name.'), uid: z.string().describe('Its uid.') })
+    .optional()
+    .describe('Node on which the build ran that failed last.'),
+  interruptions: z.array(interruptedBuildSchema).optional().meta({
+    description: 'Attempts that the cluster ended; a build is made again by itself at most 3 times.',
+    'x-kubernetes-list-type': 'atomic',
+  }),
   workflowId: z.string().optional().describe('Temporal workflow of this kernel.'),
   runId: z.string().optional().describe('Its run.'),
   since: time.optional().describe('Since when the phase is this one.'),

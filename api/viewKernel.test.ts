@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { NodeFacts } from './facts.ts'
 import { annotations, labels, moduleFinalizer } from './names.ts'
 import {
   cordoned,
@@ -282,6 +283,31 @@ describe('build pods', () => {
     ['without attempt', { labels: { [labels.inputHash]: 'h1' } }, { attempt: 1 }],
   ])('%s', (_name, change, expected) => {
     expect(pods(change)).toMatchObject([expected])
+  })
+  test.each<[string, Parameters<typeof testBuildPod>[0], readonly NodeFacts[], string]>([
+    ['deleted, its node answers', { deleting: true }, [testNode()], 'active'],
+    ['deleted, its node does not answer', { deleting: true }, [testNode({ ready: false })], 'lost'],
+    ['deleted, its node is gone', { deleting: true }, [], 'lost'],
+
+    [
+      'ended, then deleted',
+      { deleting: true, state: { kind: 'failed', message: '', finishedAt } },
+      [],
+      'failed',
+    ],
+    ['not deleted', {}, [], 'active'],
+  ])('%s', (_name, change, nodes, state) => {
+    const pod = testBuildPod({ nodeName: 'n1', ...change })
+    expect(view({ pods: [pod], nodes }).view.pods).toMatchObject([{ state }])
+  })
+  test('the node of the failed build in status is told from a later one of its name', () => {
+    const status = { kernels: [{ ...entry, buildNode: { name: 'n1', uid: 'node-1' } }] }
+    const lost = (nodes: readonly NodeFacts[]) =>
+      view({ modules: [guardedModule({}, { status })], nodes }).view.lostNode
+    expect(lost([testNode()])).toBeUndefined()
+    expect(lost([testNode({ uid: 'node-1-again' })])).toBe('n1')
+    expect(lost([])).toBe('n1')
+    expect(view({}).view).not.toHaveProperty('lostNode')
   })
   test('one that succeeded is kept for job.gcDelay', () => {
     const state = { kind: 'succeeded', message: '', finishedAt } as const

@@ -2,19 +2,15 @@ import { uncoveredBy } from './architectures.ts'
 import { buildInputHash } from './buildInputs.ts'
 import { rivalOf } from './claim.ts'
 import { nodeEligibility, type NodeEligibility } from './eligibility.ts'
-import { storedModule, type ClusterSnapshot, type NodeFacts, type PodFacts } from './facts.ts'
-import type { BuildPodView, BuildWish, ImageWish, KernelView } from './kernelView.ts'
+import { storedModule, type ClusterSnapshot, type NodeFacts } from './facts.ts'
+import type { BuildWish, ImageWish, KernelView, ViewSettings } from './kernelView.ts'
 import { withDigest } from './imageReference.ts'
 import { resolveMapping, type ResolvedMapping } from './mapping.ts'
 import type { KernelStatus, Module } from './module.ts'
 import { annotations, labels, moduleFinalizer, type ModuleRef } from './names.ts'
 import { planNode, viewNodes, type NodePlan } from './nodePlan.ts'
+import { lostNode, viewBuildPod } from './viewBuildPods.ts'
 import { recordEntries, type ModuleConfig, type NodeModulesConfig } from './nodeModulesConfig.ts'
-
-/** What the operator's configuration says about views. `gcDelayMs`: `job.gcDelay` in milliseconds. */
-export interface ViewSettings {
-  readonly gcDelayMs: number
-}
 
 /** The facts behind a view that are too large or too private for a payload; activities act on them. */
 export interface KernelFacts {
@@ -92,7 +88,8 @@ export function viewKernel(
     wish,
     architectures,
     ...(digest === undefined ? {} : { digest }),
-    pods: cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings)),
+    pods: cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings, cluster)),
+    ...lostNode(cluster, stored),
     ...(rival === undefined ? {} : { rival }),
     nodes: viewNodes([...plans.values()]),
     ...(stored === undefined ? {} : { stored }),
@@ -213,23 +210,5 @@ function moduleConfig(mapping: ResolvedMapping, digest: string, kernel: string):
     insecurePull: (registryTLS.insecure ?? false) || (registryTLS.insecureSkipTLSVerify ?? false),
     ...(inTreeModulesToRemove === undefined ? {} : { inTreeModulesToRemove: [...inTreeModulesToRemove] }),
     modprobe: mapping.modprobe,
-  }
-}
-
-function viewBuildPod(pod: PodFacts, kernel: string, settings: ViewSettings): BuildPodView[] {
-  const inputHash = pod.labels[labels.inputHash]
-  if (pod.annotations[annotations.kernel] !== kernel || inputHash === undefined) return []
-  const image = pod.annotations[annotations.image] ?? ''
-  const attempt = Number(pod.labels[labels.attempt] ?? 1)
-  const facts = { name: pod.name, uid: pod.uid, image, inputHash, attempt }
-  switch (pod.state.kind) {
-    case 'succeeded': {
-      const collectAt = new Date(Date.parse(pod.state.finishedAt) + settings.gcDelayMs).toISOString()
-      return [{ ...facts, state: 'succeeded', collectAt }]
-    }
-    case 'failed':
-      return [{ ...facts, state: 'failed' }]
-    default:
-      return [{ ...facts, state: 'active' }]
   }
 }

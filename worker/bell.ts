@@ -8,6 +8,8 @@ import { searchAttributes } from '../workflows/searchAttributes.ts'
 
 /** How long a run with nothing to do listens on, and the least time between two writes of a Module's counters. */
 const quietMs = 1_000
+/** Pause before a build that the cluster ended is made again for the first time. */
+const rerunPauseMs = 10_000
 
 /** Rings runs: signals the open one, or starts one, in a single request. */
 export interface Bell extends Runs {
@@ -34,7 +36,7 @@ export function createBell(client: Client, cluster: string): Bell {
     return {
       workflowId: kernelRunId(cluster, ref, kernel),
       taskQueue: taskQueue(cluster),
-      args: [{ subject, watchQueue: watch, quietMs, seen: {} }] as [KernelRunInput],
+      args: [{ subject, watchQueue: watch, quietMs, rerunPauseMs, seen: {} }] as [KernelRunInput],
       staticSummary: `Module ${ref.namespace}/${ref.name}, kernel ${kernel}`,
       typedSearchAttributes: [
         ...attributes(ref),

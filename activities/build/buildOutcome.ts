@@ -1,5 +1,5 @@
-import type { BuildOutcome } from '../contract.ts'
-import type { PodState } from '../../api/facts.ts'
+import type { BuildOutcome, NodeRef } from '../contract.ts'
+import type { Interruption, PodState } from '../../api/facts.ts'
 import type { LogTail } from './logTail.ts'
 
 type Ended = Extract<PodState, { kind: 'succeeded' | 'failed' }>
@@ -11,12 +11,49 @@ type Ended = Extract<PodState, { kind: 'succeeded' | 'failed' }>
 const lastWord =
   /^(?:Error: )?(?:error (?:building image|pushing image|checking push permissions|resolving \w+).*)$/gm
 
-/** What that line says about the cause, first match wins (users R6: "classify the error"). */
-const causes: readonly { readonly reason: string; readonly says: RegExp; readonly message: string }[] = [
+/** A cause of a failed build: told by kaniko's last line and, for some, by the output of the command that failed. */
+interface Cause {
+  readonly reason: string
+  readonly says: RegExp
+  readonly output?: RegExp
+  readonly message: string
+}
+
+/** Compilers, the linker and the kernel's modpost name the place and say "error". */
+const compilerError = new RegExp(
+  [
+    String.raw`^\S+:\d+(?::\d+)?: (?:fatal )?error: `,
+    String.raw`^\S*(?:gcc|g\+\+|cc1\w*|clang|rustc|ld)(?:-[\d.]+)?: (?:fatal )?error: `,
+    String.raw`^error\[E\d+\]: `,
+    String.raw`undefined reference to \S`,
+    String.raw`^ERROR: modpost: `,
+  ].join('|'),
+  'im',
+)
+
+/** The cause of a failed build by what was said last, first match wins (users R6: "classify the error"). */
+const causes: readonly Cause[] = [
   {
     reason: 'PushRefused',
     says: /^error (?:pushing image|checking push permissions)/,
     message: 'The image could not be pushed to its registry',
+  },
+  {
+    reason: 'OutOfMemory',
+    says: /failed to execute command: .*signal: killed/,
+    message: 'A command of the Dockerfile was killed, as the kernel does when memory runs out',
+  },
+  {
+    reason: 'OutOfMemory',
+    says: /failed to execute command/,
+    output: /Killed signal terminated program|: fatal error: Killed/,
+    message: 'The compiler was killed, as the kernel does when memory runs out',
+  },
+  {
+    reason: 'CompileFailed',
+    says: /failed to execute command/,
+    output: compilerError,
+    message: 'The sources do not compile',
   },
   {
     reason: 'BuildCommandFailed',
@@ -36,42 +73,51 @@ const causes: readonly { readonly reason: string; readonly says: RegExp; readonl
 ]
 
 /**
- * Names how a build pod ended: its digest, or a reason a person understands with the lines that say why. What the
- * cluster itself ended (evicted, out of memory, deadline) is told apart from what the build did.
+ * Names how a build pod came to its own end on a node: its digest, or a reason a person understands with the lines
+ * that say why. What limits of the user's ended (out of memory, deadline) is told apart from what the build did.
  */
-export function buildOutcome(pod: string, state: Ended, log: LogTail): BuildOutcome {
-  const text = log.text()
+export function buildOutcome(
+  pod: string,
+  state: Ended,
+  node: NodeRef | undefined,
+  log: LogTail,
+): BuildOutcome {
   if (state.kind === 'succeeded') {
-    return { kind: 'succeeded', digest: /sha256:[0-9a-f]{64}/.exec(state.message)?.[0], log: text }
+    return { kind: 'succeeded', digest: /sha256:[0-9a-f]{64}/.exec(state.message)?.[0], log: log.marked() }
   }
-  const { reason, message } = failureReason(state, text)
+  const { reason, message } = failureReason(state, log)
   const exit = state.exitCode === undefined ? '' : ` (exit status ${state.exitCode})`
-  const errorLines = log.errorLines()
   return {
     kind: 'failed',
     reason,
     message: `${message}${exit}; see the log of pod ${pod}.`,
-    errorLines,
-    log: text,
+    errorLines: log.errorLines(),
+    log: log.marked(),
+    ...(node && { node }),
   }
+}
+
+/** What the cluster ended is no failed build: what it says counts, and the log as far as it came. */
+export function interruptedOutcome(
+  { reason, message }: Interruption,
+  node: NodeRef | undefined,
+  log: LogTail,
+): BuildOutcome {
+  return { kind: 'interrupted', reason, message, log: log.marked(), ...(node && { node }) }
 }
 
 function failureReason(
   state: Extract<Ended, { kind: 'failed' }>,
-  log: string,
+  log: LogTail,
 ): { reason: string; message: string } {
   if (state.podReason === 'DeadlineExceeded') {
-    return { reason: 'DeadlineExceeded', message: 'The build took longer than build.deadline' }
-  }
-  if (state.podReason !== undefined) {
-    return {
-      reason: state.podReason,
-      message: `The cluster ended the pod: ${state.podMessage ?? state.podReason}`,
-    }
+    return { reason: 'DeadlineExceeded', message: 'The build took longer than build.deadlineSeconds' }
   }
   if (state.reason === 'OOMKilled' || state.exitCode === 137) {
     return { reason: 'OutOfMemory', message: 'The build ran out of memory (build.resources.limits.memory)' }
   }
-  const end = log.match(lastWord)?.at(-1) ?? ''
-  return causes.find(({ says }) => says.test(end)) ?? { reason: 'BuildFailed', message: 'The build failed' }
+  const end = log.text().match(lastWord)?.at(-1) ?? ''
+  const output = log.lastCommand()
+  const cause = causes.find((c) => c.says.test(end) && (c.output === undefined || c.output.test(output)))
+  return cause ?? { reason: 'BuildFailed', message: 'The build failed' }
 }

@@ -1,22 +1,27 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Context } from '@temporalio/activity'
 import type { PodFacts } from '../../api/facts.ts'
-import type { BuildOutcome, FollowRequest, PodRef } from '../contract.ts'
+import { isLost } from '../../api/viewBuildPods.ts'
+import type { BuildOutcome, FollowRequest, NodeRef, PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { heartbeating } from '../heartbeat.ts'
 import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
 import { pods, secrets } from '../kube/resources.ts'
 import { buildContainer } from './buildPod.ts'
-import { buildOutcome } from './buildOutcome.ts'
+import { buildOutcome, interruptedOutcome } from './buildOutcome.ts'
 import { LogTail } from './logTail.ts'
 import { withFix } from './waitingFix.ts'
 import { masker, secretValues } from './mask.ts'
 
 /** A build pod that has not started so long after it was last heard of is said to be stuck. */
 const startPatienceMs = 60_000
+/** How long the rest of a log is waited for when its pod has ended; that of a node that does not answer never comes. */
+const logGraceMs = 10_000
 
 /**
- * Waits for the end of a build pod and keeps the end of its log, secrets masked. Heartbeats the pod's phase and
- * the last log line, which the Temporal UI shows. A pod that is gone, or was replaced, is `gone`.
+ * Waits for the end of a build pod and keeps the end of its log, secrets masked. Heartbeats the pod's phase and the
+ * last log line, which the Temporal UI shows. A pod that is gone, or was replaced, is `gone`; one that the cluster
+ * took away before its build had ended is `interrupted`, whether it failed, is gone, or is on a lost node.
  */
 export async function followBuildPod(deps: Dependencies, request: FollowRequest): Promise<BuildOutcome> {
   const { pod, subject, entry } = request
@@ -27,28 +32,74 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
   return await heartbeating(
     () => heartbeat({ pod: pod.name, phase, log: log.last }),
     async () => {
-      for (;;) {
-        const say = (why: Why | undefined) => sayWhy(deps, subject, entry, why && withFix(why))
-        const started = (p: PodFacts | undefined) => isOther(p, pod) || p?.state.kind !== 'pending'
-        const facts = await waitSaying(deps, pod, started, say, signal, startPatienceMs)
-        if (isOther(facts, pod) || facts === undefined) return { kind: 'gone' }
-        phase = facts.state.kind
-        await readLog(deps, pod, log, signal)
-        const ended = await deps.cache.waitForPod(pod, (p) => isOther(p, pod) || isEnded(p), signal)
-        if (isOther(ended, pod) || ended === undefined) return { kind: 'gone' }
-        const { state } = ended
-        if (state.kind === 'succeeded' || state.kind === 'failed') return buildOutcome(pod.name, state, log)
+      const say = (why: Why | undefined) => sayWhy(deps, subject, entry, why && withFix(why))
+      const started = (p: PodFacts | undefined) =>
+        isOther(p, pod) || p?.state.kind !== 'pending' || p.deleting
+      const facts = await waitSaying(deps, pod, started, say, signal, startPatienceMs)
+      if (facts === undefined || isOther(facts, pod)) return { kind: 'gone' }
+      phase = facts.state.kind
+      const reading = new AbortController()
+      const read = readLog(deps, pod, log, AbortSignal.any([signal, reading.signal]))
+      try {
+        const end = await waitForEnd(deps, facts, signal)
+        await Promise.race([read, sleep(logGraceMs, undefined, { signal })])
+        return outcomeOf(end, log)
+      } finally {
+        reading.abort()
+        await read.catch(() => undefined)
       }
     },
   )
 }
 
-function isOther(facts: PodFacts | undefined, pod: PodRef): boolean {
-  return facts?.uid !== pod.uid
+/** How a pod stood when it was last seen, and whether it still is. */
+interface End {
+  readonly last: PodFacts
+  readonly node: NodeRef | undefined
+  readonly is: 'ended' | 'gone' | 'lost'
 }
 
-function isEnded(facts: PodFacts | undefined): boolean {
-  return facts?.state.kind === 'succeeded' || facts?.state.kind === 'failed'
+/**
+ * Follows a pod until it has ended, is gone, or is lost with its node. A pod that is being deleted counts when it is
+ * gone: what its container makes of the signal is no end of the build.
+ */
+async function waitForEnd(deps: Dependencies, first: PodFacts, signal: AbortSignal): Promise<End> {
+  const { cache } = deps
+  let last = first
+  for (;;) {
+    const node = cache.nodes().find(({ name }) => name === last.nodeName)
+    const ref = node && { name: node.name, uid: node.uid }
+    if (hasEnded(last)) return { last, node: ref, is: 'ended' }
+    if (isLost(last, cache.nodes())) return { last, node: ref, is: 'lost' }
+    const { uid, resourceVersion } = last
+    const isNews = (p: PodFacts | undefined) => p?.uid !== uid || p.resourceVersion !== resourceVersion
+    const next = await cache.waitForPod(last, isNews, signal)
+    if (next?.uid !== uid) return { last, node: ref, is: 'gone' }
+    last = next
+  }
+}
+
+function hasEnded({ state, deleting, interruption }: PodFacts): boolean {
+  if (state.kind === 'succeeded') return true
+  return state.kind === 'failed' && (!deleting || interruption !== undefined)
+}
+
+/** A pod that went together with its Node went by no person's will. */
+function outcomeOf({ last, node, is }: End, log: LogTail): BuildOutcome {
+  const { state, interruption, nodeName } = last
+  if (interruption !== undefined) return interruptedOutcome(interruption, node, log)
+  if (is === 'lost' || (is === 'gone' && nodeName !== undefined && node === undefined)) {
+    const message = `Node ${nodeName} is gone or does not answer.`
+    return interruptedOutcome({ reason: 'NodeLost', message }, node, log)
+  }
+  if (is === 'ended' && (state.kind === 'succeeded' || state.kind === 'failed')) {
+    return buildOutcome(last.name, state, node, log)
+  }
+  return { kind: 'gone' }
+}
+
+function isOther(facts: PodFacts | undefined, pod: PodRef): boolean {
+  return facts?.uid !== pod.uid
 }
 
 /** A log that breaks off is no reason to lose the build: the end of the pod tells the outcome. */
@@ -56,7 +107,7 @@ async function readLog(deps: Dependencies, pod: PodRef, log: LogTail, signal: Ab
   try {
     for await (const line of deps.kube.followPodLog(pod, { container: buildContainer, signal })) log.add(line)
   } catch (error) {
-    signal.throwIfAborted()
+    if (signal.aborted) return
     log.add(`(the log broke off: ${error instanceof Error ? error.message : String(error)})`)
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { LogTail, logTailLimit } from './logTail.ts'
+import { errorMark, LogTail, logTailLimit } from './logTail.ts'
 
 const as = (text: string) => text
 function tail(lines: readonly string[], mask = as): LogTail {
@@ -14,6 +14,28 @@ test("kaniko's progress is no error line, whatever the command says", () => {
   expect(tail([progress, cause, progress]).errorLines()).toBe(cause)
 })
 
+test.each([
+  ['of a pod', 'time="2026-01-01T00:00:00Z" level=info msg="Running: [/bin/sh -c make || echo error]"'],
+  ['of a terminal', 'INFO[0002] Running: [/bin/sh -c make || echo error]'],
+])('the output of the last command, in the format %s', (_name, running) => {
+  const log = tail([running, 'first', running, 'second', 'error building image: x'])
+  expect(log.lastCommand()).toBe('second\nerror building image: x')
+  expect(tail(['no command']).lastCommand()).toBe('no command')
+})
+
+test('error lines are marked in the log, and only there', () => {
+  const log = tail(['cc x.c', 'x.c:1: error: y', 'INFO[0000] Running: [echo error]'])
+  expect(log.marked()).toBe(`cc x.c\n${errorMark}x.c:1: error: y\nINFO[0000] Running: [echo error]`)
+  expect(log.text()).not.toContain(errorMark)
+  expect(log.errorLines()).toBe('x.c:1: error: y')
+})
+
+test('with its marks a log is no longer than the limit', () => {
+  const text = tail(Array.from({ length: 20_000 }, () => 'error')).marked()
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(logTailLimit)
+  expect(text.split('\n').every((line) => line === `${errorMark}error`)).toBe(true)
+})
+
 test('a short log is kept whole', () => {
   expect(tail(['a', '', 'b']).text()).toBe('a\n\nb')
   expect(tail([]).text()).toBe('')
@@ -21,7 +43,7 @@ test('a short log is kept whole', () => {
 
 test('of a long log the end is kept, in whole lines', () => {
   const lines = Array.from({ length: 10_000 }, (_, i) => `line ${i} äöü`)
-  const text = tail(lines).text()
+  const text = tail(lines).marked()
   expect(Buffer.byteLength(text)).toBeLessThanOrEqual(logTailLimit)
   expect(Buffer.byteLength(text)).toBeGreaterThan(logTailLimit - 100)
   const known = new Set(lines)
@@ -30,7 +52,7 @@ test('of a long log the end is kept, in whole lines', () => {
 })
 
 test('one line that is too long is cut', () => {
-  expect(tail(['x'.repeat(logTailLimit * 2)]).text()).toHaveLength(logTailLimit)
+  expect(tail(['x'.repeat(logTailLimit * 2)]).marked()).toHaveLength(logTailLimit)
 })
 
 test('the last line is shown as it comes, blank ones are not', () => {

@@ -69,6 +69,14 @@ describe('podFacts', () => {
     expect(podFacts({ metadata } as Pod)).not.toHaveProperty('nodeName')
   })
 
+  test('whether the cluster ends it', () => {
+    const interruption = { reason: 'Evicted', message: 'low on memory' }
+    expect(pod({ phase: 'Failed', reason: 'Evicted', message: 'low on memory' })).toMatchObject({
+      interruption,
+    })
+    expect(pod({ phase: 'Running' })).not.toHaveProperty('interruption')
+  })
+
   test('succeeded: the message of the container, the last end', () => {
     const status = {
       phase: 'Succeeded',

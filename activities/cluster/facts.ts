@@ -1,5 +1,6 @@
 import type { DockerfileFacts, NodeFacts, PodFacts, PodState } from '../../api/facts.ts'
 import type { ConfigMap, Node, Pod } from '../kube/resources.ts'
+import { interruptionOf } from './interruption.ts'
 
 /** What we act on of a Node object. */
 export function nodeFacts(node: Node): NodeFacts {
@@ -25,6 +26,7 @@ export function nodeFacts(node: Node): NodeFacts {
 export function podFacts(pod: Pod): PodFacts {
   const { namespace = '', name, uid, resourceVersion, labels, annotations, deletionTimestamp } = pod.metadata
   const nodeName = pod.spec?.nodeName
+  const interruption = interruptionOf(pod)
   return {
     namespace,
     name,
@@ -34,6 +36,7 @@ export function podFacts(pod: Pod): PodFacts {
     labels: labels ?? {},
     annotations: annotations ?? {},
     deleting: deletionTimestamp !== undefined,
+    ...(interruption === undefined ? {} : { interruption }),
     state: podState(pod),
   }
 }

@@ -58,7 +58,7 @@ test('a retry that starts the run releases what it finds held', async () => {
       const order = cluster.calls.filter((c) => c.startsWith('remove') || c.startsWith('create'))
       expect(order.slice(0, 2)).toEqual(['remove p-1', 'create 2'])
     },
-    'retryBuild',
+    { first: 'retryBuild' },
   )
 })
 
@@ -96,7 +96,7 @@ describe('a cancelled build', () => {
         expect(made(cluster)).toEqual(['create 2'])
         expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest })
       },
-      'retryBuild',
+      { first: 'retryBuild' },
     )
   })
 

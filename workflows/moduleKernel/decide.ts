@@ -1,6 +1,7 @@
 import type { KernelView } from '../../api/kernelView.ts'
 import { retries, type NodeWork } from '../../api/nodePlan.ts'
-import { isOf, knownDigest, planImage } from './imageRules.ts'
+import { isOf } from './attempts.ts'
+import { knownDigest, planImage } from './imageRules.ts'
 import { hold, type Hold, type KernelMemory, type KernelPlan, type Step } from './plan.ts'
 
 /** What the run should do now: pure, so that every rule stands in a table test. */

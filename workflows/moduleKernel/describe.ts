@@ -1,9 +1,12 @@
 import { canonicalJson } from '../../api/canonicalJson.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelPhase, KernelStatus } from '../../api/module.ts'
-import { buildPodName } from '../../api/names.ts'
+import { dropUndefined } from '../../api/dropUndefined.ts'
+import { interruptionsOf } from './attempts.ts'
+import { buildFacts, imageStep, type BuildFacts } from './buildFacts.ts'
+import { maxReruns } from './endedBuilds.ts'
 import { answerFor, knownDigest, knownImage, knownOrigin } from './imageRules.ts'
-import type { KernelMemory, KernelPlan, Step } from './plan.ts'
+import type { KernelMemory, KernelPlan } from './plan.ts'
 
 /** Who speaks: the run's own coordinates, so that status and UI point at each other. */
 export interface RunIdentity {
@@ -33,8 +36,8 @@ export function describeEntry(
   if (wish.kind === 'none' && wish.why !== 'NoMapping' && idle && nodes.counts.unreachable === 0)
     return undefined
   const phase = phaseOf(view, memory, plan)
-  const build = buildFacts(run, view, memory, plan)
-  const spoken = speak(view, memory, plan, phase)
+  const build = buildFacts(run.name, view, memory, plan)
+  const spoken = speak(view, memory, plan, phase, build)
   return dropUndefined({
     kernel: run.kernel,
     phase,
@@ -84,54 +87,12 @@ function phaseOf(view: KernelView, memory: KernelMemory, plan: KernelPlan): Kern
   return nodes.counts.loaded === nodes.counts.targets ? 'Loaded' : 'Loading'
 }
 
-function imageStep(plan: KernelPlan): Step | undefined {
-  return plan.steps.find(
-    (s) =>
-      s.kind === 'check' ||
-      s.kind === 'build' ||
-      s.kind === 'follow' ||
-      s.kind === 'await' ||
-      s.kind === 'remove',
-  )
-}
-
-/** The build's place in status: written before its pod is made, kept while nothing newer is known. */
-function buildFacts(
-  run: RunIdentity,
-  view: KernelView,
-  memory: KernelMemory,
-  plan: KernelPlan,
-): Pick<KernelStatus, 'inputHash' | 'attempt' | 'buildPod' | 'errorLines'> {
-  const step = imageStep(plan)
-  if (step?.kind === 'build') {
-    const buildPod = buildPodName(run.name, step.inputHash, step.attempt)
-    return { inputHash: step.inputHash, attempt: step.attempt, buildPod }
-  }
-  if (step?.kind === 'follow') {
-    return { inputHash: step.pod.inputHash, attempt: step.pod.attempt, buildPod: step.pod.name }
-  }
-  const { stored } = view
-  const failure = memory.failure
-  if (failure !== undefined && knownDigest(view, memory) === undefined) {
-    const { inputHash, attempt, pod, errorLines } = failure
-    return { inputHash, attempt, buildPod: pod, errorLines }
-  }
-  // What was built under another reference says nothing of this one.
-  if (view.wish.kind === 'wanted' && stored?.image !== view.wish.image) return {}
-  const errorLines = knownDigest(view, memory) === undefined ? stored?.errorLines : undefined
-  return dropUndefined({
-    inputHash: stored?.inputHash,
-    attempt: stored?.attempt,
-    buildPod: stored?.buildPod,
-    errorLines,
-  })
-}
-
 function speak(
   view: KernelView,
   memory: KernelMemory,
   plan: KernelPlan,
   phase: KernelPhase,
+  build: BuildFacts,
 ): Pick<KernelStatus, 'reason' | 'message'> {
   const hold = plan.holds[0]
   if (hold !== undefined) return { reason: hold.reason, message: `${hold.message} ${hold.unblock}` }
@@ -140,7 +101,13 @@ function speak(
   const { stored, nodes } = view
   const busy = nodes.failures[0]
   if (busy !== undefined) return { reason: busy.reason, message: `Node ${busy.node}: ${busy.message}` }
-  const waits = plan.steps.length > 0
+  const step = imageStep(plan)
+  if (step?.kind === 'pause') {
+    const why = interruptionsOf(view, memory).at(-1)?.message ?? ''
+    const message = `${why} It is built again after a pause, for the ${step.rerun}. time of ${maxReruns}.`
+    return { reason: step.reason, message }
+  }
+  const waits = plan.steps.length > 0 && stored?.buildPod === build.buildPod
   if (waits && stored?.phase === phase && stored.reason !== undefined && stored.message !== undefined) {
     return { reason: stored.reason, message: stored.message }
   }
@@ -153,11 +120,6 @@ function speak(
     return { reason: 'NodesUnreachable', message: `${nodes.counts.unreachable} nodes are not Ready.` }
   }
   return {}
-}
-
-/** Optional fields are left out, never `undefined`: what is compared is what the API server stores. */
-function dropUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as never
 }
 
 /** `since`, `workflowId` and `runId` alone are no news. */

@@ -18,6 +18,10 @@ export function describeDetails(
     ['Digest', entry?.digest],
     ['Build pod', entry?.buildPod && `${run.namespace}/${entry.buildPod} (attempt ${entry.attempt ?? 1})`],
     [
+      'Ended by the cluster',
+      entry?.interruptions?.map((i) => `attempt ${i.attempt} (${i.reason})`).join(', '),
+    ],
+    [
       'Nodes',
       `${counts.loaded} of ${counts.targets} loaded, ${counts.failed} failed, ${counts.unreachable} unreachable`,
     ],

@@ -1,8 +1,10 @@
 import { uncoveredBy } from '../../api/architectures.ts'
-import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import type { KernelView } from '../../api/kernelView.ts'
 import { imageClaimed } from '../../api/claim.ts'
 import type { BuildOrigin } from '../../api/module.ts'
 import { kernelWords } from '../../api/names.ts'
+import { buildKey, isOf, isRecorded, nextAttempt } from './attempts.ts'
+import { failed, interrupted, unverified, vanished } from './endedBuilds.ts'
 import type { ImageFacts } from '../../activities/contract.ts'
 import { hold, remove, type KernelMemory, type KernelPlan } from './plan.ts'
 
@@ -19,7 +21,9 @@ type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | un
  * verified     the digest is known: nothing to do
  * uncovered    there is an image, but not for all target nodes: say so, never build over it
  * active       a pod of these inputs runs, or ended unread: follow it
+ * interrupted  the cluster ended the last build: make it again after a pause, a few times
  * failed       a failed pod is kept until it is deleted, retried or superseded
+ * vanished     a failed pod that went with its Node keeps its hold
  * unverified   a build ended well, but the registry does not have its image
  * rivalled     another run builds the image, or has built it from other inputs
  * unknown      ask the registry
@@ -33,7 +37,9 @@ const imageRules: readonly Rule[] = [
   verified,
   uncovered,
   active,
+  interrupted,
   failed,
+  vanished,
   unverified,
   cancelled,
   rivalled,
@@ -75,7 +81,9 @@ function superseded(view: KernelView) {
   const wish = view.wish
   if (wish.kind !== 'wanted' || wish.build.kind !== 'ready') return undefined
   const { inputHash } = wish.build
-  const old = view.pods.filter((pod) => pod.inputHash !== inputHash && pod.state !== 'succeeded')
+  const old = view.pods.filter(
+    ({ inputHash: made, state }) => made !== inputHash && state !== 'succeeded' && state !== 'lost',
+  )
   return old.length > 0 ? { steps: old.map((pod) => remove(pod, 'its inputs have changed')) } : undefined
 }
 
@@ -102,42 +110,6 @@ function active(view: KernelView, memory: KernelMemory) {
   const { image, generation } = wish
   return {
     steps: [{ kind: 'follow' as const, key: buildKey(pod.inputHash, pod.attempt), image, generation, pod }],
-  }
-}
-
-function failed(view: KernelView, memory: KernelMemory) {
-  const pod = view.pods.find((p) => isOf(p, view) && p.state === 'failed')
-  if (pod === undefined || view.wish.kind !== 'wanted') return undefined
-  const unblock =
-    'Mend the cause, then delete the pod, or send the signal `retryBuild` to this run. ' +
-    'Changed build inputs start a new build by themselves.'
-  const failure = failureOf(pod, view, memory, unblock)
-  const key = `failed:${pod.uid}`
-  if (memory.released.includes(key)) return { steps: [remove(pod, 'a retry was asked for')] }
-  return {
-    holds: [
-      {
-        ...hold(key, failure.reason, failure.message, unblock),
-        look: { kind: 'image' as const, image: view.wish.image, pod: { name: pod.name, uid: pod.uid } },
-      },
-    ],
-  }
-}
-
-function unverified(view: KernelView, memory: KernelMemory) {
-  const failure = memory.failure
-  const pod = view.pods.find((p) => p.uid === failure?.podUid && p.state === 'succeeded')
-  if (failure === undefined || pod === undefined || view.wish.kind !== 'wanted') return undefined
-  const key = `unverified:${pod.uid}`
-  if (memory.released.includes(key)) return { steps: [remove(pod, 'a retry was asked for')] }
-  const unblock = 'Look why the registry lost the image, then delete the pod or send the signal `retryBuild`.'
-  return {
-    holds: [
-      {
-        ...hold(key, failure.reason, failure.message, unblock),
-        look: { kind: 'image' as const, image: view.wish.image, pod: { name: pod.name, uid: pod.uid } },
-      },
-    ],
   }
 }
 
@@ -231,45 +203,6 @@ function missing(view: KernelView, memory: KernelMemory) {
       }
     }
   }
-}
-
-/** Attempts are counted per input hash; the number in status is the last one that was (or was to be) made. */
-function nextAttempt(view: KernelView, memory: KernelMemory, inputHash: string): number {
-  if (memory.making?.inputHash === inputHash) return memory.making.attempt
-  const made = view.pods.filter((p) => p.inputHash === inputHash).map((p) => p.attempt)
-  const stored = view.stored?.inputHash === inputHash ? (view.stored.attempt ?? 0) : 0
-  return Math.max(0, stored, ...made) + 1
-}
-
-function buildKey(inputHash: string, attempt: number): string {
-  return `build:${inputHash}:${attempt}`
-}
-
-/** Was this pod made from the inputs wanted now? */
-export function isOf(pod: BuildPodView, view: KernelView): boolean {
-  return (
-    view.wish.kind === 'wanted' &&
-    view.wish.build.kind === 'ready' &&
-    pod.inputHash === view.wish.build.inputHash
-  )
-}
-
-function isRecorded(pod: BuildPodView, view: KernelView, memory: KernelMemory): boolean {
-  if (pod.state === 'active') return false
-  if (memory.failure?.podUid === pod.uid) return true
-  return pod.state === 'failed' && view.stored?.phase === 'BuildFailed' && view.stored.buildPod === pod.name
-}
-
-/** What is known of a failed pod: learnt by this run, or written in status by an earlier one, there with `unblock`. */
-function failureOf(
-  pod: BuildPodView,
-  view: KernelView,
-  memory: KernelMemory,
-  unblock: string,
-): { reason: string; message: string } {
-  if (memory.failure?.podUid === pod.uid) return memory.failure
-  const { reason = 'BuildFailed', message = `Pod ${pod.name} failed.` } = view.stored ?? {}
-  return { reason, message: message.replace(` ${unblock}`, '') }
 }
 
 /** The registry's answer about the image that is wanted now. */

@@ -6,16 +6,20 @@ import {
   isCancellation,
   sleep,
 } from '@temporalio/workflow'
-import type { BuildOutcome, KernelRequest, PodRef, Seen } from '../../activities/contract.ts'
+import type { KernelRequest, PodRef, Seen } from '../../activities/contract.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import type { activitiesOn } from '../options.ts'
-import type { BuildFailure, Hold, KernelMemory, KernelPlan, Step } from './plan.ts'
+import { learnFromEnd, pauseBefore } from './buildEnds.ts'
+import { maxReruns } from './endedBuilds.ts'
+import type { Hold, KernelMemory, KernelPlan, Step } from './plan.ts'
 
 /** What operations need of their run. */
 interface Run {
   /** What every request says of the run. */
   readonly about: () => KernelRequest
   readonly activities: ReturnType<typeof activitiesOn>
+  /** Pause before a build that the cluster ended is made again the first time, in milliseconds. */
+  readonly rerunPauseMs: number
   readonly ring: () => void
   readonly hear: (news: Seen) => void
   readonly entry: () => KernelStatus | undefined
@@ -96,7 +100,7 @@ export class Operations {
     for (const hold of plan.holds) {
       const { look } = hold
       if (look.kind === 'nothing' || this.#inFlight.has(lookKey(hold))) continue
-      this.#launch(lookKey(hold), 'look', `look at the hold: ${hold.reason}`, () => this.#look(look))
+      this.#launch(lookKey(hold), 'look', `look at the hold: ${hold.reason}`, () => this.#look(hold, look))
     }
   }
 
@@ -175,6 +179,12 @@ export class Operations {
         return await activities.following.removeBuildPod.executeWithOptions({ summary }, [
           this.#removal(step.pod),
         ])
+      case 'pause': {
+        const pause = pauseBefore(step.rerun, this.#run.rerunPauseMs)
+        const delay = Date.parse(step.since) + pause - Date.now()
+        if (delay > 0) await sleep(delay, { summary })
+        return this.#release([step.key])
+      }
       case 'collect': {
         const delay = Date.parse(step.at) - Date.now()
         if (delay > 0) await sleep(delay, { summary: `job.gcDelay: keep build pod ${step.pod.name}` })
@@ -211,7 +221,11 @@ export class Operations {
   async #build(step: BuildStep): Promise<void> {
     const { activities, about, hear, entry, learn } = this.#run
     const { image, inputHash, attempt } = step
-    learn((memory) => ({ ...memory, making: { inputHash, attempt } }))
+    // What came of the builds before this one stands in status, if it still counts.
+    learn(({ failure: _failure, interruption: _interruption, ...memory }) => ({
+      ...memory,
+      making: { inputHash, attempt },
+    }))
     const summary = `create build pod, attempt ${attempt}, inputs ${inputHash.slice(0, 8)}`
     const request = { ...about(), image, inputHash, attempt, entry: entry() }
     const start = await activities.asking.createBuildPod.executeWithOptions({ summary }, [request])
@@ -233,25 +247,38 @@ export class Operations {
     const summary = `build ${question.image} in pod ${pod.name}`
     const request = { ...about(), pod, image: question.image, entry: entry() }
     const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [request])
+    const at = new Date().toISOString()
     if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
     // Whatever the registry said before this build is of no value after it.
     learn(({ answer: _answer, making: _making, ...memory }) => memory)
     const answer = outcome.kind === 'succeeded' ? await this.#ask(question, outcome.digest) : 'absent'
-    const failure = failureOf(question, pod, build, outcome)
-    if (answer === 'present' || failure === undefined) return
-    learn(({ answer: _answer, ...memory }) => ({ ...memory, failure }))
+    if (answer === 'present') return
+    const learnt = learnFromEnd({ image: question.image, ...build, pod }, outcome, at)
+    learn(({ answer: _answer, ...memory }) => ({ ...memory, ...learnt }))
   }
 
-  async #look(look: Exclude<Hold['look'], { kind: 'nothing' }>): Promise<void> {
+  async #look(hold: Hold, look: Exclude<Hold['look'], { kind: 'nothing' }>): Promise<void> {
     const { activities, about, learn } = this.#run
     const { image } = look
     const pod = look.pod === undefined ? undefined : this.#podRef(look.pod)
     const request = { ...about(), image, pod }
     const summary = `hold: look at ${look.pod === undefined ? image : `pod ${look.pod.name}`} now and then`
     const news = await activities.asking.watchHold.executeWithOptions({ summary }, [request])
-    if (news.kind === 'podGone') return learn(({ answer: _answer, ...memory }) => memory)
-    const generation = this.#run.entry()?.imageGeneration ?? null
-    learn((memory) => ({ ...memory, answer: { ...news, kind: 'present', image, generation } }))
+    switch (news.kind) {
+      case 'podGone':
+        return learn(({ answer: _answer, ...memory }) => memory)
+      case 'secretChanged':
+        return this.#release(hold.releases)
+      case 'imagePresent': {
+        const generation = this.#run.entry()?.imageGeneration ?? null
+        const answer = { ...news, kind: 'present', image, generation } as const
+        return learn((memory) => ({ ...memory, answer }))
+      }
+    }
+  }
+
+  #release(keys: readonly string[]): void {
+    this.#run.learn((memory) => ({ ...memory, released: [...memory.released, ...keys] }))
   }
 
   #removal(pod: { readonly name: string; readonly uid: string; readonly image: string }) {
@@ -263,27 +290,10 @@ export class Operations {
   }
 }
 
-function failureOf(
-  question: Question,
-  pod: PodRef,
-  build: { inputHash: string; attempt: number },
-  outcome: BuildOutcome,
-): BuildFailure | undefined {
-  const facts = { inputHash: build.inputHash, attempt: build.attempt, pod: pod.name, podUid: pod.uid }
-  switch (outcome.kind) {
-    case 'gone':
-      return undefined
-    case 'failed':
-      return { ...facts, reason: outcome.reason, message: outcome.message, errorLines: outcome.errorLines }
-    case 'succeeded': {
-      const message = `Pod ${pod.name} says it pushed ${question.image}, but the registry does not have it.`
-      return { ...facts, reason: 'BuiltButMissing', message, errorLines: '' }
-    }
-  }
-}
+const imageSteps: readonly Operation['kind'][] = ['check', 'build', 'follow', 'await', 'remove', 'pause']
 
 function isImageStep(kind: Operation['kind']): boolean {
-  return kind === 'check' || kind === 'build' || kind === 'follow' || kind === 'remove' || kind === 'await'
+  return imageSteps.includes(kind)
 }
 
 function lookKey(hold: Hold): string {
@@ -303,6 +313,8 @@ function describeStep(step: Step): string {
       return step.message
     case 'remove':
       return `remove build pod ${step.pod.name}: ${step.why}`
+    case 'pause':
+      return `${step.reason}: build again, ${step.rerun} of ${maxReruns}, after a pause`
     case 'collect':
       return `collect build pod ${step.pod.name}`
     case 'node':

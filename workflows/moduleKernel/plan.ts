@@ -1,4 +1,4 @@
-import type { ImageAnswer } from '../../activities/contract.ts'
+import type { ImageAnswer, NodeRef } from '../../activities/contract.ts'
 import type { BuildPodView } from '../../api/kernelView.ts'
 import type { NodeWork } from '../../api/nodePlan.ts'
 
@@ -7,6 +7,8 @@ export interface KernelMemory {
   /** The registry's last answer, with the question it belongs to. */
   readonly answer?: { readonly image: string; readonly generation: number | null } & ImageAnswer
   readonly failure?: BuildFailure
+  /** What this run has learnt and not yet written in status. */
+  readonly interruption?: BuildInterruption
   /** The attempt this run has announced in status and whose pod has not ended yet. */
   readonly making?: { readonly inputHash: string; readonly attempt: number }
   /** What a person released (`Hold.releases`). */
@@ -24,6 +26,17 @@ export interface BuildFailure {
   readonly reason: string
   readonly message: string
   readonly errorLines: string
+  readonly node?: NodeRef
+}
+
+/** A build that the cluster ended; `at` (RFC 3339) is when this run noticed. */
+export interface BuildInterruption {
+  readonly inputHash: string
+  readonly attempt: number
+  readonly reason: string
+  readonly message: string
+  readonly at: string
+  readonly node?: NodeRef
 }
 
 /** One piece of work. Steps with one `key` are the same piece: started once, cancelled when no longer planned. */
@@ -52,6 +65,14 @@ export type Step =
   /** Nothing is done: another run does it, and the watcher rings when that has an end. */
   | { readonly kind: 'await'; readonly key: string; readonly reason: string; readonly message: string }
   | { readonly kind: 'remove'; readonly key: string; readonly pod: BuildPodView; readonly why: string }
+  /** The back-off before a build that the cluster ended is made again, for the `rerun`th time. */
+  | {
+      readonly kind: 'pause'
+      readonly key: string
+      readonly rerun: number
+      readonly since: string
+      readonly reason: string
+    }
   | { readonly kind: 'collect'; readonly key: string; readonly pod: BuildPodView; readonly at: string }
   | { readonly kind: 'node'; readonly key: string; readonly work: NodeWork }
 

@@ -1,7 +1,8 @@
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import type { KernelStatus } from '../../api/module.ts'
 import type { NodeFailure, NodesView, NodeWork } from '../../api/nodePlan.ts'
 import type { RunIdentity } from './describe.ts'
-import type { BuildFailure, KernelMemory } from './plan.ts'
+import type { BuildFailure, BuildInterruption, KernelMemory } from './plan.ts'
 
 export const testImage = 'reg.example/fpga:6.1.0'
 export const testHash = 'a'.repeat(40)
@@ -73,4 +74,20 @@ export const testBuildFailure: BuildFailure = {
   reason: 'BuildCommandFailed',
   message: 'A command failed.',
   errorLines: 'error: x',
+}
+
+/** The interruption of an attempt of the test inputs. */
+export function testInterruption(attempt = 1, reason = 'Evicted'): BuildInterruption {
+  const at = `2026-01-01T00:00:0${attempt}Z`
+  return { inputHash: testHash, attempt, reason, message: 'low on memory.', at }
+}
+
+/** A status in which the cluster has ended attempts 1 to `count` of the test inputs. */
+export function interruptedEntry(count: number, change: Partial<KernelStatus> = {}): KernelStatus {
+  const interruptions = Array.from({ length: count }, (_, i) => {
+    const { inputHash: _hash, ...interruption } = testInterruption(i + 1)
+    return interruption
+  })
+  const facts = { inputHash: testHash, attempt: count, buildPod: `fpga-build-aaaaaaaa-${count}` }
+  return { kernel: '6.1.0', phase: 'Building', image: testImage, ...facts, interruptions, ...change }
 }

@@ -29,6 +29,8 @@ export interface KernelRunInput {
   readonly watchQueue: string
   /** How long a run with nothing left to do listens for a doorbell before it completes, in milliseconds. */
   readonly quietMs: number
+  /** Pause before a build that the cluster ended is made again the first time, in milliseconds; later ones grow. */
+  readonly rerunPauseMs: number
   readonly seen: Seen
 }
 
@@ -64,6 +66,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   const operations = new Operations({
     about,
     activities,
+    rerunPauseMs: input.rerunPauseMs,
     ring,
     hear,
     entry: () => entry,
@@ -145,6 +148,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       if (rung) operations.lookAgain()
       rung = false
       await say(view)
+      memory = forgetWritten(memory, entry)
       operations.start(plan)
       if (operations.busy()) {
         await condition(() => bells > heard)
@@ -176,4 +180,11 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
 function isLong(): boolean {
   const info = workflowInfo()
   return info.continueAsNewSuggested || info.historyLength > 1_000
+}
+
+/** Status counts interruptions: once one is written there, this run need not know of it. */
+function forgetWritten(memory: KernelMemory, entry: KernelStatus | undefined): KernelMemory {
+  const { interruption, ...rest } = memory
+  const written = entry?.interruptions?.some(({ attempt }) => attempt === interruption?.attempt) ?? false
+  return written ? rest : memory
 }

@@ -38,6 +38,9 @@ export class SimulatedCluster implements KernelActivities {
   rival: KernelView['rival']
   /** Pause between two looks at a hold. */
   holdPaceMs = 100
+  lostNode: string | undefined
+  /** Where pods of interrupted builds are: kept as failed ones, or taken away. */
+  interruptedPods: 'kept' | 'gone' = 'kept'
 
   async readKernel() {
     const generation = null
@@ -64,6 +67,7 @@ export class SimulatedCluster implements KernelActivities {
       pods: this.pods,
       nodes,
       ...(this.rival === undefined ? {} : { rival: this.rival }),
+      ...(this.lostNode === undefined ? {} : { lostNode: this.lostNode }),
       ...verified,
       ...stored,
     }
@@ -96,6 +100,8 @@ export class SimulatedCluster implements KernelActivities {
     this.calls.push(`follow ${pod.name} as of ${seen['Pod']}`)
     const outcome = this.outcomes.shift() ?? ({ kind: 'succeeded', digest, log: 'built' } as const)
     const state = outcome.kind === 'succeeded' ? 'succeeded' : 'failed'
+    const gone = outcome.kind === 'interrupted' && this.interruptedPods === 'gone'
+    if (gone) this.pods = this.pods.filter((p) => p.uid !== pod.uid)
     if (outcome.kind === 'succeeded') this.image = { kind: 'present', digest, architectures }
     this.pods = this.pods.map((p) =>
       p.uid === pod.uid ? { ...p, state, collectAt: '2020-01-01T00:00:00Z' } : p,
@@ -120,20 +126,30 @@ export class SimulatedCluster implements KernelActivities {
 
 export const kernelStatus = { kernel: '6.1.0', image } as const
 
-export const failure: BuildOutcome = {
+export const failure = {
   kind: 'failed',
   reason: 'BuildCommandFailed',
   message: 'A command failed',
   errorLines: 'error: x',
   log: 'the log',
-}
+} as const satisfies BuildOutcome
+
+export const evicted = {
+  kind: 'interrupted',
+  reason: 'Evicted',
+  message: 'The node was low on memory.',
+  log: 'half a build',
+} as const satisfies BuildOutcome
 
 /** How a test runs the workflow: on a worker of its own, until `body` has ended. */
 type WithRun = (
   cluster: SimulatedCluster,
   body: (run: WorkflowHandle<typeof moduleKernel>) => Promise<void>,
-  /** A signal that starts the run. */
-  first?: 'retryBuild',
+  options?: {
+    /** A signal that starts the run. */
+    readonly first?: 'retryBuild'
+    readonly rerunPauseMs?: number
+  },
 ) => Promise<void>
 
 /** The workflow on a real Temporal server; call it at the top of a test file. */
@@ -151,7 +167,7 @@ export function useKernelRuns(): WithRun {
   })
   afterAll(async () => await env?.teardown())
 
-  return async (cluster, body, first) => {
+  return async (cluster, body, { first, rerunPauseMs = 100 } = {}) => {
     const taskQueue = `q-${randomUUID()}`
     const activities: Record<string, (...args: never[]) => unknown> = {}
     for (const name of Object.getOwnPropertyNames(SimulatedCluster.prototype)) {
@@ -174,7 +190,9 @@ export function useKernelRuns(): WithRun {
       const start = {
         workflowId: `module:test:${randomUUID()}`,
         taskQueue,
-        args: [{ subject, watchQueue: taskQueue, quietMs: 50, seen: {} }] as Parameters<typeof moduleKernel>,
+        args: [{ subject, watchQueue: taskQueue, quietMs: 50, rerunPauseMs, seen: {} }] as Parameters<
+          typeof moduleKernel
+        >,
       }
       const run =
         first === undefined

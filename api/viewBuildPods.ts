@@ -1,0 +1,43 @@
+import type { ClusterSnapshot, NodeFacts, PodFacts } from './facts.ts'
+import type { BuildPodView, ViewSettings } from './kernelView.ts'
+import type { KernelStatus } from './module.ts'
+import { annotations, labels } from './names.ts'
+
+/** The node of the failed build in status, when it is gone: what vanished with it was not deleted by a person. */
+export function lostNode(cluster: ClusterSnapshot, stored: KernelStatus | undefined): { lostNode?: string } {
+  const node = stored?.buildNode
+  if (node === undefined || cluster.nodes().some(({ uid }) => uid === node.uid)) return {}
+  return { lostNode: node.name }
+}
+
+/** Is a pod that is to go on a node that does not answer? It goes when the node comes back, or is deleted. */
+export function isLost(pod: PodFacts, nodes: readonly NodeFacts[]): boolean {
+  const { deleting, nodeName, state } = pod
+  const ended = state.kind === 'succeeded' || state.kind === 'failed'
+  if (!deleting || ended || nodeName === undefined) return false
+  return !nodes.some(({ name, ready }) => name === nodeName && ready)
+}
+
+/** A pod as a build pod of this kernel; nothing for a worker pod, or one of another kernel. */
+export function viewBuildPod(
+  pod: PodFacts,
+  kernel: string,
+  settings: ViewSettings,
+  cluster: ClusterSnapshot,
+): BuildPodView[] {
+  const inputHash = pod.labels[labels.inputHash]
+  if (pod.annotations[annotations.kernel] !== kernel || inputHash === undefined) return []
+  const image = pod.annotations[annotations.image] ?? ''
+  const attempt = Number(pod.labels[labels.attempt] ?? 1)
+  const facts = { name: pod.name, uid: pod.uid, image, inputHash, attempt }
+  switch (pod.state.kind) {
+    case 'succeeded': {
+      const collectAt = new Date(Date.parse(pod.state.finishedAt) + settings.gcDelayMs).toISOString()
+      return [{ ...facts, state: 'succeeded', collectAt }]
+    }
+    case 'failed':
+      return [{ ...facts, state: 'failed' }]
+    default:
+      return [{ ...facts, state: isLost(pod, cluster.nodes()) ? 'lost' : 'active' }]
+  }
+}

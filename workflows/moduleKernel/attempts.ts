@@ -1,0 +1,51 @@
+import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import type { InterruptedBuild } from '../../api/moduleStatus.ts'
+import type { KernelMemory } from './plan.ts'
+
+/** Hash of the inputs wanted now; undefined when nothing can be built. */
+export function wantedHash({ wish }: KernelView): string | undefined {
+  return wish.kind === 'wanted' && wish.build.kind === 'ready' ? wish.build.inputHash : undefined
+}
+
+/** Was this pod made from the inputs wanted now? */
+export function isOf(pod: BuildPodView, view: KernelView): boolean {
+  return pod.inputHash === wantedHash(view)
+}
+
+/** The last attempt that was, or was to be, made of these inputs; 0 for none. The number in status outlives pods. */
+export function lastAttempt(view: KernelView, inputHash: string): number {
+  const made = view.pods.filter((p) => p.inputHash === inputHash).map((p) => p.attempt)
+  const stored = view.stored?.inputHash === inputHash ? (view.stored.attempt ?? 0) : 0
+  return Math.max(0, stored, ...made)
+}
+
+/** Attempts are counted per input hash. */
+export function nextAttempt(view: KernelView, memory: KernelMemory, inputHash: string): number {
+  return memory.making?.inputHash === inputHash ? memory.making.attempt : lastAttempt(view, inputHash) + 1
+}
+
+export function buildKey(inputHash: string, attempt: number): string {
+  return `build:${inputHash}:${attempt}`
+}
+
+/** Is it known how this pod ended: learnt by this run, or written in status by an earlier one? */
+export function isRecorded(pod: BuildPodView, view: KernelView, memory: KernelMemory): boolean {
+  if (interruptionsOf(view, memory).some(({ attempt }) => attempt === pod.attempt)) return true
+  if (pod.state !== 'failed' && pod.state !== 'succeeded') return false
+  if (memory.failure?.podUid === pod.uid) return true
+  return pod.state === 'failed' && view.stored?.phase === 'BuildFailed' && view.stored.buildPod === pod.name
+}
+
+/**
+ * The attempts of the wanted inputs that the cluster ended, oldest first: those in status, and the one this run has
+ * just learnt of. An attempt counts once, however often it is noticed.
+ */
+export function interruptionsOf(view: KernelView, memory: KernelMemory): readonly InterruptedBuild[] {
+  const hash = wantedHash(view)
+  if (hash === undefined) return []
+  const stored = view.stored?.inputHash === hash ? (view.stored.interruptions ?? []) : []
+  const news = memory.interruption
+  if (news?.inputHash !== hash || stored.some(({ attempt }) => attempt === news.attempt)) return stored
+  const { attempt, reason, message, at } = news
+  return [...stored, { attempt, reason, message, at }]
+}

@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest'
+import { buildLog, doorbell, retry, retryBuild } from '../messages.ts'
+import {
+  evicted,
+  failure,
+  held,
+  image,
+  news,
+  SimulatedCluster,
+  useKernelRuns,
+} from './testing/simulatedCluster.ts'
+import { interruptedEntry } from './testView.ts'
+
+const withRun = useKernelRuns()
+
+describe('a build without an image', () => {
+  test('a build that the cluster ended is made again after a pause, each time a longer one', async () => {
+    const cluster = new SimulatedCluster()
+    cluster.outcomes = [evicted, evicted]
+    await withRun(
+      cluster,
+      async (run) => {
+        cluster.nodeWork = 'loaded'
+        await run.result()
+        const order = cluster.calls.filter((c) => c.startsWith('remove') || c.startsWith('create'))
+        expect(order.slice(0, 5)).toEqual(['create 1', 'remove p-1', 'create 2', 'remove p-2', 'create 3'])
+        expect(cluster.stored).toMatchObject({ phase: 'Loaded', attempt: 3 })
+        const { events } = await run.fetchHistory()
+        const timers = (events ?? []).filter((event) => event.timerStartedEventAttributes)
+        const summaries = timers.map(({ userMetadata }) => JSON.parse(String(userMetadata?.summary?.data)))
+        expect(summaries).toEqual([
+          'Evicted: build again, 1 of 3, after a pause',
+          'Evicted: build again, 2 of 3, after a pause',
+          expect.stringContaining('nothing left to do'),
+        ])
+      },
+      { rerunPauseMs: 2_000 },
+    )
+  })
+
+  test.each(['kept', 'gone'] as const)(
+    'after three times it is held, its pods %s; a retry begins anew',
+    async (where) => {
+      const cluster = new SimulatedCluster()
+      cluster.outcomes = [evicted, evicted, evicted, evicted, evicted]
+      cluster.interruptedPods = where
+      await withRun(cluster, async (run) => {
+        await held(cluster)
+        expect(cluster.stored).toMatchObject({ reason: 'Evicted', attempt: 4 })
+        expect(cluster.stored?.interruptions?.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4])
+        expect(cluster.calls).not.toContain('create 5')
+        cluster.nodeWork = 'loaded'
+        await run.executeUpdate(retry, { args: [{}] })
+        await run.result()
+        expect(cluster.calls).toContain('create 6')
+        expect(cluster.stored).toMatchObject({ phase: 'Loaded', attempt: 6 })
+      })
+    },
+  )
+
+  test('the count of interruptions outlives the run', async () => {
+    const cluster = new SimulatedCluster()
+    cluster.outcomes = [evicted, evicted]
+    cluster.stored = interruptedEntry(3, { image })
+    await withRun(cluster, async () => {
+      await expect.poll(() => cluster.stored?.phase, { timeout: 20_000 }).toBe('BuildFailed')
+      expect(cluster.stored).toMatchObject({ reason: 'Evicted', attempt: 4 })
+      expect(cluster.calls.filter((call) => call.startsWith('create'))).toEqual(['create 4'])
+    })
+  })
+
+  test('a failed pod that vanishes with its Node keeps its hold until a retry', async () => {
+    const cluster = new SimulatedCluster()
+    cluster.outcomes = [{ ...failure, node: { name: 'n1', uid: 'node-1' } }]
+    await withRun(cluster, async (run) => {
+      await held(cluster)
+      expect(cluster.stored?.buildNode).toEqual({ name: 'n1', uid: 'node-1' })
+      cluster.pods = []
+      cluster.lostNode = 'n1'
+      await run.signal(doorbell, news)
+      await expect
+        .poll(() => cluster.stored?.message, { timeout: 20_000 })
+        .toContain('Its pod has vanished with node n1')
+      expect(cluster.calls).not.toContain('create 2')
+      cluster.nodeWork = 'loaded'
+      await run.signal(retryBuild, {})
+      await run.result()
+      expect(cluster.stored).toMatchObject({ phase: 'Loaded', attempt: 2 })
+    })
+  })
+
+  test('a changed Secret ends the hold: the failed pod goes, the build is made again', async () => {
+    const cluster = new SimulatedCluster()
+    cluster.outcomes = [failure]
+    await withRun(cluster, async (run) => {
+      await held(cluster)
+      cluster.nodeWork = 'loaded'
+      cluster.holdNews = { kind: 'secretChanged', secret: 'ns/token' }
+      await run.result()
+      const order = cluster.calls.filter((c) => c.startsWith('remove') || c.startsWith('create'))
+      expect(order.slice(0, 3)).toEqual(['create 1', 'remove p-1', 'create 2'])
+    })
+  })
+
+  test('the log of the last build is told after its pod is gone', async () => {
+    const cluster = new SimulatedCluster()
+    cluster.nodeWork = 'loaded'
+    await withRun(cluster, async (run) => {
+      await run.result()
+      expect(cluster.pods).toEqual([])
+      expect(await run.query(buildLog)).toEqual({ pod: 'p-1', log: 'built' })
+    })
+  })
+})
