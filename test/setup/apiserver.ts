@@ -16,6 +16,9 @@ declare module 'vitest' {
 
 const crds = join(import.meta.dirname, '../../deploy/crds')
 
+/** What this tier and its tests run. All of it is fetched here: hooks of tests have no time to compile a program. */
+const needed = ['etcd', 'kube-apiserver', 'kubectl', 'docker-registry', 'kwok'] as const
+
 /**
  * Starts etcd and kube-apiserver in a temporary folder on free ports, with the CustomResourceDefinitions of
  * deploy/crds, and provides `kubeconfig`. Independent of a lab that runs.
@@ -24,10 +27,12 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const progress = createProgress()
   const folder = openTestFolder('apiserver')
   try {
+    const programs = ensurePrograms(needed, { progress })
+    await Promise.all(needed.map((name) => programs.path(name)))
     const { kubeconfig } = await startControlPlane({
       dir: folder.dir,
       supervisor: folder.supervisor,
-      programs: ensurePrograms(['etcd', 'kube-apiserver'], { progress }),
+      programs,
       address: '127.0.0.1',
       components: 'apiserver',
     })
