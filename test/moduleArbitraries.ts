@@ -28,8 +28,14 @@ const hostileText = fc.oneof(
 )
 
 /** Mostly what fits, now and then anything. */
-const mostly = <T>(good: fc.Arbitrary<T>, odd: fc.Arbitrary<unknown> = hostileText): fc.Arbitrary<unknown> =>
-  fc.oneof({ weight: 60, arbitrary: good }, { weight: 1, arbitrary: odd })
+const mostly = <T>(
+  good: fc.Arbitrary<T>,
+  odd: fc.Arbitrary<unknown> = hostileText,
+  weight = 60,
+): fc.Arbitrary<unknown> => fc.oneof({ weight, arbitrary: good }, { weight: 1, arbitrary: odd })
+/** A structure, now and then another one. */
+const structure = <T>(good: fc.Arbitrary<T>, ...others: unknown[]) =>
+  mostly(good, fc.constantFrom(...others), 20)
 
 const record = (members: Record<string, fc.Arbitrary<unknown>>, required: string[] = []) =>
   fc.record(members, { requiredKeys: required, noNullPrototype: true })
@@ -133,13 +139,15 @@ const toleration = record(
 /** Specs of Modules, about half of which the API server takes. */
 export const moduleSpecs: fc.Arbitrary<Record<string, unknown>> = record(
   {
-    selector: mostly(selector, fc.constantFrom(undefined, 'x', [], { a: 1 })),
+    selector: structure(selector, undefined, 'x', [], { a: 1 }),
     tolerations: list(toleration),
     imageRepoSecret: reference,
-    imageRebuildTriggerGeneration: mostly(fc.nat(), fc.constantFrom('1', 1.5)),
-    moduleLoader: mostly(
+    imageRebuildTriggerGeneration: structure(fc.nat(), '1', 1.5),
+    moduleLoader: structure(
       record({ serviceAccountName: mostly(fc.constant('default')), container }, ['container']),
-      fc.constantFrom({}, { container: {} }, 'x'),
+      {},
+      { container: {} },
+      'x',
     ),
     devicePlugin: record(
       {
