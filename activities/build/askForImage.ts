@@ -43,7 +43,8 @@ export async function askForImage(deps: Dependencies, subject: KernelSubject, im
     insecure: mapping.registryTLS.insecure ?? false,
     insecureSkipTLSVerify: mapping.registryTLS.insecureSkipTLSVerify ?? false,
     credentials: logins.credentials,
-    mayPush: mapping.build !== undefined,
+    // A build pushes with the login of imageRepoSecret.
+    mayPush: mapping.build !== undefined && mapping.imageRepoSecret !== undefined,
     traits: true,
     signal: Context.current().cancellationSignal,
   })

@@ -20,14 +20,10 @@ function has(architecture: string, labels: object = {}): Script {
 }
 
 /** Asks for the image of a Module from the registry; `pulled`: what the kubelet says of a pull (simulated). */
-async function world(script: Script, options: { registry?: object; pulled?: object; build?: object } = {}) {
+async function world(script: Script, options: { registry?: object; pulled?: object } = {}) {
   const { host, asked } = await scriptedRegistry(script)
   const image = `${host}/a:1`
-  const mapping = {
-    containerImage: image,
-    registryTLS: { insecure: true },
-    ...(options.build === undefined ? {} : { build: options.build }),
-  }
+  const mapping = { containerImage: image, registryTLS: { insecure: true } }
   const parsed = parseConfig(JSON.stringify({ registry: options.registry ?? {} }))
   if (!parsed.ok) throw new Error(parsed.message)
   const did: string[] = []
@@ -105,6 +101,12 @@ test('a registry that limits the rate is asked again when it says', async () => 
   const limit = refusal(429, 'TOOMANYREQUESTS', { 'retry-after': '90' })
   const { check } = await world(({ path }) => (path === '/v2/' ? {} : limit))
   await expect(check()).rejects.toMatchObject({ type: 'RegistryRateLimited', nextRetryDelay: 90_000 })
+})
+
+test('a look at a hold never comes sooner than a registry wants it', async () => {
+  const limit = refusal(429, 'TOOMANYREQUESTS', { 'retry-after': '900' })
+  const { look } = await world(({ path }) => (path === '/v2/' ? {} : limit))
+  await expect(look()).rejects.toMatchObject({ type: 'StillHeld', nextRetryDelay: 900_000 })
 })
 
 test('authorities that went bad after the start are named, and nothing is asked', async () => {

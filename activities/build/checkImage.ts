@@ -75,7 +75,7 @@ export async function watchHold(
   }
   const what = pod === undefined ? '' : `pod ${pod.name} is still there, `
   const message = `still held: ${what}the registry says of ${image}: ${answer.kind}`
-  const delayMs = answer.kind === 'pulling' ? pullPaceMs : holdPaceMs[by]
+  const delayMs = answer.kind === 'pulling' ? pullPaceMs : Math.max(holdPaceMs[by], paceOf(answer) ?? 0)
   return await waitBecause(deps, subject, undefined, { reason: 'StillHeld', message, delayMs })
 }
 
