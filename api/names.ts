@@ -37,6 +37,8 @@ export const annotations = {
   inputHash: 'kmm.sigs.x-k8s.io/input-hash',
   /** PEM of the authorities of `registry.caFile`, from where a build pod mounts it. */
   registryAuthorities: 'kmm.sigs.x-k8s.io/registry-authorities',
+  /** Which Secrets a build pod was made with: uid and resourceVersion by name. */
+  secretVersions: 'kmm.sigs.x-k8s.io/secret-versions',
   workerConfig: 'kmm.node.kubernetes.io/worker-config',
   modulesOrder: 'kmm.node.kubernetes.io/modules-order',
   /** `<kernel>` or `all`: restarts held builds; removed when taken. */

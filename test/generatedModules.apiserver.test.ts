@@ -64,6 +64,7 @@ function buildPodOf(module: Module, mapping: ResolvedMapping): PodBody {
     architecture,
     inputHash,
     attempt: 1,
+    secretVersions: {},
     nodes,
     cluster: 'c',
     build,

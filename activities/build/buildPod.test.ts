@@ -82,7 +82,11 @@ describe('the pod', () => {
           'kmm.sigs.x-k8s.io/input-hash': 'abcdef0123456789',
           'kmm.sigs.x-k8s.io/attempt': '3',
         },
-        annotations: { 'kmm.sigs.x-k8s.io/kernel': testPodKernel, 'kmm.sigs.x-k8s.io/image': image },
+        annotations: {
+          'kmm.sigs.x-k8s.io/kernel': testPodKernel,
+          'kmm.sigs.x-k8s.io/image': image,
+          'kmm.sigs.x-k8s.io/secret-versions': '{"token":"uid-1/7"}',
+        },
         ownerReferences: [
           {
             apiVersion: 'kmm.sigs.x-k8s.io/v1beta1',

@@ -13,6 +13,7 @@ import {
   executorImage,
 } from './executor.ts'
 import { type KernelNode, placement } from './placement.ts'
+import type { SecretVersions } from './secretVersions.ts'
 
 export interface BuildPodInput {
   readonly module: Module
@@ -27,6 +28,8 @@ export interface BuildPodInput {
   readonly cluster: string
   /** PEM of authorities that registries' certificates are checked against beside the usual ones. */
   readonly authorities?: string | undefined
+  /** Of the Secrets that the build uses. */
+  readonly secretVersions: SecretVersions
   readonly build: OperatorConfig['build']
 }
 
@@ -87,6 +90,7 @@ export function buildPod(input: BuildPodInput): PodBody {
       annotations: {
         [annotations.kernel]: kernel,
         [annotations.image]: mapping.image,
+        [annotations.secretVersions]: JSON.stringify(input.secretVersions),
         ...(authorities === undefined ? {} : { [annotations.registryAuthorities]: authorities }),
       },
       ownerReferences: [

@@ -1,13 +1,15 @@
+import { Context } from '@temporalio/activity'
 import { uncoveredBy } from '../../api/architectures.ts'
 import { buildOrigin } from '../../api/buildOrigin.ts'
 import { withDigest } from '../../api/imageReference.ts'
-import { imageLabels } from '../../api/names.ts'
+import { annotations, imageLabels } from '../../api/names.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
 import type { CheckRequest, HoldNews, ImageAnswer, ImageFacts, KernelSubject, PodRef } from '../contract.ts'
 import { viewSettings, type Dependencies } from '../dependencies.ts'
 import type { ImageCheck } from '../registry/checkImage.ts'
 import { waitBecause } from '../status.ts'
 import { askForImage, type Answer } from './askForImage.ts'
+import { changedSecret } from './secretVersions.ts'
 
 /** Why the registry has not answered the question; each is waited out, never built around (images:IMG-6 Better). */
 const reasons = {
@@ -52,10 +54,12 @@ function paceOf(answer: Answer): number | undefined {
 
 /** How often a hold is looked at from our side; the watcher rings at once when the pod changes. */
 const holdPaceMs = { registry: 5 * 60_000, node: 15 * 60_000 } as const
+/** The first pause between two looks at a failed build: whoever mends a Secret often does so soon. It grows. */
+const firstHoldPaceMs = 15_000
 
 /**
- * One look at a hold: is the pod gone, is the image there by other means? Otherwise fails as benign, so that
- * Temporal looks again later: a hold costs six events however long it lasts.
+ * One look at a hold: is the pod gone, is a Secret of its build another one now, is the image there by other means?
+ * Otherwise fails as benign, so that Temporal looks again later: a hold costs six events however long it lasts.
  */
 export async function watchHold(
   deps: Dependencies,
@@ -65,6 +69,12 @@ export async function watchHold(
   if (pod !== undefined) {
     const facts = deps.cache.pods(subject.ref).find((p) => p.uid === pod.uid)
     if (facts === undefined) return { kind: 'podGone' }
+    const secret = await changedSecret(
+      deps.kube,
+      subject.ref.namespace,
+      facts.annotations[annotations.secretVersions],
+    )
+    if (secret !== undefined) return { kind: 'secretChanged', secret: `${subject.ref.namespace}/${secret}` }
   }
   const { answer, by } = await askForImage(deps, subject, image)
   const { view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
@@ -75,8 +85,14 @@ export async function watchHold(
   }
   const what = pod === undefined ? '' : `pod ${pod.name} is still there, `
   const message = `still held: ${what}the registry says of ${image}: ${answer.kind}`
-  const delayMs = answer.kind === 'pulling' ? pullPaceMs : Math.max(holdPaceMs[by], paceOf(answer) ?? 0)
+  const delayMs = answer.kind === 'pulling' ? pullPaceMs : Math.max(paceOfHold(by, pod), paceOf(answer) ?? 0)
   return await waitBecause(deps, subject, undefined, { reason: 'StillHeld', message, delayMs })
+}
+
+function paceOfHold(by: keyof typeof holdPaceMs, pod: PodRef | undefined): number {
+  const { attempt } = Context.current().info
+  const growing = firstHoldPaceMs * 2 ** (attempt - 1)
+  return pod === undefined || by === 'node' ? holdPaceMs[by] : Math.min(growing, holdPaceMs[by])
 }
 
 /** What status keeps of an image. Where it was built counts only when that was in this cluster (images:KMI-7). */

@@ -16,6 +16,7 @@ import { buildPod } from './buildPod.ts'
 import { checkImage } from './checkImage.ts'
 import { claimImage, giveUpClaim } from './claim.ts'
 import { secretObstacle } from './secretObstacle.ts'
+import { versionOf } from './secretVersions.ts'
 
 /** How soon something that a person mends outside our sight (a Secret, a label, a quota) is tried again. */
 const outsidePaceMs = 15_000
@@ -58,9 +59,12 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const wait = (reason: string, message: string, delayMs = outsidePaceMs) =>
     waitBecause(deps, subject, entry, { reason, message, delayMs })
   const { namespace } = subject.ref
-  const obstacle = await secretObstacle(mapping, namespace, (name) =>
-    deps.kube.get(secrets, { namespace, name }),
-  )
+  const versions: Record<string, string> = {}
+  const obstacle = await secretObstacle(mapping, namespace, async (name) => {
+    const secret = await deps.kube.get(secrets, { namespace, name })
+    if (secret !== undefined) versions[name] = versionOf(secret)
+    return secret
+  })
   if (obstacle !== undefined) await wait(obstacle.reason, obstacle.message)
   const claimed = await claimImage(deps, { image, inputHash })
   if (claimed.kind === 'theirs') {
@@ -81,6 +85,7 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     nodes: [...facts.plans.values()],
     cluster: deps.cluster,
     authorities: caFile === undefined ? undefined : readAuthorities(caFile),
+    secretVersions: versions,
     build: deps.config.build,
   })
   try {

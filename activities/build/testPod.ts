@@ -39,6 +39,7 @@ export function testPod(change: PodChange = {}): PodBody {
     nodes: [],
     cluster: 'c1',
     authorities: change.authorities,
+    secretVersions: { token: 'uid-1/7' },
     build: { ...settings, ...change.settings },
   })
 }
