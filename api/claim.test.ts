@@ -27,6 +27,7 @@ function building(change: Partial<PodFacts> = {}): PodFacts {
   const pod = testBuildPod(change)
   return { ...pod, annotations: { [annotations.image]: image, ...pod.annotations } }
 }
+const well = { kind: 'succeeded', message: '', finishedAt: '2026-01-01T00:00:00Z' } as const
 const ended = { kind: 'failed', message: '', finishedAt: '2026-01-01T00:00:00Z' } as const
 
 describe('a claim stands', () => {
@@ -118,6 +119,18 @@ describe('rivals (images:MIC-2, BLD-S10)', () => {
       { ref: other, kernel: testKernel, inputs: 'other' },
       sharing([entry({ inputHash: 'h2', digest })]),
       [],
+    ],
+    [
+      'another has built it from other inputs a moment ago',
+      { ref: other, kernel: testKernel, inputs: 'other' },
+      sharing([entry()]),
+      [{ ...pod, labels: { ...pod.labels, [labels.inputHash]: 'h2' }, state: well }],
+    ],
+    [
+      'another has built it from the same inputs a moment ago',
+      undefined,
+      sharing([entry()]),
+      [{ ...pod, state: well }],
     ],
     ['that Module leaves', undefined, sharing([entry({ inputHash: 'h2', digest })], true), []],
     [

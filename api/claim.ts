@@ -45,28 +45,24 @@ export function claimName(image: string): string {
 export function claimStands(cluster: ClusterSnapshot, claim: Claim, now: number): boolean {
   const holder = kernelOfRun(claim.holder)
   if (holder === undefined) return false
-  if (activeBuild(cluster, holder, claim.image) !== undefined) return true
+  if (buildsOf(cluster, holder, claim.image).some(isActive)) return true
   const module = cluster.module(holder.ref)
   const leaves = module === undefined || module.metadata.deletionTimestamp !== undefined
   return !leaves && now - claim.takenAt < claimSeconds * 1000
 }
 
-/** The build pod of a kernel run for an image that has not ended; one that is lost with its node keeps nobody off. */
-export function activeBuild(
-  cluster: ClusterSnapshot,
-  { ref, kernel }: KernelRef,
-  image: string,
-): PodFacts | undefined {
-  return cluster.pods(ref).find((pod) => {
+/** The build pods of a kernel run for an image, but those that failed or are lost with their node. */
+function buildsOf(cluster: ClusterSnapshot, { ref, kernel }: KernelRef, image: string): PodFacts[] {
+  return cluster.pods(ref).filter((pod) => {
     const its = pod.annotations[annotations.image]
     if (its === undefined || pod.annotations[annotations.kernel] !== kernel) return false
-    if (hasEnded(pod) || isLost(pod, cluster.nodes())) return false
+    if (pod.state.kind === 'failed' || isLost(pod, cluster.nodes())) return false
     return canonicalImage(its) === canonicalImage(image)
   })
 }
 
-function hasEnded({ state }: PodFacts): boolean {
-  return state.kind === 'succeeded' || state.kind === 'failed'
+function isActive({ state }: PodFacts): boolean {
+  return state.kind !== 'succeeded' && state.kind !== 'failed'
 }
 
 /** What a run that waits says; `who` builds, in words. */
@@ -99,13 +95,16 @@ export function rivalOf(
       const { kernel, inputHash, digest } = entry
       if (entry.image === undefined || (own && kernel === wanted.kernel)) continue
       if (canonicalImage(entry.image) !== image) continue
-      const pod = activeBuild(cluster, { ref, kernel }, image)
+      const pods = buildsOf(cluster, { ref, kernel }, image)
+      const pod = pods.find(isActive)
       if (pod !== undefined) {
         const inputs = pod.labels[labels.inputHash] === wanted.inputHash ? 'same' : 'other'
         return { ref, kernel, pod: pod.name, inputs }
       }
+      // A build that went well counts before its digest is verified and written down.
+      const hasBuilt = pods.some(({ labels: its }) => its[labels.inputHash] !== wanted.inputHash)
       const isOther = inputHash !== undefined && inputHash !== wanted.inputHash
-      if (digest !== undefined && isOther && deletionTimestamp === undefined) {
+      if ((hasBuilt || (digest !== undefined && isOther)) && deletionTimestamp === undefined) {
         built.push({ ref, kernel, inputs: 'other' })
       }
     }

@@ -91,6 +91,14 @@ export const nodeModulesConfigSchema = z.looseObject({
 })
 export type NodeModulesConfig = z.infer<typeof nodeModulesConfigSchema>
 
+/** Reason of a failure that nobody tries again: a module that was given up and stays until the node's next boot. */
+export const leftLoaded = 'LeftLoaded'
+
+/** Was this module given up in the node's present boot? */
+export function isLeftLoaded(fact: ModuleStatusEntry | undefined, bootId: string): boolean {
+  return fact?.failure?.reason === leftLoaded && fact.failure.bootId === bootId
+}
+
 /** What a node's record says of one Module: what it shall have, and what it has. */
 export interface RecordEntries {
   readonly wish: ModuleEntry | undefined

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { moduleConfigHash, type ModuleConfig, type ModuleStatusEntry } from './nodeModulesConfig.ts'
+import {
+  leftLoaded,
+  moduleConfigHash,
+  type ModuleConfig,
+  type ModuleStatusEntry,
+} from './nodeModulesConfig.ts'
 import {
   nodeWorkLimit,
   planNode,
@@ -61,6 +66,9 @@ function brief(result: NodePlan): string {
       return result.kind
   }
 }
+
+const left = { ...loaded(v1), ...failed('Unload', v1, { reason: leftLoaded }) }
+const forced = (giveUp: 'failing' | 'all') => ({ module: guardedModule({}, { deleting: true }), giveUp })
 
 describe('nodes:STM-6, what one node needs', () => {
   const away = testNode({ ready: false })
@@ -145,6 +153,51 @@ describe('nodes:STM-6, what one node needs', () => {
       'a load that failed is forgotten when it is wanted no more',
       { module: undefined, record: testRecord(v1, failed('Load', v1)) },
       'Forget v1',
+    ],
+    [
+      'given up: left until the next boot',
+      { module: undefined, record: testRecord(undefined, left) },
+      'idle',
+    ],
+    [
+      'given up while the Module is being deleted: left too',
+      { module: guardedModule({}, { deleting: true }), record: testRecord(undefined, left) },
+      'idle',
+    ],
+    [
+      'given up, in an earlier boot: forgotten',
+      { module: undefined, node: rebooted, record: testRecord(undefined, left) },
+      'Forget v1',
+    ],
+    [
+      'given up under a former Module of this name: unloaded, then loaded',
+      { record: testRecord(undefined, left) },
+      'Unload v1',
+    ],
+    [
+      'forced: a node that is away is given up',
+      { ...forced('failing'), node: away, record: testRecord(v1, loaded(v1)) },
+      'Leave v1',
+    ],
+    [
+      'forced: also when only the wish is known',
+      { ...forced('failing'), node: away, record: testRecord(v1, undefined) },
+      'Leave v1',
+    ],
+    [
+      'forced: a node that can be reached is unloaded all the same',
+      { ...forced('failing'), record: testRecord(v1, loaded(v1)) },
+      'Unload v1',
+    ],
+    [
+      'forced: unless that fails',
+      { ...forced('failing'), record: testRecord(v1, { ...loaded(v1), ...failed('Unload', v1) }) },
+      'Leave v1',
+    ],
+    [
+      'forced: or its worker pod cannot start',
+      { ...forced('all'), record: testRecord(v1, loaded(v1)) },
+      'Leave v1',
     ],
     ['image not verified, nothing there: wait', { wanted: unverified }, 'waiting'],
     [

@@ -2,7 +2,7 @@ import { nodeEligibility } from './eligibility.ts'
 import type { NodeFacts } from './facts.ts'
 import type { Module } from './module.ts'
 import type { ModuleConfig, ModuleStatusEntry, NodeModulesConfig } from './nodeModulesConfig.ts'
-import { moduleConfigHash, recordEntries } from './nodeModulesConfig.ts'
+import { isLeftLoaded, leftLoaded, moduleConfigHash, recordEntries } from './nodeModulesConfig.ts'
 
 /** At most so many nodes stand in one view; the rest follows when these are done. */
 export const nodeWorkLimit = 200
@@ -12,8 +12,11 @@ export interface NodeWork {
   readonly node: string
   readonly uid: string
   readonly bootId: string
-  /** `Forget` drops the record of a module that died with an earlier boot; no pod is needed. */
-  readonly action: 'Load' | 'Unload' | 'Forget'
+  /**
+   * `Forget` drops the record of a module that died with an earlier boot, `Leave` gives up one that cannot be
+   * unloaded; no pod is needed.
+   */
+  readonly action: 'Load' | 'Unload' | 'Forget' | 'Leave'
   readonly configHash: string
 }
 
@@ -63,13 +66,19 @@ export interface NodePlanInput {
   readonly wanted:
     | { readonly kind: 'config'; readonly config: ModuleConfig }
     | { readonly kind: 'unmapped' | 'unverified' }
+  /**
+   * A person gives up what cannot be unloaded: nodes that are away, and where unloading fails; `all` where the worker
+   * pod waits for something that may never come, such as its image.
+   */
+  readonly giveUp?: 'failing' | 'all'
 }
 
 /**
  * The rules for one node, in order (nodes:STM-6, nodes:SCH-5 with the Betters):
  * a node that is not Ready is left alone; a module that should not be there is unloaded with the config it was
  * loaded with; one that should be there and differs is unloaded, then loaded; a new boot is loaded again; while
- * the wanted image is not verified, and on nodes kept out only by a cordon or the like, the recorded config stands.
+ * the wanted image is not verified, and on nodes kept out only by a cordon or the like, the recorded config stands;
+ * where a person forces the end of a Module, what cannot be unloaded is given up.
  */
 export function planNode(input: NodePlanInput): NodePlan {
   const { ref, node } = input
@@ -79,7 +88,13 @@ export function planNode(input: NodePlanInput): NodePlan {
 
   if (desired === undefined) {
     if (recorded === undefined && status === undefined) return { kind: 'idle' }
-    if (!node.ready) return { kind: 'unreachable' }
+    if (isLeftLoaded(status, node.bootId) && isLeaving(input.module)) return { kind: 'idle' }
+    if (!node.ready) {
+      const config = loaded ?? recorded?.config ?? status?.config
+      return config !== undefined && input.giveUp !== undefined
+        ? work(node, 'Leave', config, undefined)
+        : { kind: 'unreachable' }
+    }
     if (loaded === undefined) {
       // Firmware outlives the boot. In another kernel the image has no modules that could be looked at.
       const left = status?.firmwareHostPath === undefined ? undefined : status.config
@@ -87,14 +102,22 @@ export function planNode(input: NodePlanInput): NodePlan {
       const config = status?.config ?? recorded?.config
       return config === undefined ? { kind: 'idle' } : work(node, 'Forget', config, undefined)
     }
-    return work(node, 'Unload', loaded, status)
+    const unload = work(node, 'Unload', loaded, status)
+    const leave = input.giveUp === 'all' || (input.giveUp === 'failing' && unload.kind === 'failed')
+    return leave ? work(node, 'Leave', loaded, undefined) : unload
   }
   if (desired === 'later') return node.ready ? { kind: 'waiting' } : { kind: 'unreachable' }
-  if (loaded !== undefined && moduleConfigHash(loaded) === moduleConfigHash(desired))
-    return { kind: 'loaded' }
+  // One that was given up, under a former Module of this name, is nobody's wish: it is unloaded first.
+  const same = loaded !== undefined && moduleConfigHash(loaded) === moduleConfigHash(desired)
+  if (same && !isLeftLoaded(status, node.bootId)) return { kind: 'loaded' }
   if (!node.ready) return { kind: 'unreachable' }
   if (loaded !== undefined) return work(node, 'Unload', loaded, status)
   return work(node, 'Load', desired, status)
+}
+
+/** Is the Module gone, or going? */
+function isLeaving(module: Module | undefined): boolean {
+  return module === undefined || module.metadata.deletionTimestamp !== undefined
 }
 
 function desiredConfig(
@@ -126,7 +149,10 @@ function work(
   }
   const failure = status?.failure
   const sameCommand =
-    failure?.action === action && failure.configHash === item.configHash && failure.bootId === node.bootId
+    failure?.reason !== leftLoaded &&
+    failure?.action === action &&
+    failure.configHash === item.configHash &&
+    failure.bootId === node.bootId
   if (failure !== undefined && sameCommand) {
     return {
       kind: 'failed',

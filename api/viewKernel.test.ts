@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { NodeFacts } from './facts.ts'
-import { annotations, labels, moduleFinalizer } from './names.ts'
+import type { NodeFacts, PodFacts } from './facts.ts'
+import { annotations, labels, moduleFinalizer, workerPodName } from './names.ts'
 import {
   cordoned,
   guardedModule,
@@ -233,6 +233,34 @@ describe('the digest in status', () => {
   test('of another kernel is not ours', () => {
     const status = { kernels: [{ ...entry, kernel: '5.10.0' }] }
     expect(view({ modules: [guardedModule({}, { status })] }).view).not.toHaveProperty('stored')
+  })
+})
+
+describe('a Module whose end a person forces', () => {
+  const config = testConfig()
+  const work = (nodes: NodeFacts[], reason: string, pods: PodFacts[] = [], deleting = true) => {
+    const module = guardedModule({}, { deleting })
+    const metadata = { ...module.metadata, annotations: { [annotations.forceFinalize]: reason } }
+    const records = [testRecord(config, { config, bootId: 'b1' })]
+    const seen = view({ modules: [{ ...module, metadata }], nodes, records, pods }).view
+    return seen.nodes.work.map(({ action }) => action)
+  }
+  const away = [testNode({ ready: false })]
+  const waiting = testBuildPod({
+    name: workerPodName(testNode().uid, testRef),
+    labels: { [labels.workerAction]: 'Unload' },
+    state: { kind: 'pending', reason: 'ImagePullBackOff' },
+  })
+  test('gives up nodes that are away', () => {
+    expect(work(away, 'the rack burnt down')).toEqual(['Leave'])
+  })
+  test('and nodes whose worker pod cannot start, but no others', () => {
+    expect(work([testNode()], 'no image', [waiting])).toEqual(['Leave'])
+    expect(work([testNode()], 'no image')).toEqual(['Unload'])
+  })
+  test('not without a reason, and not before it is deleted', () => {
+    expect(work(away, '')).toEqual([])
+    expect(work(away, 'too early', [], false)).toEqual([])
   })
 })
 

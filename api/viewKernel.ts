@@ -3,11 +3,12 @@ import { buildInputHash } from './buildInputs.ts'
 import { rivalOf } from './claim.ts'
 import { nodeEligibility, type NodeEligibility } from './eligibility.ts'
 import { storedModule, type ClusterSnapshot, type NodeFacts } from './facts.ts'
+import { forceReason } from './forceFinalize.ts'
 import type { BuildWish, ImageWish, KernelView, ViewSettings } from './kernelView.ts'
 import { withDigest } from './imageReference.ts'
 import { resolveMapping, type ResolvedMapping } from './mapping.ts'
 import type { KernelStatus, Module } from './module.ts'
-import { annotations, labels, moduleFinalizer, type ModuleRef } from './names.ts'
+import { annotations, labels, moduleFinalizer, workerPodName, type ModuleRef } from './names.ts'
 import { planNode, viewNodes, type NodePlan } from './nodePlan.ts'
 import { lostNode, viewBuildPod } from './viewBuildPods.ts'
 import { recordEntries, type ModuleConfig, type NodeModulesConfig } from './nodeModulesConfig.ts'
@@ -75,7 +76,9 @@ export function viewKernel(
     const wanted = wantedConfig(mapping, wish, digest, kernel)
     // A Module that cannot be read is there all the same: nothing is loaded or unloaded for it.
     const plan: NodePlan =
-      life === 'unreadable' ? { kind: 'idle' } : planNode({ ref, module, node, record, wanted })
+      life === 'unreadable'
+        ? { kind: 'idle' }
+        : planNode({ ref, module, node, record, wanted, ...givenUp(cluster, ref, node) })
     plans.set(node.name, { node, target: targets.includes(node), plan })
   }
   const rival =
@@ -96,6 +99,14 @@ export function viewKernel(
   }
   const [architecture] = architectures
   return { view, facts: { module, uid: there?.metadata.uid, mapping, dockerfile, architecture, plans } }
+}
+
+/** Of a Module whose end a person forces: what is given up on this node. */
+function givenUp(cluster: ClusterSnapshot, ref: ModuleRef, node: NodeFacts): { giveUp?: 'failing' | 'all' } {
+  if (forceReason(storedModule(cluster, ref)) === undefined) return {}
+  const pod = cluster.pods(ref).find(({ name }) => name === workerPodName(node.uid, ref))
+  const waits = pod?.state.kind === 'pending' && pod.state.reason !== undefined
+  return { giveUp: waits ? 'all' : 'failing' }
 }
 
 /** Has the Module begun, and may things be made for it? */

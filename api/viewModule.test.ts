@@ -238,6 +238,25 @@ describe('what keeps a Module that is being deleted', () => {
     const ref = { namespace: 'other', name: 'fpga' }
     expect(remainsOf(testCluster({ records: [testRecord(v1, {}, { ref })] }), testRef)).toEqual([])
   })
+  test('a node that is away, with what a person can do', () => {
+    const things = { nodes: [testNode({ ready: false })], records: [testRecord(v1, {})] }
+    const [line] = remainsOf(testCluster(things), testRef)
+    expect(line).toContain('node n1: it is not Ready')
+    expect(line).toContain('kmm.sigs.x-k8s.io/force-finalize=<reason>')
+  })
+  test('not a node that was given up in this boot', () => {
+    const failure = {
+      action: 'Unload',
+      configHash: 'c',
+      reason: 'LeftLoaded',
+      message: 'm',
+      attempts: 1,
+    } as const
+    const given = (bootId: string) =>
+      testRecord(undefined, { config: v1, bootId, failure: { ...failure, bootId, at: now } })
+    expect(remainsOf(testCluster({ records: [given('b1')] }), testRef)).toEqual([])
+    expect(remainsOf(testCluster({ records: [given('b0')] }), testRef)).toHaveLength(1)
+  })
   test('a long list is cut', () => {
     const records = Array.from({ length: 30 }, (_, i) => testRecord(v1, {}, { node: `n${i}` }))
     expect(remainsOf(testCluster({ records }), testRef)).toHaveLength(20)

@@ -3,7 +3,7 @@ import { nodeEligibility } from './eligibility.ts'
 import { storedModule, type ClusterSnapshot, type NodeFacts } from './facts.ts'
 import type { Condition, KernelStatus, Module, ModuleStatus } from './module.ts'
 import { annotations, labels, type ModuleRef } from './names.ts'
-import { moduleConfigHash, recordEntries } from './nodeModulesConfig.ts'
+import { isLeftLoaded, moduleConfigHash, recordEntries, type NodeModulesConfig } from './nodeModulesConfig.ts'
 import type { StoredModule, UnreadableModule } from './readModule.ts'
 import { mappingFault, unreadableVerdicts } from './specFaults.ts'
 import { lifeOf, recordOf } from './viewKernel.ts'
@@ -22,7 +22,9 @@ export function summarizeModule(cluster: ClusterSnapshot, module: Module, now: s
       (node) => module.spec.moduleLoader !== undefined && nodeEligibility(module, node).kind === 'target',
     )
   const builds = buildNodeCondition(module.status?.kernels ?? [], targets)
-  const verdicts = [...conditionsOf(module, targets), ...(builds === undefined ? [] : [builds])]
+  const deleting = module.metadata.deletionTimestamp !== undefined
+  const remains = deleting ? remainsOf(cluster, module.metadata) : []
+  const verdicts = [...conditionsOf(module, targets, remains), ...(builds === undefined ? [] : [builds])]
   return {
     moduleLoader: countNodes(cluster, module.metadata, targets.length),
     conditions: verdicts.map((verdict) => stamp(module, verdict, now)),
@@ -72,7 +74,7 @@ const stuck: readonly string[] = ['BuildFailed', 'LoadFailed', 'InputInvalid', '
  * Ready: every target node's kernel is Loaded, or has no mapping while another is Loaded. A kernel that nobody has
  * looked at yet counts against it.
  */
-function conditionsOf(module: Module, targets: readonly NodeFacts[]): Verdict[] {
+function conditionsOf(module: Module, targets: readonly NodeFacts[], remains: readonly string[]): Verdict[] {
   const kernels = module.status?.kernels ?? []
   const pending = targets.some((node) => kernels.every((k) => k.kernel !== node.kernel))
   const bad = kernels.filter((k) => stuck.includes(k.phase))
@@ -92,7 +94,7 @@ function conditionsOf(module: Module, targets: readonly NodeFacts[]): Verdict[] 
   const images = kernels.some((k) => k.digest !== undefined) && imageless.length === 0
   return [
     deleting
-      ? verdict('Ready', 'False', { reason: 'Deleting', message: 'The module is being unloaded.' })
+      ? verdict('Ready', 'False', { reason: 'Deleting', message: deletingSentence(remains) })
       : loaded && !pending && idle === undefined
         ? verdict('Ready', 'True', {
             reason: 'Loaded',
@@ -114,6 +116,13 @@ function conditionsOf(module: Module, targets: readonly NodeFacts[]): Verdict[] 
 }
 function verdict(type: string, status: Condition['status'], because: Because): Verdict {
   return { type, status, ...because }
+}
+
+/** What the end of a Module waits for; of many the first few. */
+function deletingSentence(remains: readonly string[]): string {
+  const first = remains.slice(0, 3).join('; ')
+  const more = remains.length > 3 ? `; and others` : ''
+  return `The module is being unloaded.${first === '' ? '' : ` Waits for: ${first}${more}.`}`
 }
 
 function isAtRest(kernel: KernelStatus): boolean {
@@ -186,10 +195,20 @@ export function isOutdated(module: StoredModule, summary: ModuleSummary): boolea
 
 /** What keeps the finalizer of a Module that is being deleted, in words a person can act on. */
 export function remainsOf(cluster: ClusterSnapshot, ref: ModuleRef): string[] {
-  const records = cluster.nodeModulesConfigs().filter((record) => recordOf(record, ref))
+  const nodes = new Map(cluster.nodes().map((node) => [node.name, node]))
+  const records = cluster.nodeModulesConfigs().filter((record) => {
+    const left = isLeftLoaded(recordEntries(record, ref).fact, nodes.get(record.metadata.name)?.bootId ?? '')
+    return recordOf(record, ref) && !left
+  })
   const pods = cluster.pods(ref)
+  const away = ({ metadata: { name } }: NodeModulesConfig) => nodes.get(name)?.ready === false
+  const giveUp = `annotate the Module with ${annotations.forceFinalize}=<reason> to give it up`
   return [
-    ...records.map((record) => `node ${record.metadata.name}: the module is not unloaded yet`),
+    ...records.map((record) =>
+      away(record)
+        ? `node ${record.metadata.name}: it is not Ready, and unloaded when it returns; ${giveUp}`
+        : `node ${record.metadata.name}: the module is not unloaded yet`,
+    ),
     ...pods.map(
       (pod) => `${pod.labels[labels.workerAction] ? 'worker' : 'build'} pod ${pod.name} is still there`,
     ),

@@ -104,7 +104,8 @@ export function isGone(error: unknown): error is KubeError {
 
 /** Why the API server refused a pod, with what to do about it. */
 export interface PodRejection {
-  readonly reason: 'PodSecurity' | 'Quota' | 'Rejected'
+  /** `NamespaceGone`: it is being deleted, or was. */
+  readonly reason: 'PodSecurity' | 'Quota' | 'NamespaceGone' | 'Rejected'
   readonly message: string
 }
 
@@ -113,7 +114,12 @@ export interface PodRejection {
  * request worth repeating).
  */
 export function classifyPodRejection(error: unknown, namespace: string): PodRejection | undefined {
-  if (!(error instanceof KubeError) || ruleOf(error) !== rejected) return undefined
+  if (!(error instanceof KubeError)) return undefined
+  const ending = error.code === 403 && /because it is being terminated/.test(error.message)
+  if (ending || (isNotFound(error) && error.message.startsWith('namespaces '))) {
+    return { reason: 'NamespaceGone', message: error.message }
+  }
+  if (ruleOf(error) !== rejected) return undefined
   const security = /violates PodSecurity "([^"]+)"/.exec(error.message)
   if (security !== null) {
     const fix = `label the namespace: kubectl label --overwrite namespace ${namespace} pod-security.kubernetes.io/enforce=privileged`

@@ -143,6 +143,18 @@ describe('a pod that is refused', () => {
       })
   })
 
+  test('because its namespace is being deleted, or is gone', async () => {
+    const name = `ending-${process.pid}`
+    const made = await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+    // Without a controller manager it stays in its deletion.
+    await kube.delete(namespaces, { name }, { uid: made.object.metadata.uid })
+    for (const gone of [name, 'never-there']) {
+      const body = pod('one')
+      const elsewhere = { ...body, metadata: { ...body.metadata, namespace: gone } }
+      expect(await rejection(elsewhere)).toMatchObject({ reason: 'NamespaceGone' })
+    }
+  })
+
   test('by its own faults', async () => {
     expect(await rejection(pod('Not-A-Name'))).toMatchObject({ reason: 'Rejected' })
   })

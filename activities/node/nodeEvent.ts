@@ -5,7 +5,7 @@ import { events } from '../kube/resources.ts'
 
 /**
  * Says on the Node what happened to a module there (nodes:EVT-1): `ModuleLoaded` with the line of /proc/modules that
- * the loader saw, or `ModuleUnloaded`. The name depends on boot, config and reason, so a repeated activity says it
+ * the loader saw, `ModuleUnloaded`, or `ModuleLeftLoaded`. The name depends on boot, config and reason, so a repeated activity says it
  * once. Events are for people: one that cannot be written stops nothing.
  */
 export async function sayOnNode(
@@ -13,13 +13,14 @@ export async function sayOnNode(
   ref: ModuleRef,
   node: NodeFacts,
   event: {
-    readonly reason: 'ModuleLoaded' | 'ModuleUnloaded'
+    readonly type?: 'Warning'
+    readonly reason: 'ModuleLoaded' | 'ModuleUnloaded' | 'ModuleLeftLoaded'
     readonly message: string
     readonly key: string
   },
 ): Promise<void> {
   const at = new Date().toISOString()
-  const { reason, message, key } = event
+  const { type = 'Normal', reason, message, key } = event
   const body = {
     apiVersion: 'v1',
     kind: 'Event',
@@ -32,7 +33,7 @@ export async function sayOnNode(
     involvedObject: { apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.name },
     reason,
     message: message.slice(0, 1024),
-    type: 'Normal',
+    type,
     source: { component: 'kmm' },
     firstTimestamp: at,
     lastTimestamp: at,

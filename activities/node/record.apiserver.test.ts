@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { NodeFacts } from '../../api/facts.ts'
-import { moduleConfiguredLabel } from '../../api/names.ts'
+import { moduleConfiguredLabel, moduleInUseLabel } from '../../api/names.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { createKube } from '../kube/client.ts'
 import { nodeModulesConfigs, nodes } from '../kube/resources.ts'
-import { forget, recordFact, recordWish } from './record.ts'
+import { forget, recordFact, recordLeft, recordWish } from './record.ts'
 
 const kube = createKube(inject('kubeconfig'))
 const deps = { kube } as unknown as Dependencies
@@ -46,6 +46,19 @@ test('Modules share the record of a node, each writing its own part', async () =
   expect(left).toMatchObject({ spec: { modules: [{ name: 'b' }] } })
   expect(Object.keys(left?.metadata.labels ?? {})).not.toContain(moduleConfiguredLabel(ref('a')))
   expect(Object.keys(left?.metadata.labels ?? {})).toContain(moduleConfiguredLabel(ref('b')))
+})
+
+test('a module that was given up stays in the record as a fact that nobody wishes', async () => {
+  const record = await recordWish(deps, ref('l'), node, entryOf('l'))
+  await recordLeft(deps, ref('l'), node, record, { ...entryOf('l'), bootId: 'boot' })
+  const left = await read()
+  const named = ({ name: one }: { name: string }) => one === 'l'
+  const { spec, status } = left as unknown as Record<'spec' | 'status', { modules?: { name: string }[] }>
+  expect(spec.modules?.filter(named) ?? []).toEqual([])
+  expect(status.modules?.filter(named)).toMatchObject([{ bootId: 'boot' }])
+  const labels = Object.keys(left?.metadata.labels ?? {})
+  expect(labels).toContain(moduleInUseLabel(ref('l')))
+  expect(labels).not.toContain(moduleConfiguredLabel(ref('l')))
 })
 
 test('a record of which all Modules are gone still goes with its Node', async () => {

@@ -74,6 +74,24 @@ export async function forget(
   return await apply(deps, ref, body, {})
 }
 
+/**
+ * Writes down that a module was given up on a node: nobody wishes it any more, and the fact stays, with the label that
+ * says so (nodes:DEL-5).
+ */
+export async function recordLeft(
+  deps: Dependencies,
+  ref: ModuleRef,
+  node: NodeFacts,
+  record: RecordRef,
+  fact: ModuleStatusEntry,
+): Promise<Seen> {
+  await recordFact(deps, ref, record, fact)
+  const { name, uid } = record
+  const metadata = { name, uid, labels: { [moduleInUseLabel(ref)]: '' }, ownerReferences: ownedBy(node) }
+  const body = { apiVersion, kind: 'NodeModulesConfig', metadata, spec: { modules: [] } }
+  return await apply(deps, ref, body, {})
+}
+
 async function apply(
   deps: Dependencies,
   ref: ModuleRef,

@@ -3,6 +3,8 @@ import type { NodeFacts, PodFacts } from '../../api/facts.ts'
 import type { ModuleRef } from '../../api/names.ts'
 import type { NodePlan, NodeWork } from '../../api/nodePlan.ts'
 import type { ModuleConfig, ModuleEntry, ModuleStatusEntry } from '../../api/nodeModulesConfig.ts'
+import { storedModule } from '../../api/facts.ts'
+import { forceReason } from '../../api/forceFinalize.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
 import type { KernelSubject, NodeOutcome, NodeRequest } from '../contract.ts'
 import { viewSettings, type Dependencies } from '../dependencies.ts'
@@ -13,6 +15,7 @@ import { waitBecause } from '../status.ts'
 import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
 import { podRefusedReason } from '../podRefused.ts'
 import { conclude, setReady, type Task } from './conclude.ts'
+import { leaveLoaded } from './leaveLoaded.ts'
 import { forget, recordWish, type RecordRef } from './record.ts'
 import { ensureWorkerPod } from './ensureWorkerPod.ts'
 import { hasEnded, settlePod } from './settlePod.ts'
@@ -49,6 +52,10 @@ export async function workOnNode(deps: Dependencies, request: NodeRequest): Prom
 /** How soon a pod that the cluster refused is tried again, in milliseconds. */
 const refusedPaceMs = 15_000
 
+/** No worker pod can be made in a namespace that is being deleted. */
+class NamespaceGone extends Error {}
+const namespaceGone = 'its namespace is gone, or being deleted, and takes no worker pod'
+
 function workerPodRefused(node: NodeFacts, { reason, message }: PodRejection) {
   return { reason: podRefusedReason(reason), message: `worker pod on node ${node.name}: ${message}` }
 }
@@ -62,6 +69,11 @@ async function act(
   const { work, node } = task
   const { ref } = subject
   const status = statusEntry(deps, ref, node)
+  const left = { ...task, record: existingRecord(deps, node) }
+  if (work.action === 'Leave') {
+    const why = forceReason(storedModule(deps.cache, ref)) ?? 'no longer wanted'
+    return await leaveLoaded(deps, subject, left, `its end was forced (${why})`)
+  }
   const settled = await settlePod(deps, ref, node, work)
   if (settled !== undefined) {
     return { kind: 'obsolete', message: 'the module was loaded meanwhile', seen: settled }
@@ -77,12 +89,26 @@ async function act(
     work.action === 'Load' ? await recordWish(deps, ref, node, entry) : existingRecord(deps, node)
   if (record === undefined) return { kind: 'obsolete', message: 'the node has no record', seen: {} }
   say('worker pod')
-  const refused = (rejection: PodRejection) =>
-    waitBecause(deps, subject, task.said, { ...workerPodRefused(node, rejection), delayMs: refusedPaceMs })
+  const refused = (rejection: PodRejection) => {
+    if (rejection.reason === 'NamespaceGone') throw new NamespaceGone()
+    return waitBecause(deps, subject, task.said, {
+      ...workerPodRefused(node, rejection),
+      delayMs: refusedPaceMs,
+    })
+  }
   const { action, configHash } = work
   const { firmwareHostPath } = status ?? {}
   const input = { ref, node, action, entry, firmwareHostPath, configHash, record }
-  const pod = await ensureWorkerPod(deps, input, refused)
+  const pod = await ensureWorkerPod(deps, input, refused).catch((error: unknown) => {
+    if (error instanceof NamespaceGone) return undefined
+    throw error
+  })
+  if (pod === undefined) {
+    const leaving = storedModule(deps.cache, ref)?.metadata.deletionTimestamp !== undefined
+    const gone = storedModule(deps.cache, ref) === undefined
+    if (action === 'Unload' && (leaving || gone)) return await leaveLoaded(deps, subject, left, namespaceGone)
+    return { kind: 'obsolete', message: namespaceGone, seen: {} }
+  }
   const done = (facts: PodFacts | undefined) => facts?.uid !== pod.uid || hasEnded(facts)
   const why = (reason: Why | undefined) =>
     sayWhy(deps, subject, task.said, reason && { ...reason, message: `node ${node.name}: ${reason.message}` })
