@@ -50,6 +50,72 @@ describe('docker configs', () => {
   })
 })
 
+describe('files of known formats give up their tokens', () => {
+  test.each<[string, string, string]>([
+    ['.netrc on one line', 'machine git.example login robot password n3tp4ss', 'n3tp4ss'],
+    ['.netrc on several', 'machine git.example\n  login robot\n  password n3tp4ss\n', 'n3tp4ss'],
+    ['.npmrc', '//registry.example/:_authToken=npm_t0ken\nalways-auth=true\n', 'npm_t0ken'],
+    ['.npmrc, quoted', '//registry.example/:_authToken="npm_t0ken"', 'npm_t0ken'],
+    ['.npmrc, password in base64', `//registry.example/:_password=${encode('pa55word')}`, 'pa55word'],
+    ['.npmrc, user and password', `_auth = ${encode('robot:pa55word')}`, 'pa55word'],
+    ['.git-credentials', 'https://robot:g1t-t0ken@git.example', 'g1t-t0ken'],
+    ['.git-credentials, encoded', 'https://robot:g1t%2Ft0ken@git.example', 'g1t/t0ken'],
+    ['an environment file', 'export API_KEY="k3y-123456"\n', 'k3y-123456'],
+    ['YAML', 'password: y4ml-pass\n', 'y4ml-pass'],
+  ])('%s', (_name, file, token) => {
+    expect(mask(file, `<${token}>`)).toBe('<***>')
+    expect(mask(file, 'git.example registry.example true')).toBe('git.example registry.example true')
+  })
+})
+
+describe('base64 of a secret', () => {
+  const secret = 'tok-9f8e7d6c5b4a39281706f5e4d3c2b1a0-and-a-tail-that-makes-it-longer-than-one-line'
+  const wrap = (text: string, width: number) => text.match(new RegExp(`.{1,${width}}`, 'g')) ?? []
+  const maskAll = (lines: readonly string[]) => {
+    const one = masker(secretValues({ key: encode(secret) }))
+    return lines.map((line) => one(line))
+  }
+  test.each([64, 70, 76])('wrapped after %i characters', (width) => {
+    const lines = wrap(encode(`${secret}\n`), width)
+    expect(lines.length).toBeGreaterThan(1)
+    expect(new Set(maskAll(lines))).toEqual(new Set(['***']))
+  })
+  test.each([0, 1, 2, 3, 40, 75])('after %i other bytes', (before) => {
+    const masked = maskAll(wrap(encode(`${'x'.repeat(before)}${secret}`), 76)).join('\n')
+    const decoded = masked.split('\n').map((line) => Buffer.from(line, 'base64').toString('latin1'))
+    for (let i = 0; i + 6 <= secret.length; i++) {
+      for (const text of decoded) expect(text).not.toContain(secret.slice(i, i + 6))
+    }
+  })
+  test('in a line with other words, such as a header', () => {
+    const header = `Authorization: Basic ${encode(`robot:${secret}`)}, and more`
+    expect(maskAll([header])).toEqual(['Authorization: Basic cm9ib3Q6***, and more'])
+  })
+  test('the rest of a wrapped text goes too, and what follows it stays', () => {
+    const [first = '', ...rest] = wrap(encode(`${secret}${'y'.repeat(50)}`), 76)
+    expect(maskAll([first, ...rest, 'done'])).toEqual(['***', ...rest.map(() => '***'), 'done'])
+  })
+  test('base64 of something else stays', () => {
+    const other = encode('nothing of it here, though it is long enough to be wrapped by every program')
+    expect(maskAll([other, '/usr/src/linux-headers-6.1.0/scripts/Makefile.build'])).toEqual([
+      other,
+      '/usr/src/linux-headers-6.1.0/scripts/Makefile.build',
+    ])
+  })
+})
+
+test.each([
+  [
+    'as part of a URL',
+    's3cr3t/&x',
+    `https://host/?t=${encodeURIComponent('s3cr3t/&x')}`,
+    'https://host/?t=***',
+  ],
+  ['in JSON', 's3"cr3t', JSON.stringify({ t: 's3"cr3t' }), '{"t":"***"}'],
+])('%s', (_name, value, line, expected) => {
+  expect(mask(value, line)).toBe(expected)
+})
+
 describe('userinfo in URLs', () => {
   const plain = masker([])
   test.each([
