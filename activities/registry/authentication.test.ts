@@ -146,8 +146,9 @@ describe('several logins', () => {
       : refusal(401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="reg"' })
 
   test.each([
-    ['the first that is let in', [other, login], 'present'],
-    ['none that is let in', [other, other], 'unauthorised'],
+    ['the first is let in', [login, other], 'present'],
+    ['the second is let in', [other, login], 'present'],
+    ['none is let in', [other, other], 'unauthorised'],
   ])('%s', async (_, credentials, kind) => {
     expect((await check(wantsUser, undefined, { credentials })).result.kind).toBe(kind)
   })
