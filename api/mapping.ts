@@ -1,5 +1,5 @@
-import { RE2JS, RE2JSException } from 're2js'
 import { builtInTolerations } from './eligibility.ts'
+import { compileExpression, ExpressionError } from './expression.ts'
 import { ImageReferenceError, parseImageReference } from './imageReference.ts'
 import { trimmedKernel } from './kernel.ts'
 import type { Toleration } from './kubernetesTypes.ts'
@@ -135,25 +135,12 @@ function matches(mapping: KernelMapping, index: number, rawKernel: string): bool
   if (literal && releases.includes(literal)) return true
   if (!regexp) return false
   try {
-    const pattern = compile(regexp)
-    return releases.some((release) => pattern.matcher(release).find())
+    const expression = compileExpression(regexp)
+    return releases.some((release) => expression.matcher(release).find())
   } catch (error) {
-    if (!(error instanceof RE2JSException)) throw error
+    if (!(error instanceof ExpressionError)) throw error
     throw new Fault('RegexpInvalid', `${mappingField(index)}.regexp`, error.message)
   }
-}
-
-const patterns = new Map<string, RE2JS>()
-const patternLimit = 1000
-
-/** RE2, because JavaScript's own expressions differ from KMM's and can hang. */
-function compile(regexp: string): RE2JS {
-  const cached = patterns.get(regexp)
-  if (cached !== undefined) return cached
-  const pattern = RE2JS.compile(regexp)
-  if (patterns.size >= patternLimit) patterns.clear()
-  patterns.set(regexp, pattern)
-  return pattern
 }
 
 function mappingField(index: number): string {

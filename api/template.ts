@@ -41,15 +41,20 @@ export class TemplateError extends Error {
 }
 
 const name = /^[A-Za-z0-9_]+/u
+/** No image or path is longer; defaults in defaults nest no deeper than the stack allows. */
+const lengthLimit = 4096
 const operator = /^:?[-=+]/u
 
 /**
  * Expands `$NAME`, `${NAME}`, `${NAME-x}`, `${NAME:-x}`, `${NAME=x}`, `${NAME:=x}`, `${NAME+x}`, `${NAME:+x}` and `$$`
  * (a dollar) as KMM does (images:MAP-8); x may hold variables itself. Names are case-sensitive and greedy.
  * @throws TemplateError for an unknown variable without a default, which KMM takes for empty (MAP-8 Better), for an
- * unclosed `${` and for an unknown operator
+ * unclosed `${`, for an unknown operator and for a text of more than 4096 characters
  */
 export function expandTemplate(text: string, variables: TemplateVariables): string {
+  if (text.length > lengthLimit) {
+    throw new TemplateError(`it has ${text.length} characters, more than ${lengthLimit}`)
+  }
   let expanded = ''
   let at = 0
   while (at < text.length) {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { moduleSpecSchema } from '../api/module.ts'
 import { brokenRules } from '../api/rules.ts'
@@ -23,3 +25,11 @@ describe('what is stored is read by the same rules', () => {
     expect(faultsOf(taken)).toEqual([])
   })
 })
+
+test.each([...new Set([...moduleCases, ...moduleLoaderCases].map(({ rule }) => rule.split(' ')[0] ?? ''))])(
+  '%s stands in docs/validation.md',
+  (rule) => {
+    const page = readFileSync(join(import.meta.dirname, '../docs/validation.md'), 'utf8')
+    expect(page).toContain(`| ${rule} `)
+  },
+)
