@@ -25,6 +25,6 @@ export interface Dependencies {
 }
 
 /** What the configuration says about views. */
-export function viewSettings({ config }: Dependencies): ViewSettings {
-  return { gcDelayMs: config.job.gcDelay }
+export function viewSettings({ config }: Pick<Dependencies, 'config'>): ViewSettings {
+  return { gcDelayMs: config.job.gcDelay, maxParallel: config.maxParallel }
 }

@@ -1,6 +1,6 @@
 import type { Rival } from './claim.ts'
 import type { KernelStatus } from './module.ts'
-import type { NodesView } from './nodePlan.ts'
+import type { NodesView } from './nodesView.ts'
 
 /** What the kernel's image should be, and whether a build of it could start. */
 export type ImageWish =
@@ -63,4 +63,6 @@ export interface KernelView {
 /** What the operator's configuration says about views. `gcDelayMs`: `job.gcDelay` in milliseconds. */
 export interface ViewSettings {
   readonly gcDelayMs: number
+  /** Nodes that are worked on at once. */
+  readonly maxParallel: number
 }

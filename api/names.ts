@@ -40,6 +40,8 @@ export const annotations = {
   /** Which Secrets a build pod was made with: uid and resourceVersion by name. */
   secretVersions: 'kmm.sigs.x-k8s.io/secret-versions',
   workerConfig: 'kmm.node.kubernetes.io/worker-config',
+  /** On worker pods: hash of ServiceAccount, pull secret and tolerations (nodes:WPD-1). */
+  workerHash: 'kmm.node.kubernetes.io/worker-hash',
   modulesOrder: 'kmm.node.kubernetes.io/modules-order',
   /** `<kernel>` or `all`: restarts held builds; removed when taken. */
   retryBuild: 'kmm.sigs.x-k8s.io/retry-build',

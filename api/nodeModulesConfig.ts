@@ -51,6 +51,12 @@ export const moduleStatusEntrySchema = z.looseObject({
       message: z.string().describe('Why, for people.'),
       at: z.iso.datetime({ offset: true }).describe('When it failed last.'),
       attempts: z.int32().min(1).describe('How often it failed in a row.'),
+      retryAt: z.iso
+        .datetime({ offset: true })
+        .optional()
+        .describe(
+          'When it is tried again by itself; absent: when something changes, or somebody asks for it.',
+        ),
     })
     .optional()
     .describe('The last action, when it failed.'),

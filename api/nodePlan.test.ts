@@ -1,20 +1,22 @@
 import { describe, expect, test } from 'vitest'
+import type { NodeFacts } from './facts.ts'
 import {
   leftLoaded,
   moduleConfigHash,
   type ModuleConfig,
   type ModuleStatusEntry,
 } from './nodeModulesConfig.ts'
+import { readyLabel } from './names.ts'
+import { planNode, type NodePlan, type NodePlanInput } from './nodePlan.ts'
 import {
-  nodeWorkLimit,
-  planNode,
-  retries,
-  viewNodes,
-  type NodeFailure,
-  type NodePlan,
-  type NodePlanInput,
-} from './nodePlan.ts'
-import { cordoned, guardedModule, testConfig, testNode, testRecord, testRef } from './testCluster.ts'
+  cordoned,
+  guardedModule,
+  testConfig,
+  testNode,
+  testRecord,
+  testRef,
+  testWorkerPod,
+} from './testCluster.ts'
 
 const v1 = testConfig()
 const v2 = testConfig({ containerImage: 'reg.example/fpga:2@sha256:2' })
@@ -37,7 +39,8 @@ const failed = (
   },
 })
 
-const wants = (config: ModuleConfig): NodePlanInput['wanted'] => ({ kind: 'config', config })
+const entryOf = (config: ModuleConfig) => ({ ...testRef, serviceAccountName: 'default', config })
+const wants = (config: ModuleConfig): NodePlanInput['wanted'] => ({ kind: 'entry', entry: entryOf(config) })
 const unmapped: NodePlanInput['wanted'] = { kind: 'unmapped' }
 const unverified: NodePlanInput['wanted'] = { kind: 'unverified' }
 const deselecting = guardedModule({ spec: { selector: { gpu: 'yes' } } })
@@ -49,19 +52,29 @@ function plan(change: Partial<NodePlanInput>): NodePlan {
     module: guardedModule(),
     node: testNode(),
     record: undefined,
+    pod: undefined,
     wanted: wants(v1),
     ...change,
   })
 }
+/** A node that says that the module is loaded. */
+const labelled = (change: Partial<NodeFacts> = {}) =>
+  testNode({ labels: { [readyLabel(testRef)]: '' }, ...change })
 
 /** `Load` and the like with the config it is about, or the kind of the plan. */
 function brief(result: NodePlan): string {
   const config = (c: ModuleConfig) => (c === v1 ? 'v1' : c === v2 ? 'v2' : c === otherKernel ? 'old' : '?')
   switch (result.kind) {
     case 'work':
-      return `${result.work.action} ${config(result.config)}`
+      return `${result.work.action} ${config(result.entry.config)}`
     case 'failed':
-      return `held ${result.failure.action} ${config(result.config)}`
+      return `failed ${result.failure.action} ${config(result.entry.config)}`
+    case 'follow':
+      return `follow ${result.work.action}`
+    case 'settle':
+    case 'leave':
+    case 'tidy':
+      return result.work.action
     default:
       return result.kind
   }
@@ -72,11 +85,12 @@ const forced = (giveUp: 'failing' | 'all') => ({ module: guardedModule({}, { del
 
 describe('nodes:STM-6, what one node needs', () => {
   const away = testNode({ ready: false })
-  const cordonedNode = testNode({ taints: [cordoned] })
+  const cordonedNode = labelled({ taints: [cordoned] })
+  const newcomer = testNode({ taints: [cordoned] })
   const rebooted = testNode({ bootId: 'b2' })
   test.each<[string, Partial<NodePlanInput>, string]>([
     ['nothing there: load', {}, 'Load v1'],
-    ['loaded in this boot: nothing', { record: testRecord(v1, loaded(v1)) }, 'loaded'],
+    ['loaded in this boot: nothing', { node: labelled(), record: testRecord(v1, loaded(v1)) }, 'loaded'],
     ['written down, not loaded: load', { record: testRecord(v1, undefined) }, 'Load v1'],
     ['another boot: load again', { node: rebooted, record: testRecord(v1, loaded(v1)) }, 'Load v1'],
     [
@@ -96,7 +110,11 @@ describe('nodes:STM-6, what one node needs', () => {
       { node: away, module: undefined, record: testRecord(v1, loaded(v1)) },
       'unreachable',
     ],
-    ['unready but loaded: nothing', { node: away, record: testRecord(v1, loaded(v1)) }, 'loaded'],
+    [
+      'unready but loaded: nothing',
+      { node: labelled({ ready: false }), record: testRecord(v1, loaded(v1)) },
+      'loaded',
+    ],
     ['Module gone: unload', { module: undefined, record: testRecord(v1, loaded(v1)) }, 'Unload v1'],
     [
       'Module being deleted: unload',
@@ -119,7 +137,7 @@ describe('nodes:STM-6, what one node needs', () => {
     [
       'what another boot had is forgotten, not unloaded',
       { module: undefined, node: rebooted, record: testRecord(v1, loaded(v1)) },
-      'Forget v1',
+      'Forget',
     ],
     [
       'but its firmware outlives the boot, and is taken away',
@@ -137,12 +155,12 @@ describe('nodes:STM-6, what one node needs', () => {
         node: rebooted,
         record: testRecord(otherKernel, { ...loaded(otherKernel), firmwareHostPath: '/lib/firmware' }),
       },
-      'Forget old',
+      'Forget',
     ],
     [
       'what was only written down is forgotten',
       { module: undefined, record: testRecord(v1, undefined) },
-      'Forget v1',
+      'Forget',
     ],
     [
       'a fact without a wish is unloaded',
@@ -152,7 +170,7 @@ describe('nodes:STM-6, what one node needs', () => {
     [
       'a load that failed is forgotten when it is wanted no more',
       { module: undefined, record: testRecord(v1, failed('Load', v1)) },
-      'Forget v1',
+      'Forget',
     ],
     [
       'given up: left until the next boot',
@@ -167,7 +185,7 @@ describe('nodes:STM-6, what one node needs', () => {
     [
       'given up, in an earlier boot: forgotten',
       { module: undefined, node: rebooted, record: testRecord(undefined, left) },
-      'Forget v1',
+      'Forget',
     ],
     [
       'given up under a former Module of this name: unloaded, then loaded',
@@ -177,12 +195,12 @@ describe('nodes:STM-6, what one node needs', () => {
     [
       'forced: a node that is away is given up',
       { ...forced('failing'), node: away, record: testRecord(v1, loaded(v1)) },
-      'Leave v1',
+      'Leave',
     ],
     [
       'forced: also when only the wish is known',
       { ...forced('failing'), node: away, record: testRecord(v1, undefined) },
-      'Leave v1',
+      'Leave',
     ],
     [
       'forced: a node that can be reached is unloaded all the same',
@@ -192,17 +210,17 @@ describe('nodes:STM-6, what one node needs', () => {
     [
       'forced: unless that fails',
       { ...forced('failing'), record: testRecord(v1, { ...loaded(v1), ...failed('Unload', v1) }) },
-      'Leave v1',
+      'Leave',
     ],
     [
       'forced: or its worker pod cannot start',
       { ...forced('all'), record: testRecord(v1, loaded(v1)) },
-      'Leave v1',
+      'Leave',
     ],
     ['image not verified, nothing there: wait', { wanted: unverified }, 'waiting'],
     [
       'image not verified: what is loaded stays',
-      { wanted: unverified, record: testRecord(v1, loaded(v1)) },
+      { node: labelled(), wanted: unverified, record: testRecord(v1, loaded(v1)) },
       'loaded',
     ],
     [
@@ -211,12 +229,40 @@ describe('nodes:STM-6, what one node needs', () => {
       'Load v1',
     ],
     [
-      'image not verified: the config of another kernel does not count',
+      'image not verified: what another kernel had is forgotten',
       { wanted: unverified, node: rebooted, record: testRecord(otherKernel, loaded(otherKernel)) },
+      'Forget',
+    ],
+    [
+      'image not verified: what is loaded without a wish stays until it is',
+      { wanted: unverified, record: testRecord(undefined, loaded(v1)) },
       'waiting',
     ],
+    [
+      'cordoned and rebooted into another kernel: what the old one had is forgotten',
+      {
+        node: testNode({ bootId: 'b2', taints: [cordoned] }),
+        record: testRecord(otherKernel, loaded(otherKernel)),
+      },
+      'Forget',
+    ],
+    [
+      'cordoned while it is being unloaded for a new config: it stays',
+      { node: cordonedNode, record: testRecord(v1, loaded(v1)), wanted: wants(v2) },
+      'loaded',
+    ],
+    [
+      'cordoned while it is being unloaded from a node no longer selected: it is unloaded',
+      { node: cordonedNode, module: deselecting, record: testRecord(v1, loaded(v1)) },
+      'Unload v1',
+    ],
+    [
+      'rebooted while cordoned: what it had is loaded again',
+      { node: labelled({ bootId: 'b2', taints: [cordoned] }), record: testRecord(v1, loaded(v1)) },
+      'Load v1',
+    ],
     ['image not verified and unready', { wanted: unverified, node: away }, 'unreachable'],
-    ['cordoned: nothing new', { node: cordonedNode }, 'idle'],
+    ['cordoned: nothing new', { node: newcomer }, 'idle'],
     ['cordoned: what is loaded stays', { node: cordonedNode, record: testRecord(v1, loaded(v1)) }, 'loaded'],
     [
       'cordoned: no change to a new image',
@@ -246,7 +292,7 @@ describe('nodes:STM-6, what one node needs', () => {
 
 describe('failures', () => {
   test.each<[string, Partial<NodePlanInput>, string]>([
-    ['the same command is held', { record: testRecord(v1, failed('Load', v1)) }, 'held Load v1'],
+    ['the same command is held', { record: testRecord(v1, failed('Load', v1)) }, 'failed Load v1'],
     [
       'a changed config is tried',
       { record: testRecord(v1, failed('Load', v1)), wanted: wants(v2) },
@@ -260,7 +306,7 @@ describe('failures', () => {
     [
       'a failed unload is held',
       { module: undefined, record: testRecord(v1, { ...loaded(v1), ...failed('Unload', v1) }) },
-      'held Unload v1',
+      'failed Unload v1',
     ],
     [
       'the failure of the other action does not count',
@@ -277,54 +323,128 @@ describe('failures', () => {
     })
   })
 
-  test('only a module in use is tried again by itself', () => {
-    const of = (reason: string) =>
-      plan({
-        module: undefined,
-        record: testRecord(v1, { ...loaded(v1), ...failed('Unload', v1, { reason }) }),
-      })
-    const failureOf = (result: NodePlan) => (result.kind === 'failed' ? result.failure : undefined)
-    expect(retries(failureOf(of('InUse'))!)).toBe(true)
-    expect(retries(failureOf(of('UnknownSymbol'))!)).toBe(false)
+  test('what is tried again by itself says when', () => {
+    const retryAt = '2026-01-01T00:05:00Z'
+    const record = testRecord(v1, { ...loaded(v1), ...failed('Unload', v1, { reason: 'InUse', retryAt }) })
+    expect(plan({ module: undefined, record })).toMatchObject({ failure: { retryAt, notBefore: retryAt } })
+    expect(plan({ record: testRecord(v1, failed('Load', v1)) })).not.toHaveProperty('failure.notBefore')
   })
 })
 
-describe('viewNodes', () => {
-  const item = (plan: NodePlan, target = true) => ({ target, plan })
-  const work = { node: 'n', uid: 'u', bootId: 'b', action: 'Load', configHash: 'c' } as const
-  const failure = (reason: string): NodePlan => {
-    const held: NodeFailure = { ...work, reason, message: 'm', attempts: 1 }
-    return { kind: 'failed', failure: held, config: v1 }
-  }
-  const todo: NodePlan = { kind: 'work', work, config: v1 }
-
-  test('counts every node once', () => {
-    const view = viewNodes([
-      item({ kind: 'loaded' }),
-      item({ kind: 'loaded' }, false),
-      item({ kind: 'idle' }, false),
-      item({ kind: 'waiting' }),
-      item({ kind: 'unreachable' }),
-      item(todo),
-      item(failure('InUse')),
-      item(failure('KeyRejected')),
-    ])
-    expect(view.counts).toEqual({ targets: 6, loaded: 1, failed: 1, waiting: 3, unreachable: 1 })
+describe('nodes:BOOT-6, the label `...ready`', () => {
+  const rebooted = labelled({ bootId: 'b2' })
+  test.each<[string, Partial<NodePlanInput>, string]>([
+    ['a load takes it away itself, first', { node: rebooted, record: testRecord(v1, loaded(v1)) }, 'Load v1'],
+    [
+      'rebooted, not back yet: withdrawn',
+      { node: labelled({ bootId: 'b2', ready: false }), record: testRecord(v1, loaded(v1)) },
+      'Relabel',
+    ],
+    [
+      'nothing is loaded, its image is not verified: withdrawn',
+      { node: labelled(), wanted: unverified },
+      'Relabel',
+    ],
+    [
+      'the load failed: withdrawn',
+      { node: labelled(), record: testRecord(v1, failed('Load', v1)) },
+      'Relabel',
+    ],
+    ['nothing is wanted nor there: withdrawn', { node: labelled(), module: undefined }, 'Relabel'],
+    ['loaded: given', { record: testRecord(v1, loaded(v1)) }, 'Relabel'],
+    [
+      'an unload that failed and is wanted no more: taken back',
+      {
+        node: labelled(),
+        record: testRecord(v1, { ...loaded(v1), ...failed('Unload', v1, { reason: 'InUse' }) }),
+      },
+      'Relabel',
+    ],
+    [
+      'a reload that failed: it stays away',
+      { wanted: wants(v2), record: testRecord(v1, { ...loaded(v1), ...failed('Unload', v1) }) },
+      'failed Unload v1',
+    ],
+  ])('%s', (_name, change, expected) => {
+    expect(brief(plan(change))).toBe(expected)
   })
 
-  test('a module in use is work and a failure, any other failure is no work', () => {
-    const view = viewNodes([item(failure('InUse')), item(failure('KeyRejected'))])
-    expect(view.work.map((w) => 'reason' in w && w.reason)).toEqual(['InUse'])
-    expect(view.failures.map((f) => f.reason)).toEqual(['InUse', 'KeyRejected'])
+  test('a node without its label has its module all the same', () => {
+    expect(plan({ record: testRecord(v1, loaded(v1)) })).toMatchObject({ loaded: true })
+    expect(plan({ node: labelled(), module: undefined })).toMatchObject({ loaded: false })
+  })
+})
+
+describe('nodes:STM-7, the worker pod that is there', () => {
+  const running = { kind: 'running' } as const
+  const done = { kind: 'succeeded', message: '', finishedAt: '' } as const
+  const load = testWorkerPod('Load', v1)
+  const begun = testWorkerPod('Load', v1, { state: running })
+  const unload = testWorkerPod('Unload', v1)
+  const isLoaded = testRecord(v1, loaded(v1))
+  test.each<[string, Partial<NodePlanInput>, string]>([
+    ['not begun and wanted: waited for', { pod: load }, 'Load v1'],
+    ['not begun, and another config is wanted: ended', { pod: load, wanted: wants(v2) }, 'Settle'],
+    ['not begun, and the other action is wanted: ended', { pod: unload }, 'Settle'],
+    ['not begun, and nothing is wanted: ended', { pod: load, module: undefined }, 'Settle'],
+    [
+      'an unload not begun, and the module is wanted again: ended',
+      { pod: unload, record: isLoaded },
+      'Settle',
+    ],
+    ['of another boot: ended', { pod: load, node: testNode({ bootId: 'b2' }) }, 'Settle'],
+    ['running in another boot: ended', { pod: begun, node: testNode({ bootId: 'b2' }) }, 'Settle'],
+    ['without a command: ended', { pod: { ...begun, annotations: {} } }, 'Settle'],
+    [
+      'made with another ServiceAccount, not begun: ended',
+      { pod: testWorkerPod('Load', v1, { access: 'x' }) },
+      'Settle',
+    ],
+    [
+      'without a word of its access: waited for',
+      { pod: testWorkerPod('Load', v1, { access: '' }) },
+      'Load v1',
+    ],
+    ['running: followed', { pod: begun }, 'follow Load'],
+    ['running, and another config is wanted: followed', { pod: begun, wanted: wants(v2) }, 'follow Load'],
+    ['running, and nothing is wanted: followed', { pod: begun, module: undefined }, 'follow Load'],
+    ['ended: followed', { pod: { ...load, state: done } }, 'follow Load'],
+    [
+      'ended and written down: followed until it is gone',
+      { node: labelled(), pod: { ...load, state: done }, record: isLoaded },
+      'follow Load',
+    ],
+    ['its node is away: left alone', { pod: begun, node: testNode({ ready: false }) }, 'unreachable'],
+    [
+      'tried again: waited for, whatever came of the try before',
+      { pod: load, record: testRecord(v1, failed('Load', v1)) },
+      'Load v1',
+    ],
+  ])('%s', (_name, change, expected) => {
+    expect(brief(plan(change))).toBe(expected)
   })
 
-  test('lists are cut, counts are not', () => {
-    const many = Array.from({ length: nodeWorkLimit + 1 }, () => item(todo))
-    expect(viewNodes(many)).toMatchObject({ truncated: true, counts: { waiting: nodeWorkLimit + 1 } })
-    expect(viewNodes(many).work).toHaveLength(nodeWorkLimit)
-    expect(viewNodes(many.slice(1)).truncated).toBe(false)
-    const held = many.map(() => item(failure('KeyRejected')))
-    expect(viewNodes(held)).toMatchObject({ truncated: true, counts: { failed: nodeWorkLimit + 1 } })
-    expect(viewNodes(held).failures).toHaveLength(nodeWorkLimit)
+  test('a pod that goes does not keep its module from counting as loaded', () => {
+    const node = labelled()
+    expect(plan({ node, pod: { ...load, state: done }, record: isLoaded })).toMatchObject({ loaded: true })
+    expect(plan({ node, pod: { ...load, state: done }, record: testRecord(v1, undefined) })).toMatchObject({
+      loaded: false,
+    })
+  })
+
+  test.each([
+    ['ErrImagePull', 'failed to resolve reference "r/a": r/a: not found'],
+    [
+      'ImagePullBackOff',
+      'Back-off pulling image "r/a": ErrImagePull: failed to resolve reference "r/a": r/a: not found',
+    ],
+  ])("%s: the registry's words, once", (reason, message) => {
+    const trouble = {
+      reason: 'ImagePullBackOff',
+      message: `pod ${load.name}: failed to resolve reference "r/a": r/a: not found`,
+    }
+    expect(plan({ pod: { ...load, state: { kind: 'pending', reason, message } } })).toMatchObject({
+      work: { trouble },
+    })
   })
 })

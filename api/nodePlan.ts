@@ -1,118 +1,156 @@
 import { nodeEligibility } from './eligibility.ts'
-import type { NodeFacts } from './facts.ts'
+import type { NodeFacts, PodFacts } from './facts.ts'
 import type { Module } from './module.ts'
-import type { ModuleConfig, ModuleStatusEntry, NodeModulesConfig } from './nodeModulesConfig.ts'
+import { readyLabel, type ModuleRef } from './names.ts'
+import type { ModuleConfig, ModuleEntry, ModuleStatusEntry, NodeModulesConfig } from './nodeModulesConfig.ts'
 import { isLeftLoaded, leftLoaded, moduleConfigHash, recordEntries } from './nodeModulesConfig.ts'
+import { accessHash, workerPodCommand, type WorkerPodCommand } from './workerPodCommand.ts'
 
-/** At most so many nodes stand in one view; the rest follows when these are done. */
-export const nodeWorkLimit = 200
-
-/** One thing to do on one node. `configHash` says with which config, so that a stale command is seen as such. */
+/**
+ * One thing to do on one node. `Load` and `Unload` take a worker pod. `Settle` ends a pod that nobody wants, `Forget`
+ * drops the record of a module that died with an earlier boot, `Leave` gives up one that cannot be unloaded, `Relabel`
+ * makes `...ready` on the Node tell the truth.
+ */
 export interface NodeWork {
   readonly node: string
   readonly uid: string
   readonly bootId: string
-  /**
-   * `Forget` drops the record of a module that died with an earlier boot, `Leave` gives up one that cannot be
-   * unloaded; no pod is needed.
-   */
-  readonly action: 'Load' | 'Unload' | 'Forget' | 'Leave'
+  readonly action: 'Load' | 'Unload' | 'Settle' | 'Forget' | 'Leave' | 'Relabel'
+  /** Of the config it is about, so that a stale command is seen as such; empty when it is about none. */
   readonly configHash: string
+  /** Not to be begun before this time (RFC 3339): it failed, and is tried again by itself. */
+  readonly notBefore?: string
+  /** Why its pod does not start. */
+  readonly trouble?: { readonly reason: string; readonly message: string }
 }
 
-/** A node whose last action failed and that waits for a change or a retry. */
+/** A node whose last action failed. */
 export interface NodeFailure extends NodeWork {
   readonly reason: string
   readonly message: string
+  /** How often it failed in a row, and when last. */
   readonly attempts: number
+  readonly at: string
+  /** When it is tried again by itself; absent: when something changes, or somebody asks for it. */
+  readonly retryAt?: string
 }
 
-/**
- * Numbers of nodes of the kernel, each in one number only: `loaded` are targets that have the wanted module, `failed`
- * wait for somebody, `waiting` have work to come, `unreachable` are not Ready.
- */
-export interface NodeCounts {
-  readonly targets: number
-  readonly loaded: number
-  readonly failed: number
-  readonly waiting: number
-  readonly unreachable: number
-}
-
-export interface NodesView {
-  readonly work: readonly NodeWork[]
-  readonly failures: readonly NodeFailure[]
-  /** More nodes differ than `work` and `failures` hold. */
-  readonly truncated: boolean
-  readonly counts: NodeCounts
-}
-
-/** What one node needs. `loaded` and `idle` need nothing. */
+/** What one node needs. `loaded` and `idle` need nothing, `waiting` and `unreachable` come later. */
 export type NodePlan =
-  | { readonly kind: 'loaded' }
-  | { readonly kind: 'idle' }
-  | { readonly kind: 'unreachable' }
-  | { readonly kind: 'waiting' }
-  | { readonly kind: 'failed'; readonly failure: NodeFailure; readonly config: ModuleConfig }
-  | { readonly kind: 'work'; readonly work: NodeWork; readonly config: ModuleConfig }
+  | { readonly kind: 'loaded' | 'idle' | 'waiting' | 'unreachable' }
+  | { readonly kind: 'failed'; readonly failure: NodeFailure; readonly entry: ModuleEntry }
+  /** A worker pod is to be made for it, or is made and has not begun. */
+  | { readonly kind: 'work'; readonly work: NodeWork; readonly entry: ModuleEntry }
+  | AfterWork
 
-/** What a node plan is made from. `wanted` is the config of the last verified image, absent when there is none. */
+/** What is done to a pod that is there, or without one. `loaded`: the wanted module is loaded all the same. */
+type AfterWork = { readonly work: NodeWork; readonly loaded: boolean } & (
+  | { readonly kind: 'tidy' }
+  /** `entry`: what may stay in the kernel. */
+  | { readonly kind: 'leave'; readonly entry: ModuleEntry }
+  | { readonly kind: 'settle'; readonly pod: PodFacts }
+  /** Its worker pod has begun: `command` is followed to its end, whatever is wanted by now. */
+  | { readonly kind: 'follow'; readonly pod: PodFacts; readonly command: WorkerPodCommand }
+)
+
+/** What a node plan is made from. `wanted` is the entry with the last verified image, absent when there is none. */
 export interface NodePlanInput {
-  readonly ref: { readonly namespace: string; readonly name: string }
+  readonly ref: ModuleRef
   readonly module: Module | undefined
   readonly node: NodeFacts
   readonly record: NodeModulesConfig | undefined
+  /** The worker pod of this Module on this node. */
+  readonly pod: PodFacts | undefined
   /** `unmapped`: no kernel mapping matches; `unverified`: the image is not (yet) known to exist. */
   readonly wanted:
-    | { readonly kind: 'config'; readonly config: ModuleConfig }
+    | { readonly kind: 'entry'; readonly entry: ModuleEntry }
     | { readonly kind: 'unmapped' | 'unverified' }
   /**
    * A person gives up what cannot be unloaded: nodes that are away, and where unloading fails; `all` where the worker
    * pod waits for something that may never come, such as its image.
    */
-  readonly giveUp?: 'failing' | 'all'
+  readonly giveUp?: 'failing' | 'all' | undefined
 }
 
 /**
- * The rules for one node, in order (nodes:STM-6, nodes:SCH-5 with the Betters):
- * a node that is not Ready is left alone; a module that should not be there is unloaded with the config it was
- * loaded with; one that should be there and differs is unloaded, then loaded; a new boot is loaded again; while
- * the wanted image is not verified, and on nodes kept out only by a cordon or the like, the recorded config stands;
- * where a person forces the end of a Module, what cannot be unloaded is given up.
+ * What one node needs now: what it should have and has (`compare`), then its worker pod, then its label. A pod that
+ * has begun is followed to its end; one that is for something else, or for another boot, is ended first (nodes:STM-7
+ * Betters). The label goes before anything else when a reboot took the module away (nodes:BOOT-6 Better).
  */
 export function planNode(input: NodePlanInput): NodePlan {
-  const { ref, node } = input
-  const { wish: recorded, fact: status } = recordEntries(input.record, ref)
-  const desired = desiredConfig(input, recorded?.config)
-  const loaded = status?.config !== undefined && status.bootId === node.bootId ? status.config : undefined
-
-  if (desired === undefined) {
-    if (recorded === undefined && status === undefined) return { kind: 'idle' }
-    if (isLeftLoaded(status, node.bootId) && isLeaving(input.module)) return { kind: 'idle' }
-    if (!node.ready) {
-      const config = loaded ?? recorded?.config ?? status?.config
-      return config !== undefined && input.giveUp !== undefined
-        ? work(node, 'Leave', config, undefined)
-        : { kind: 'unreachable' }
-    }
-    if (loaded === undefined) {
-      // Firmware outlives the boot. In another kernel the image has no modules that could be looked at.
-      const left = status?.firmwareHostPath === undefined ? undefined : status.config
-      if (left?.kernelVersion === node.kernel) return work(node, 'Unload', left, status)
-      const config = status?.config ?? recorded?.config
-      return config === undefined ? { kind: 'idle' } : work(node, 'Forget', config, undefined)
-    }
-    const unload = work(node, 'Unload', loaded, status)
-    const leave = input.giveUp === 'all' || (input.giveUp === 'failing' && unload.kind === 'failed')
-    return leave ? work(node, 'Leave', loaded, undefined) : unload
+  const { node, pod } = input
+  const plan = compare(input)
+  // Nobody there could end a pod.
+  if (pod === undefined || !node.ready) return withLabel(input, plan)
+  const command = workerPodCommand(pod)
+  const loaded = plan.kind === 'loaded'
+  const current = command?.bootId === node.bootId
+  if (command !== undefined && current && pod.state.kind !== 'pending') {
+    const work = workFor(node, command.action, command.configHash)
+    return { kind: 'follow', work, loaded, pod, command }
   }
-  if (desired === 'later') return node.ready ? { kind: 'waiting' } : { kind: 'unreachable' }
-  // One that was given up, under a former Module of this name, is nobody's wish: it is unloaded first.
-  const same = loaded !== undefined && moduleConfigHash(loaded) === moduleConfigHash(desired)
-  if (same && !isLeftLoaded(status, node.bootId)) return { kind: 'loaded' }
-  if (!node.ready) return { kind: 'unreachable' }
-  if (loaded !== undefined) return work(node, 'Unload', loaded, status)
-  return work(node, 'Load', desired, status)
+  if (plan.kind === 'leave') return plan
+  if (current && (plan.kind === 'work' || plan.kind === 'failed')) {
+    const { action, configHash } = plan.kind === 'work' ? plan.work : plan.failure
+    const access = accessHash(plan.entry)
+    const same = command.action === action && command.configHash === configHash
+    if (same && (command.accessHash ?? access) === access) {
+      const work = { ...workFor(node, action, configHash), ...trouble(pod) }
+      return { kind: 'work', work, entry: plan.entry }
+    }
+  }
+  return { kind: 'settle', work: workFor(node, 'Settle', command?.configHash ?? ''), loaded, pod }
+}
+
+/**
+ * The rules for what a node should have and has, in order (nodes:STM-6, nodes:SCH-5 with the Betters): a node that is
+ * not Ready is left alone; a module that should not be there is unloaded with the config it was loaded with; one that
+ * should be there and differs is unloaded, then loaded; a new boot is loaded again; while the wanted image is not
+ * verified, and on nodes kept out only by a cordon or the like, the recorded config stands; where a person forces the
+ * end of a Module, what cannot be unloaded is given up.
+ */
+function compare(input: NodePlanInput): NodePlan {
+  const { node, ref } = input
+  const { wish, fact } = recordEntries(input.record, ref)
+  const desired = desiredFor(input, wish)
+  const loaded = loadedNow(input)
+  const recorded = wish !== undefined || fact !== undefined
+
+  const given = isLeftLoaded(fact, node.bootId)
+  if (desired.kind === 'entry' && loaded !== undefined && sameConfig(loaded.config, desired.entry.config)) {
+    // One that was given up, under a former Module of this name, is nobody's wish: it is unloaded first.
+    if (!given) return { kind: 'loaded' }
+  }
+  if (desired.kind === 'nothing' && (!recorded || (given && isLeaving(input.module)))) return { kind: 'idle' }
+  if (!node.ready) {
+    const known =
+      loaded ?? wish ?? (fact?.config === undefined ? undefined : { ...fact, config: fact.config })
+    const leave = desired.kind === 'nothing' && known !== undefined && input.giveUp !== undefined
+    return leave ? leaveBe(node, known) : { kind: 'unreachable' }
+  }
+  const forget: NodePlan = { kind: 'tidy', work: workFor(node, 'Forget', ''), loaded: false }
+  switch (desired.kind) {
+    case 'nothing': {
+      const left = loaded ?? firmwareLeft(node, fact)
+      if (left === undefined) return forget
+      const unload = actOn(node, 'Unload', left, fact)
+      const stays = input.giveUp === 'all' || (input.giveUp === 'failing' && unload.kind === 'failed')
+      return stays && loaded !== undefined ? leaveBe(node, loaded) : unload
+    }
+    case 'later':
+      return loaded === undefined && recorded ? forget : { kind: 'waiting' }
+    case 'entry':
+      return loaded === undefined
+        ? actOn(node, 'Load', desired.entry, fact)
+        : actOn(node, 'Unload', loaded, fact)
+  }
+}
+
+/** What is loaded in the present boot of the node, with what it was loaded with. */
+function loadedNow({ record, ref, node }: NodePlanInput): ModuleEntry | undefined {
+  const { fact } = recordEntries(record, ref)
+  if (fact?.config === undefined || fact.bootId !== node.bootId) return undefined
+  return { ...fact, config: fact.config }
 }
 
 /** Is the Module gone, or going? */
@@ -120,75 +158,85 @@ function isLeaving(module: Module | undefined): boolean {
   return module === undefined || module.metadata.deletionTimestamp !== undefined
 }
 
-function desiredConfig(
-  input: NodePlanInput,
-  recorded: ModuleConfig | undefined,
-): ModuleConfig | 'later' | undefined {
-  const { module, node, wanted } = input
-  if (module === undefined || module.metadata.deletionTimestamp !== undefined) return undefined
-  if (module.spec.moduleLoader === undefined) return undefined
-  const eligibility = nodeEligibility(module, node)
-  const standing = recorded?.kernelVersion === node.kernel ? recorded : undefined
-  if (eligibility.kind === 'paused') return standing
-  if (eligibility.kind !== 'target' || wanted.kind === 'unmapped') return undefined
-  return wanted.kind === 'config' ? wanted.config : (standing ?? 'later')
+function leaveBe(node: NodeFacts, entry: ModuleEntry): NodePlan {
+  const work = workFor(node, 'Leave', moduleConfigHash(entry.config))
+  return { kind: 'leave', work, loaded: false, entry }
 }
 
-function work(
+/** Firmware outlives the boot. In another kernel the image has no modules that could be looked at. */
+function firmwareLeft(node: NodeFacts, fact: ModuleStatusEntry | undefined): ModuleEntry | undefined {
+  if (fact?.firmwareHostPath === undefined || fact.config?.kernelVersion !== node.kernel) return undefined
+  return { ...fact, config: fact.config }
+}
+
+/** What a node should have; `later`: something, once its image is verified. */
+type Desired =
+  | { readonly kind: 'nothing' | 'later' }
+  | { readonly kind: 'entry'; readonly entry: ModuleEntry }
+
+function desiredFor(input: NodePlanInput, recorded: ModuleEntry | undefined): Desired {
+  const { module, node, wanted } = input
+  const nothing = { kind: 'nothing' } as const
+  if (module === undefined || module.metadata.deletionTimestamp !== undefined) return nothing
+  if (module.spec.moduleLoader === undefined) return nothing
+  const eligibility = nodeEligibility(module, node)
+  const stands = recorded?.config.kernelVersion === node.kernel
+  const standing: Desired | undefined =
+    stands && recorded !== undefined ? { kind: 'entry', entry: recorded } : undefined
+  if (eligibility.kind === 'paused') return standing ?? nothing
+  if (eligibility.kind !== 'target' || wanted.kind === 'unmapped') return nothing
+  return wanted.kind === 'entry' ? wanted : (standing ?? { kind: 'later' })
+}
+
+function sameConfig(a: ModuleConfig, b: ModuleConfig): boolean {
+  return moduleConfigHash(a) === moduleConfigHash(b)
+}
+
+function actOn(
   node: NodeFacts,
-  action: NodeWork['action'],
-  config: ModuleConfig,
-  status: ModuleStatusEntry | undefined,
+  action: 'Load' | 'Unload',
+  entry: ModuleEntry,
+  fact: ModuleStatusEntry | undefined,
 ): NodePlan {
-  const item: NodeWork = {
-    node: node.name,
-    uid: node.uid,
-    bootId: node.bootId,
-    action,
-    configHash: moduleConfigHash(config),
-  }
-  const failure = status?.failure
-  const sameCommand =
+  const work = workFor(node, action, moduleConfigHash(entry.config))
+  const failure = fact?.failure
+  const same =
     failure?.reason !== leftLoaded &&
     failure?.action === action &&
-    failure.configHash === item.configHash &&
+    failure.configHash === work.configHash &&
     failure.bootId === node.bootId
-  if (failure !== undefined && sameCommand) {
-    return {
-      kind: 'failed',
-      config,
-      failure: { ...item, reason: failure.reason, message: failure.message, attempts: failure.attempts },
-    }
-  }
-  return { kind: 'work', work: item, config }
+  if (failure === undefined || !same) return { kind: 'work', work, entry }
+  const { reason, message, attempts, at, retryAt } = failure
+  const retry = retryAt === undefined ? {} : { retryAt, notBefore: retryAt }
+  return { kind: 'failed', entry, failure: { ...work, reason, message, attempts, at, ...retry } }
 }
 
-/** A module in use is tried again by itself, at a growing pace; everything else waits for a change. */
-export function retries(failure: NodeFailure): boolean {
-  return failure.reason === 'InUse'
+function workFor(node: NodeFacts, action: NodeWork['action'], configHash: string): NodeWork {
+  return { node: node.name, uid: node.uid, bootId: node.bootId, action, configHash }
 }
 
-/** Puts the plans of all nodes of a kernel together, at most `nodeWorkLimit` of each kind. */
-export function viewNodes(
-  plans: readonly { readonly target: boolean; readonly plan: NodePlan }[],
-): NodesView {
-  const all = plans.map((p) => p.plan)
-  const todo = all.flatMap((p) =>
-    p.kind === 'work' ? [p.work] : p.kind === 'failed' && retries(p.failure) ? [p.failure] : [],
-  )
-  const failures = all.flatMap((p) => (p.kind === 'failed' ? [p.failure] : []))
-  const count = (kind: NodePlan['kind']) => all.filter((p) => p.kind === kind).length
-  const held = failures.filter((failure) => !retries(failure))
+/** The kubelet says the same in two ways by turns; what the registry said stands in both. */
+const backOff = /^Back-off pulling image "[^"]*"(?:: )?(?:ErrImagePull: )?/
+
+function trouble(pod: PodFacts): Pick<NodeWork, 'trouble'> {
+  if (pod.state.kind !== 'pending' || pod.state.reason === undefined) return {}
+  const { reason, message = '' } = pod.state
+  const words = message.replace(backOff, '').slice(0, 1024)
   return {
-    work: todo.slice(0, nodeWorkLimit),
-    failures: failures.slice(0, nodeWorkLimit),
-    truncated: todo.length > nodeWorkLimit || failures.length > nodeWorkLimit,
-    counts: {
-      targets: plans.filter((p) => p.target).length,
-      loaded: plans.filter((p) => p.target && p.plan.kind === 'loaded').length,
-      failed: held.length,
-      waiting: todo.length + count('waiting'),
-      unreachable: count('unreachable'),
+    trouble: {
+      reason: reason === 'ErrImagePull' ? 'ImagePullBackOff' : reason,
+      message: `pod ${pod.name}: ${words || message}`,
     },
   }
+}
+
+/** `...ready` and the recorded failure follow what is loaded; where nothing else is to be done, they are mended. */
+function withLabel(input: NodePlanInput, plan: NodePlan): NodePlan {
+  if (plan.kind === 'work' || plan.kind === 'tidy' || plan.kind === 'leave') return plan
+  const { node, ref } = input
+  const labelled = node.labels[readyLabel(ref)] !== undefined
+  const stale = recordEntries(input.record, ref).fact?.failure !== undefined
+  const wrong = plan.kind === 'loaded' ? !labelled || stale : labelled && loadedNow(input) === undefined
+  const loaded = plan.kind === 'loaded'
+  return wrong ? { kind: 'tidy', work: workFor(node, 'Relabel', ''), loaded } : plan
 }

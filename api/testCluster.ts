@@ -1,9 +1,15 @@
 import type { ClusterSnapshot, DockerfileFacts, NodeFacts, PodFacts } from './facts.ts'
 import type { Module } from './module.ts'
-import { annotations, labels, moduleFinalizer, type ModuleRef } from './names.ts'
-import type { ModuleConfig, ModuleStatusEntry, NodeModulesConfig } from './nodeModulesConfig.ts'
+import { annotations, labels, moduleFinalizer, workerPodName, type ModuleRef } from './names.ts'
+import {
+  moduleConfigHash,
+  type ModuleConfig,
+  type ModuleStatusEntry,
+  type NodeModulesConfig,
+} from './nodeModulesConfig.ts'
 import type { UnreadableModule } from './readModule.ts'
 import { testModule } from './testModule.ts'
+import { accessHash } from './workerPodCommand.ts'
 
 /** The Module of `testModule`. */
 export const testRef: ModuleRef = { namespace: 'drivers', name: 'fpga' }
@@ -65,6 +71,30 @@ export function testBuildPod(change: Partial<PodFacts> = {}): PodFacts {
     deleting: false,
     state: { kind: 'running' },
     ...change,
+  }
+}
+
+/** The worker pod of the test Module on the test node in its boot b1; it has not begun. */
+export function testWorkerPod(
+  action: 'Load' | 'Unload',
+  config: ModuleConfig,
+  change: { readonly state?: PodFacts['state']; readonly access?: string } = {},
+): PodFacts {
+  const { state = { kind: 'pending' }, access = accessHash({ serviceAccountName: 'default' }) } = change
+  const node = testNode()
+  return {
+    namespace: testRef.namespace,
+    name: workerPodName(node.uid, testRef),
+    uid: 'worker-pod-1',
+    resourceVersion: '1',
+    nodeName: node.name,
+    labels: { [labels.workerAction]: action, [labels.configHash]: moduleConfigHash(config) },
+    annotations: {
+      [annotations.workerConfig]: JSON.stringify({ action, bootId: node.bootId, config }),
+      ...(access === '' ? {} : { [annotations.workerHash]: access }),
+    },
+    deleting: false,
+    state,
   }
 }
 

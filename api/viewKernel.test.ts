@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { NodeFacts, PodFacts } from './facts.ts'
-import { annotations, labels, moduleFinalizer, workerPodName } from './names.ts'
+import { annotations, labels, readyLabel, moduleFinalizer, workerPodName } from './names.ts'
 import {
   cordoned,
   guardedModule,
@@ -23,7 +23,10 @@ const building = { mapping: { build: { dockerfileConfigMap: { name: 'df' } } } }
 const entry = { kernel: testKernel, phase: 'Loaded', image, digest } as const
 
 const view = (things: TestCluster, kernel = testKernel, gcDelayMs = 0) =>
-  viewKernel(testCluster({ modules: [guardedModule()], ...things }), testRef, kernel, { gcDelayMs })
+  viewKernel(testCluster({ modules: [guardedModule()], ...things }), testRef, kernel, {
+    gcDelayMs,
+    maxParallel: 200,
+  })
 
 describe('kernelsOf', () => {
   const selecting = guardedModule({ spec: { selector: { gpu: 'yes' } } })
@@ -89,9 +92,12 @@ describe('lifeOf', () => {
 test('a Module that cannot be read unloads nothing', () => {
   const records = [testRecord(testConfig(), { config: testConfig(), bootId: testNode().bootId })]
   const things = { unreadable: [unreadableModule()], nodes: [testNode()], records }
-  const { view } = viewKernel(testCluster(things), testRef, testKernel, { gcDelayMs: 0 })
+  const { view } = viewKernel(testCluster(things), testRef, testKernel, { gcDelayMs: 0, maxParallel: 200 })
   expect(view.nodes.work).toEqual([])
-  const gone = viewKernel(testCluster({ ...things, unreadable: [] }), testRef, testKernel, { gcDelayMs: 0 })
+  const gone = viewKernel(testCluster({ ...things, unreadable: [] }), testRef, testKernel, {
+    gcDelayMs: 0,
+    maxParallel: 200,
+  })
   expect(gone.view.nodes.work).toMatchObject([{ action: 'Unload' }])
 })
 
@@ -100,7 +106,7 @@ test('a Module that cannot be read is unloaded when it is deleted, under its own
   const stored = { kernel: testKernel, phase: 'Loaded' as const }
   const module = unreadableModule({ deleting: true, status: { kernels: [stored] } })
   const cluster = testCluster({ unreadable: [module], nodes: [testNode()], records })
-  const { view, facts } = viewKernel(cluster, testRef, testKernel, { gcDelayMs: 0 })
+  const { view, facts } = viewKernel(cluster, testRef, testKernel, { gcDelayMs: 0, maxParallel: 200 })
   expect(view).toMatchObject({
     module: 'deleting',
     wish: { kind: 'none', why: 'ModuleDeleted' },
@@ -245,9 +251,10 @@ describe('a Module whose end a person forces', () => {
     const seen = view({ modules: [{ ...module, metadata }], nodes, records, pods }).view
     return seen.nodes.work.map(({ action }) => action)
   }
-  const away = [testNode({ ready: false })]
+  const away = [testNode({ ready: false, labels: { [readyLabel(testRef)]: '' } })]
   const waiting = testBuildPod({
     name: workerPodName(testNode().uid, testRef),
+    nodeName: testNode().name,
     labels: { [labels.workerAction]: 'Unload' },
     state: { kind: 'pending', reason: 'ImagePullBackOff' },
   })
@@ -269,7 +276,7 @@ describe('what nodes shall load', () => {
   const wanted = (overrides: Parameters<typeof guardedModule>[0], nodes = [testNode()]) => {
     const { facts } = view({ modules: [guardedModule(overrides, { status })], nodes })
     const plan = facts.plans.get('n1')?.plan
-    return plan?.kind === 'work' ? plan.config : undefined
+    return plan?.kind === 'work' ? plan.entry.config : undefined
   }
   test('the digest that was verified, with the settings of the mapping', () => {
     expect(wanted({})).toEqual({

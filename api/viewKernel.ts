@@ -2,16 +2,15 @@ import { uncoveredBy } from './architectures.ts'
 import { buildInputHash } from './buildInputs.ts'
 import { rivalOf } from './claim.ts'
 import { nodeEligibility, type NodeEligibility } from './eligibility.ts'
-import { storedModule, type ClusterSnapshot, type NodeFacts } from './facts.ts'
-import { forceReason } from './forceFinalize.ts'
+import { storedModule, type ClusterSnapshot } from './facts.ts'
 import type { BuildWish, ImageWish, KernelView, ViewSettings } from './kernelView.ts'
-import { withDigest } from './imageReference.ts'
 import { resolveMapping, type ResolvedMapping } from './mapping.ts'
 import type { KernelStatus, Module } from './module.ts'
-import { annotations, labels, moduleFinalizer, workerPodName, type ModuleRef } from './names.ts'
-import { planNode, viewNodes, type NodePlan } from './nodePlan.ts'
+import { annotations, labels, moduleFinalizer, type ModuleRef } from './names.ts'
+import { recordEntries, type NodeModulesConfig } from './nodeModulesConfig.ts'
+import { viewNodes } from './nodesView.ts'
+import { planNodes, wantedEntry, workerPods, type PlannedNode } from './planNodes.ts'
 import { lostNode, viewBuildPod } from './viewBuildPods.ts'
-import { recordEntries, type ModuleConfig, type NodeModulesConfig } from './nodeModulesConfig.ts'
 
 /** The facts behind a view that are too large or too private for a payload; activities act on them. */
 export interface KernelFacts {
@@ -21,10 +20,7 @@ export interface KernelFacts {
   readonly mapping: ResolvedMapping | undefined
   readonly dockerfile: string | undefined
   readonly architecture: string | undefined
-  readonly plans: ReadonlyMap<
-    string,
-    { readonly node: NodeFacts; readonly target: boolean; readonly plan: NodePlan }
-  >
+  readonly plans: ReadonlyMap<string, PlannedNode>
 }
 
 /**
@@ -33,10 +29,13 @@ export interface KernelFacts {
  */
 export function kernelsOf(cluster: ClusterSnapshot, ref: ModuleRef): string[] {
   const module = cluster.module(ref)
+  const pods = workerPods(cluster, ref)
   const kernels = new Set<string>()
   for (const node of cluster.nodes()) {
     const target = module !== undefined && nodeEligibility(module, node).kind !== 'selector'
-    if (target || recordOf(cluster.nodeModulesConfig(node.name), ref)) kernels.add(node.kernel)
+    if (target || recordOf(cluster.nodeModulesConfig(node.name), ref) || pods.has(node.name)) {
+      kernels.add(node.kernel)
+    }
   }
   kernels.delete('')
   for (const pod of cluster.pods(ref)) {
@@ -70,17 +69,8 @@ export function viewKernel(
   const { wish, mapping, dockerfile } = wishFor(cluster, module, life, kernel, architectures)
   const stored = there?.status?.kernels?.find((entry) => entry.kernel === kernel)
   const digest = wish.kind === 'wanted' ? storedDigest(stored, wish, architectures) : undefined
-  const plans = new Map<string, { node: NodeFacts; target: boolean; plan: NodePlan }>()
-  for (const node of nodes) {
-    const record = cluster.nodeModulesConfig(node.name)
-    const wanted = wantedConfig(mapping, wish, digest, kernel)
-    // A Module that cannot be read is there all the same: nothing is loaded or unloaded for it.
-    const plan: NodePlan =
-      life === 'unreadable'
-        ? { kind: 'idle' }
-        : planNode({ ref, module, node, record, wanted, ...givenUp(cluster, ref, node) })
-    plans.set(node.name, { node, target: targets.includes(node), plan })
-  }
+  const wanted = wantedEntry(ref, mapping, wish, digest)
+  const plans = planNodes(cluster, { ref, module, readable: life !== 'unreadable', nodes, targets, wanted })
   const rival =
     digest === undefined && wish.kind === 'wanted' && wish.build.kind === 'ready'
       ? rivalOf(cluster, { ref, kernel, image: wish.image, inputHash: wish.build.inputHash })
@@ -94,19 +84,11 @@ export function viewKernel(
     pods: cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings, cluster)),
     ...lostNode(cluster, stored),
     ...(rival === undefined ? {} : { rival }),
-    nodes: viewNodes([...plans.values()]),
+    nodes: viewNodes([...plans.values()], settings.maxParallel),
     ...(stored === undefined ? {} : { stored }),
   }
   const [architecture] = architectures
   return { view, facts: { module, uid: there?.metadata.uid, mapping, dockerfile, architecture, plans } }
-}
-
-/** Of a Module whose end a person forces: what is given up on this node. */
-function givenUp(cluster: ClusterSnapshot, ref: ModuleRef, node: NodeFacts): { giveUp?: 'failing' | 'all' } {
-  if (forceReason(storedModule(cluster, ref)) === undefined) return {}
-  const pod = cluster.pods(ref).find(({ name }) => name === workerPodName(node.uid, ref))
-  const waits = pod?.state.kind === 'pending' && pod.state.reason !== undefined
-  return { giveUp: waits ? 'all' : 'failing' }
 }
 
 /** Has the Module begun, and may things be made for it? */
@@ -198,28 +180,4 @@ function storedDigest(
   const same = stored?.image === wish.image && (stored.imageGeneration ?? null) === wish.generation
   if (!same || uncoveredBy(wish.image, stored.architectures ?? [], architectures)) return undefined
   return stored.digest
-}
-
-function wantedConfig(
-  mapping: ResolvedMapping | undefined,
-  wish: ImageWish,
-  digest: string | undefined,
-  kernel: string,
-): { kind: 'config'; config: ModuleConfig } | { kind: 'unmapped' | 'unverified' } {
-  if (wish.kind === 'none') return { kind: 'unmapped' }
-  if (mapping === undefined || digest === undefined) return { kind: 'unverified' }
-  return { kind: 'config', config: moduleConfig(mapping, digest, kernel) }
-}
-
-/** The config a node shall have: the verified digest is part of the image, so nodes pull what was verified. */
-function moduleConfig(mapping: ResolvedMapping, digest: string, kernel: string): ModuleConfig {
-  const { registryTLS, imagePullPolicy, inTreeModulesToRemove } = mapping
-  return {
-    kernelVersion: kernel,
-    containerImage: withDigest(mapping.image, digest),
-    ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
-    insecurePull: (registryTLS.insecure ?? false) || (registryTLS.insecureSkipTLSVerify ?? false),
-    ...(inTreeModulesToRemove === undefined ? {} : { inTreeModulesToRemove: [...inTreeModulesToRemove] }),
-    modprobe: mapping.modprobe,
-  }
 }

@@ -78,7 +78,7 @@ describe('whatever stands in a Module', () => {
     fc.assert(
       fc.property(clusters, ({ kernel, cluster }) => {
         for (const release of [kernel, ...kernelsOf(cluster, testRef)]) {
-          const { view } = viewKernel(cluster, testRef, release, { gcDelayMs: 0 })
+          const { view } = viewKernel(cluster, testRef, release, { gcDelayMs: 0, maxParallel: 200 })
           const memory = { released: [], refused: {} }
           const plan = decideKernel(view, memory)
           const run = { ...testRef, kernel: release, workflowId: 'w', runId: 'r', now }

@@ -7,6 +7,7 @@ import {
   createModuleActivities,
   type Dependencies,
 } from '../activities/index.ts'
+import { viewSettings } from '../activities/dependencies.ts'
 import { createKube } from '../activities/kube/client.ts'
 import type { Kube } from '../activities/kube/kube.ts'
 import { namespaces, secrets } from '../activities/kube/resources.ts'
@@ -47,7 +48,7 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
     const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
     const { namespace } = config.temporal
     const workers = await createWorkers(connection, namespace, cluster, activities)
-    const watcher = new Watcher({ cache, bell, settings: { gcDelayMs: config.job.gcDelay }, log })
+    const watcher = new Watcher({ cache, bell, settings: viewSettings(deps), log })
     log.info({ cluster, temporal: config.temporal.address, namespace }, 'the operator is up')
     try {
       await Promise.all([runWorkers(workers, signal), watchAsLeader(kube, options, watcher, log, signal)])

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { CacheChange, ClusterCache } from '../activities/cluster/cache.ts'
 import type { KernelStatus } from '../api/module.ts'
-import { kernelRunId, moduleRunId } from '../api/names.ts'
+import { kernelRunId, moduleRunId, readyLabel } from '../api/names.ts'
 import {
   guardedModule,
   testBuildPod,
@@ -39,7 +39,8 @@ function atRest(): TestCluster {
   if (summary === undefined) throw new Error('no summary')
   const { moduleLoader, conditions } = summary
   const status = { kernels: [loaded], moduleLoader, conditions: [...conditions] }
-  return { modules: [guardedModule({}, { status })], records }
+  const nodes = [testNode({ labels: { [readyLabel(testRef)]: '' } })]
+  return { modules: [guardedModule({}, { status })], records, nodes }
 }
 const busy: TestCluster = { modules: [guardedModule()] }
 
@@ -109,7 +110,12 @@ beforeEach(() => {
   open = new Set()
   broken = false
   listeners = new Set()
-  watcher = new Watcher({ cache, bell, settings: { gcDelayMs: 0 }, log: pino({ level: 'silent' }) })
+  watcher = new Watcher({
+    cache,
+    bell,
+    settings: { gcDelayMs: 0, maxParallel: 200 },
+    log: pino({ level: 'silent' }),
+  })
 })
 afterEach(async () => {
   vi.useRealTimers()

@@ -1,163 +1,150 @@
-import { ApplicationFailure } from '@temporalio/common'
-import type { NodeFacts, PodFacts } from '../../api/facts.ts'
+import type { NodeFacts } from '../../api/facts.ts'
 import type { LoaderResult } from '../../api/loaderResult.ts'
-import type { KernelStatus } from '../../api/module.ts'
-import { moduleKey, readyLabel, type ModuleRef } from '../../api/names.ts'
-import type { NodeWork } from '../../api/nodePlan.ts'
-import type { ModuleConfig, ModuleEntry, ModuleStatusEntry } from '../../api/nodeModulesConfig.ts'
-import type { KernelFacts } from '../../api/viewKernel.ts'
-import type { KernelSubject, NodeOutcome } from '../contract.ts'
+import { moduleKey, type ModuleRef } from '../../api/names.ts'
+import { recordEntries, type ModuleEntry, type ModuleStatusEntry } from '../../api/nodeModulesConfig.ts'
+import type { WorkerPodCommand } from '../../api/workerPodCommand.ts'
+import type { Seen } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
-import { nodes } from '../kube/resources.ts'
 import { loaderOutcome } from './loaderOutcome.ts'
 import { sayOnNode } from './nodeEvent.ts'
-import { forget, recordFact, type RecordRef } from './record.ts'
+import { setReady } from './readyLabel.ts'
+import { forget, recordFact, recordRefOf } from './record.ts'
+import { pauseAfter, type FailureClass } from './retryPace.ts'
+import type { EndedPod } from './workerPodEnd.ts'
 
-/** First and longest pause before a module in use is tried again, in milliseconds. */
-const inUse = { first: 5_000, longest: 5 * 60_000 }
+/** What a worker pod came to in this boot of its node. */
+export type Verdict =
+  | { readonly kind: 'success'; readonly result: LoaderResult }
+  | { readonly kind: 'obsolete'; readonly message: string }
+  | {
+      readonly kind: 'failure'
+      readonly class: FailureClass
+      readonly reason: string
+      readonly message: string
+    }
 
-/** One action on one node, with what it was decided on. */
-export interface Task {
-  readonly work: NodeWork
-  readonly node: NodeFacts
-  readonly config: ModuleConfig
-  readonly facts: KernelFacts
-  /** The kernel's entry in status, for what has to be said while it waits. */
-  readonly said: KernelStatus | undefined
+/** A module in use; an image that could not be had in time, or a modprobe that hung. */
+const passing: ReadonlySet<string> = new Set(['InUse', 'DeadlineExceeded'])
+
+/** Reads an ended worker pod. */
+export function verdictOf(pod: EndedPod, node: NodeFacts): Verdict {
+  const said = loaderOutcome(pod.state)
+  if (said.kind !== 'result') {
+    const { reason, message } = said
+    return { kind: 'failure', class: classOf(said), reason, message }
+  }
+  const { result } = said
+  if (result.reason === 'Obsolete' || result.bootId !== node.bootId) {
+    return { kind: 'obsolete', message: result.message ?? 'the node was started anew' }
+  }
+  if (result.reason === undefined && pod.state.kind === 'succeeded') return { kind: 'success', result }
+  const { reason = 'ModprobeFailed', message = '', output } = result
+  if (passing.has(reason)) return { kind: 'failure', class: 'passing', reason, message }
+  return { kind: 'failure', class: 'held', reason, message: `${message} ${output}`.trim() }
 }
 
-/** `retry`: the result is written down, and the action is tried again after a while. */
-export type Conclusion =
-  | { readonly kind: 'outcome'; readonly outcome: NodeOutcome }
-  | { readonly kind: 'retry'; readonly failure: ApplicationFailure }
+function classOf({ kind, reason }: { kind: 'none' | 'cluster'; reason: string }): FailureClass {
+  if (kind === 'none') return 'held'
+  return passing.has(reason) ? 'passing' : 'endedByCluster'
+}
 
-/** Writes down what came of the worker pod. */
-export async function conclude(
-  deps: Dependencies,
-  subject: KernelSubject,
-  task: Task,
-  run: {
-    record: RecordRef
-    entry: ModuleEntry
-    status: ModuleStatusEntry | undefined
-    ended: PodFacts | undefined
-  },
-): Promise<Conclusion> {
-  const { ref } = subject
-  const { work, node, config } = task
-  const { record, entry, status, ended } = run
-  if (ended === undefined || (ended.state.kind !== 'succeeded' && ended.state.kind !== 'failed')) {
-    const failure = ApplicationFailure.retryable('The worker pod is gone; it is made again.', 'WorkerPodGone')
-    return { kind: 'retry', failure }
-  }
-  const said = loaderOutcome(ended.state)
-  const result = said.kind === 'result' ? said.result : undefined
-  if (result?.reason === 'Obsolete' || (result !== undefined && result.bootId !== node.bootId)) {
-    return {
-      kind: 'outcome',
-      outcome: { kind: 'obsolete', message: result.message ?? 'another boot', seen: {} },
-    }
-  }
-  if (result !== undefined && result.reason === undefined && ended.state.kind === 'succeeded') {
-    const ended = result.lsmod ?? `${result.command.join(' ')} ended with ${result.exitStatus}`
-    const message = result.message === undefined ? ended : `${ended}; ${result.message}`
-    const { namespace, name, serviceAccountName, imageRepoSecret, tolerations, version } = entry
-    const loaded: ModuleStatusEntry = {
-      namespace,
-      name,
-      serviceAccountName,
-      ...(imageRepoSecret === undefined ? {} : { imageRepoSecret }),
-      ...(tolerations === undefined ? {} : { tolerations }),
-      ...(version === undefined ? {} : { version }),
-      config,
-      configHash: work.configHash,
-      bootId: result.bootId,
-      ...(result.firmwareHostPath === undefined ? {} : { firmwareHostPath: result.firmwareHostPath }),
-    }
-    const seen =
-      work.action === 'Load'
-        ? await recordFact(deps, ref, record, loaded)
-        : await unloaded(deps, task, ref, record)
-    await setReady(deps, ref, node, work.action === 'Load')
-    await sayOnNode(deps, ref, node, eventOf(ref, work, result))
-    return { kind: 'outcome', outcome: { kind: 'done', message, seen } }
-  }
-  const reason = result?.reason ?? (said.kind === 'none' ? said.reason : 'ModprobeFailed')
-  const message = (
-    result === undefined
-      ? said.kind === 'none'
-        ? said.message
-        : ''
-      : `${result.message ?? ''} ${result.output}`
-  ).trim()
-  const attempts = (sameFailure(status, work) ? (status?.failure?.attempts ?? 0) : 0) + 1
-  const { action, configHash, bootId } = work
-  const failure = {
-    action: action as 'Load' | 'Unload',
+/** What was done where, and for whom it is written down. */
+interface Deed {
+  readonly ref: ModuleRef
+  readonly node: NodeFacts
+  readonly command: WorkerPodCommand
+  /** What the pod was made from, when that is known; else what the record says. */
+  readonly entry?: ModuleEntry
+  /** Another config is to follow an unload. */
+  readonly stays?: boolean
+}
+
+/** Writes down that a module is loaded or unloaded: the node's record, then `...ready` and an event on the Node. */
+export async function recordSuccess(deps: Dependencies, deed: Deed, result: LoaderResult): Promise<Seen> {
+  const { ref, node, command } = deed
+  const loads = command.action === 'Load'
+  const record = recordRefOf(deps, node)
+  const written =
+    record === undefined
+      ? {}
+      : loads
+        ? await recordFact(deps, ref, record, loadedEntry(deps, deed, result))
+        : deed.stays === true
+          ? await recordFact(deps, ref, record, undefined)
+          : await forget(deps, ref, node, record)
+  const labelled = await setReady(deps, ref, node, loads)
+  await sayOnNode(deps, ref, node, eventOf(deed, result))
+  return { ...written, ...labelled }
+}
+
+/** What was loaded, with what it was loaded with: unloading needs the same (nodes:DEL-4). */
+function loadedEntry(deps: Dependencies, deed: Deed, result: LoaderResult): ModuleStatusEntry {
+  const { ref, node, command, entry } = deed
+  const from = entry ?? recordEntries(deps.cache.nodeModulesConfig(node.name), ref).wish
+  const { namespace, name } = ref
+  const { config, configHash, bootId } = command
+  const { firmwareHostPath } = result
+  return {
+    namespace,
+    name,
+    serviceAccountName: from?.serviceAccountName ?? 'default',
+    ...(from?.imageRepoSecret === undefined ? {} : { imageRepoSecret: from.imageRepoSecret }),
+    ...(from?.tolerations === undefined ? {} : { tolerations: from.tolerations }),
+    ...(from?.version === undefined ? {} : { version: from.version }),
+    config,
     configHash,
     bootId,
-    reason,
-    message: message.slice(0, 2048),
-    at: new Date().toISOString(),
-    attempts,
+    ...(firmwareHostPath === undefined ? {} : { firmwareHostPath }),
   }
-  const { namespace, name, serviceAccountName } = entry
-  const seen = await recordFact(deps, ref, record, {
-    ...(status ?? { namespace, name, serviceAccountName }),
-    failure,
-  })
-  if (reason === 'InUse') {
-    const nextRetryDelay = Math.min(inUse.first * 2 ** (attempts - 1), inUse.longest)
-    return {
-      kind: 'retry',
-      failure: ApplicationFailure.create({ message, type: reason, nextRetryDelay, category: 'BENIGN' }),
-    }
-  }
-  return { kind: 'outcome', outcome: { kind: 'failed', message, seen } }
 }
 
-function eventOf(ref: ModuleRef, work: NodeWork, result: LoaderResult) {
+/** Writes down why an action failed, how often by now, and when it is tried again. */
+export async function recordFailure(
+  deps: Dependencies,
+  deed: Deed,
+  failure: Extract<Verdict, { kind: 'failure' }>,
+): Promise<Seen> {
+  const { ref, node, command } = deed
+  const { action, configHash, bootId } = command
+  const record = recordRefOf(deps, node)
+  if (record === undefined) return {}
+  const { wish, fact } = recordEntries(deps.cache.nodeModulesConfig(node.name), ref)
+  const before = fact?.failure
+  const same = before?.action === action && before.configHash === configHash && before.bootId === bootId
+  // However the cluster ends pods by turns, it is one row of failures.
+  const again = before?.reason === failure.reason || (failure.class === 'endedByCluster' && isRerun(before))
+  const attempts = same && again ? before.attempts + 1 : 1
+  const pause = pauseAfter(failure.class, attempts)
+  const now = Date.now()
+  const { serviceAccountName = 'default' } = deed.entry ?? wish ?? {}
+  return await recordFact(deps, ref, record, {
+    ...(fact ?? { namespace: ref.namespace, name: ref.name, serviceAccountName }),
+    failure: {
+      action,
+      configHash,
+      bootId,
+      reason: failure.reason,
+      message: failure.message.slice(0, 2048),
+      at: new Date(now).toISOString(),
+      attempts,
+      ...(pause === undefined ? {} : { retryAt: new Date(now + pause).toISOString() }),
+    },
+  })
+}
+
+/** Was it ended by the cluster and tried again? */
+function isRerun(failure: ModuleStatusEntry['failure']): boolean {
+  return failure?.retryAt !== undefined && !passing.has(failure.reason)
+}
+
+function eventOf({ ref, command }: Deed, result: LoaderResult) {
   const module = moduleKey(ref)
-  const key = `${work.action.toLowerCase()}-${work.configHash}-${work.bootId.slice(0, 8)}`
-  return work.action === 'Load'
+  const key = `${command.action.toLowerCase()}-${command.configHash}-${command.bootId.slice(0, 8)}`
+  return command.action === 'Load'
     ? ({
         reason: 'ModuleLoaded',
         message: `Module ${module} loaded into the kernel: ${result.lsmod ?? ''}`,
         key,
       } as const)
     : ({ reason: 'ModuleUnloaded', message: `Module ${module} unloaded from the kernel`, key } as const)
-}
-
-/** After an unload the node has nothing; what it shall have stays, when another config is to follow. */
-async function unloaded(deps: Dependencies, task: Task, ref: ModuleRef, record: RecordRef) {
-  const stays =
-    task.facts.module !== undefined &&
-    task.facts.plans.get(task.node.name)?.target === true &&
-    task.facts.mapping !== undefined
-  return stays ? await recordFact(deps, ref, record, undefined) : await forget(deps, ref, task.node, record)
-}
-
-function sameFailure(status: ModuleStatusEntry | undefined, work: NodeWork): boolean {
-  const failure = status?.failure
-  return (
-    failure?.action === work.action &&
-    failure.configHash === work.configHash &&
-    failure.bootId === work.bootId
-  )
-}
-
-/** `...ready` on the Node tells users and schedulers that the module is loaded (nodes:8). */
-export async function setReady(
-  deps: Dependencies,
-  ref: ModuleRef,
-  node: NodeFacts,
-  ready: boolean,
-): Promise<void> {
-  const label = readyLabel(ref)
-  if ((node.labels[label] !== undefined) === ready) return
-  await deps.kube.patch(
-    nodes,
-    { name: node.name },
-    { metadata: { uid: node.uid, labels: { [label]: ready ? '' : null } } },
-  )
 }

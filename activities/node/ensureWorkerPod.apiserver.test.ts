@@ -11,7 +11,7 @@ const kube = createKube(inject('kubeconfig'))
 afterAll(async () => await kube.close())
 const config = parseConfig('')
 if (!config.ok) throw new Error(config.message)
-const cache = { waitForPod: async () => undefined }
+const cache = { caughtUp: async () => true }
 const deps = {
   kube,
   cache,

@@ -1,55 +1,58 @@
-import { Context } from '@temporalio/activity'
-import { labels, workerPodName } from '../../api/names.ts'
+import { ApplicationFailure } from '@temporalio/common'
+import { annotations, labels, workerPodName } from '../../api/names.ts'
+import { accessHash } from '../../api/workerPodCommand.ts'
 import type { PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { classifyPodRejection, type PodRejection } from '../kube/errors.ts'
-import { pods } from '../kube/resources.ts'
-import type { PodBody } from '../podBody.ts'
-import { removePod } from '../removePod.ts'
-import type { RecordRef } from './record.ts'
 import { workerPod, type WorkerPodInput } from './workerPod.ts'
+import { pods, type Pod } from '../kube/resources.ts'
+import type { Created } from '../kube/kube.ts'
+import type { PodBody } from '../podBody.ts'
+import type { RecordRef } from './record.ts'
+
+/** How long the cache may take to hear of a pod. */
+const catchUpMs = 10_000
 
 /**
- * Finds or makes the worker pod of an action. A pod of another action or config on the same node and Module is
- * stopped and seen gone first; the shared name makes the API server refuse a second one meanwhile.
+ * Finds or makes the worker pod of an action. Undefined when a pod of another action or config has the name, which
+ * is one per node and Module: then the node has to be looked at again.
  */
 export async function ensureWorkerPod(
   deps: Dependencies,
   input: Omit<WorkerPodInput, 'owner' | 'worker' | 'workerImage'> & { readonly record: RecordRef },
   refused: (rejection: PodRejection) => Promise<never>,
-): Promise<PodRef> {
-  const { record, ref, node, action, configHash } = input
+): Promise<PodRef | undefined> {
+  const { record, ref, node, action, configHash, entry } = input
   const { namespace } = ref
   const name = workerPodName(node.uid, ref)
   const owner = { name: record.name, uid: record.uid }
-  let body = workerPod({ ...input, owner, worker: deps.config.worker, workerImage: deps.workerImage })
-  for (;;) {
-    Context.current().cancellationSignal.throwIfAborted()
-    try {
-      const made = await deps.kube.create(pods, body)
-      const { uid, labels: found = {}, deletionTimestamp } = made.object.metadata
-      const pod = { namespace, name, uid }
-      const same = found[labels.workerAction] === action && found[labels.configHash] === configHash
-      if (made.kind === 'created' || (same && deletionTimestamp === undefined)) return await cached(deps, pod)
-      await removePod(deps, pod)
-    } catch (error) {
-      const rejection = classifyPodRejection(error, namespace)
-      if (rejection === undefined) throw error
-      if (rejection.reason !== 'Quota' || body.spec.priorityClassName === undefined)
-        return await refused(rejection)
-      body = withoutPriority(body)
-    }
+  const { workerImage, config } = deps
+  const body = workerPod({ ...input, owner, worker: config.worker, workerImage })
+  const hash = { [annotations.workerHash]: accessHash(entry) }
+  const metadata = { ...body.metadata, annotations: { ...body.metadata.annotations, ...hash } }
+  const made = await create(deps, { ...body, metadata }, refused)
+  const { uid, resourceVersion, labels: found = {} } = made.object.metadata
+  // The cache must know the pod before its absence can mean that it is gone.
+  if (!(await deps.cache.caughtUp({ Pod: resourceVersion }, catchUpMs))) {
+    throw ApplicationFailure.retryable('The cache does not know the worker pod yet.', 'CacheBehind')
   }
+  const same = found[labels.workerAction] === action && found[labels.configHash] === configHash
+  return made.kind === 'created' || same ? { namespace, name, uid } : undefined
 }
 
 /** Some quotas forbid the class outside of kube-system; a pod of no class still loads, when the kubelet has room. */
-function withoutPriority(body: PodBody): PodBody {
-  const { priorityClassName: _, ...spec } = body.spec
-  return { ...body, spec }
-}
-
-/** The cache must know the pod before its absence can mean that it is gone. */
-async function cached(deps: Dependencies, pod: PodRef): Promise<PodRef> {
-  await deps.cache.waitForPod(pod, (facts) => facts?.uid === pod.uid, Context.current().cancellationSignal)
-  return pod
+async function create(
+  deps: Dependencies,
+  body: PodBody,
+  refused: (rejection: PodRejection) => Promise<never>,
+): Promise<Created<Pod>> {
+  try {
+    return await deps.kube.create(pods, body)
+  } catch (error) {
+    const rejection = classifyPodRejection(error, body.metadata.namespace)
+    if (rejection === undefined) throw error
+    const { priorityClassName, ...spec } = body.spec
+    if (rejection.reason !== 'Quota' || priorityClassName === undefined) return await refused(rejection)
+    return await create(deps, { ...body, spec }, refused)
+  }
 }

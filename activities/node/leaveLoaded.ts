@@ -1,11 +1,12 @@
-import { moduleKey, workerPodName } from '../../api/names.ts'
-import { leftLoaded, recordEntries } from '../../api/nodeModulesConfig.ts'
-import type { KernelSubject, NodeOutcome } from '../contract.ts'
+import type { NodeFacts } from '../../api/facts.ts'
+import { moduleKey, workerPodName, type ModuleRef } from '../../api/names.ts'
+import { leftLoaded, moduleConfigHash, type ModuleEntry } from '../../api/nodeModulesConfig.ts'
+import type { NodeOutcome } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { removePod } from '../removePod.ts'
-import { setReady, type Task } from './conclude.ts'
 import { sayOnNode } from './nodeEvent.ts'
-import { recordLeft, type RecordRef } from './record.ts'
+import { setReady } from './readyLabel.ts'
+import { recordLeft, recordRefOf } from './record.ts'
 
 /**
  * Gives up a module that cannot be unloaded any more: because a person forces the Module's end, or because its
@@ -14,20 +15,17 @@ import { recordLeft, type RecordRef } from './record.ts'
  */
 export async function leaveLoaded(
   deps: Dependencies,
-  subject: KernelSubject,
-  task: Task & { readonly record: RecordRef | undefined },
+  left: { readonly ref: ModuleRef; readonly node: NodeFacts; readonly entry: ModuleEntry },
   why: string,
 ): Promise<NodeOutcome> {
-  const { ref } = subject
-  const { work, node, config, record } = task
-  const { wish, fact } = recordEntries(deps.cache.nodeModulesConfig(node.name), ref)
-  const known = fact ?? wish
+  const { ref, node, entry } = left
+  const { bootId } = node
   const pod = deps.cache.pods(ref).find(({ name }) => name === workerPodName(node.uid, ref))
   // No kubelet will confirm the end of a pod on a node that is away.
   if (pod !== undefined) await removePod(deps, pod, node.ready ? undefined : 0)
-  if (record === undefined || known === undefined)
-    return { kind: 'obsolete', message: 'the node has no record', seen: {} }
-  const { configHash, bootId } = work
+  const record = recordRefOf(deps, node)
+  if (record === undefined) return { kind: 'obsolete', message: 'the node has no record', seen: {} }
+  const configHash = moduleConfigHash(entry.config)
   const message = `Module ${moduleKey(ref)} may still be in the kernel of node ${node.name} until its next boot: ${why}.`
   const at = new Date().toISOString()
   const failure = {
@@ -39,13 +37,13 @@ export async function leaveLoaded(
     at,
     attempts: 1,
   }
-  const seen = await recordLeft(deps, ref, node, record, { ...known, config, bootId, failure })
-  await setReady(deps, ref, node, false)
+  const seen = await recordLeft(deps, ref, node, record, { ...entry, bootId, failure })
+  const labelled = await setReady(deps, ref, node, false)
   await sayOnNode(deps, ref, node, {
     type: 'Warning',
     reason: 'ModuleLeftLoaded',
     message,
     key: `left-${configHash}-${bootId.slice(0, 8)}`,
   })
-  return { kind: 'done', message, seen }
+  return { kind: 'done', message, seen: { ...labelled, ...seen } }
 }

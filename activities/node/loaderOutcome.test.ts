@@ -93,6 +93,19 @@ test.each<[string, Ended, string, string]>([
     'ExtractFailed',
     'mount failed',
   ],
+  ['out of memory', failed({ reason: 'OOMKilled', exitCode: 137, message: 'x' }), 'OOMKilled', 'x'],
+  [
+    'a command that cannot be read',
+    failed({ message: 'config.json: bootId: Required' }),
+    'Error',
+    'bootId: Required',
+  ],
+  ['nothing at all', { kind: 'failed', message: '', finishedAt }, 'WorkerPodFailed', ''],
+])('%s', (_name, state, reason, words) => {
+  expect(loaderOutcome(state)).toEqual({ kind: 'none', reason, message: expect.stringContaining(words) })
+})
+
+test.each<[string, Ended, string, string]>([
   [
     'evicted',
     failed({ podReason: 'Evicted', podMessage: 'low on memory', message: 'x' }),
@@ -110,23 +123,22 @@ test.each<[string, Ended, string, string]>([
     'Evicted',
     'low on memory',
   ],
-  ['out of memory', failed({ reason: 'OOMKilled', exitCode: 137, message: 'x' }), 'OOMKilled', 'x'],
+  ['no room', failed({ podReason: 'OutOfcpu', podMessage: 'Node has no cpu' }), 'OutOfcpu', 'no cpu'],
   [
-    'a command that cannot be read',
-    failed({ message: 'config.json: bootId: Required' }),
-    'Error',
-    'bootId: Required',
+    'lost by a kubelet that was started anew',
+    failed({ reason: 'ContainerStatusUnknown', exitCode: 137, message: 'could not be located' }),
+    'ContainerStatusUnknown',
+    'could not be located',
   ],
-  ['nothing at all', { kind: 'failed', message: '', finishedAt }, 'WorkerPodFailed', ''],
-])('%s', (_name, state, reason, words) => {
-  expect(loaderOutcome(state)).toEqual({ kind: 'none', reason, message: expect.stringContaining(words) })
+])('ended by the cluster: %s', (_name, state, reason, words) => {
+  expect(loaderOutcome(state)).toEqual({ kind: 'cluster', reason, message: expect.stringContaining(words) })
 })
 
 test('texts are cut', () => {
   const message = 'x'.repeat(5000)
   const lengthOf = (state: Ended) => {
     const outcome = loaderOutcome(state)
-    return outcome.kind === 'none' ? outcome.message.length : 0
+    return outcome.kind === 'result' ? 0 : outcome.message.length
   }
   expect(lengthOf(failed({ message }))).toBe(1000)
   expect(lengthOf(failed({ message, container: 'image-extractor' }))).toBeLessThan(600)

@@ -1,10 +1,10 @@
 import { loaderResultSchema, type LoaderResult } from '../../api/loaderResult.ts'
 import type { PodState } from '../../api/facts.ts'
 
-/** What a finished worker pod says: the loader's own result, or why there is none. */
+/** What a finished worker pod says: the loader's own result, or why there is none. `cluster`: the cluster ended it. */
 export type LoaderOutcome =
   | { readonly kind: 'result'; readonly result: LoaderResult }
-  | { readonly kind: 'none'; readonly reason: string; readonly message: string }
+  | { readonly kind: 'none' | 'cluster'; readonly reason: string; readonly message: string }
 
 /** Reads the loader's result from an ended worker pod; without one, what the cluster or the first failed container says. */
 export function loaderOutcome(state: Extract<PodState, { kind: 'succeeded' | 'failed' }>): LoaderOutcome {
@@ -16,7 +16,11 @@ export function loaderOutcome(state: Extract<PodState, { kind: 'succeeded' | 'fa
   }
   const { container, podReason, podMessage, exitCode, message } = state
   if (podReason !== undefined) {
-    return { kind: 'none', reason: podReason, message: (podMessage ?? '').slice(-1000) }
+    return { kind: 'cluster', reason: podReason, message: (podMessage ?? '').slice(-1000) }
+  }
+  // The kubelet was started anew and knows nothing of the container.
+  if (state.reason === 'ContainerStatusUnknown') {
+    return { kind: 'cluster', reason: state.reason, message: message.slice(-1000) }
   }
   if (container?.endsWith('-extractor')) {
     const why = `cp in the kmod image: ${message.trim().slice(-500)}`

@@ -43,6 +43,12 @@ export async function recordWish(
   throw ApplicationFailure.retryable(`The record of node ${node.name} changed meanwhile.`, 'KubeConflict')
 }
 
+/** The record of a node as the cache has it. */
+export function recordRefOf(deps: Dependencies, node: NodeFacts): RecordRef | undefined {
+  const metadata = deps.cache.nodeModulesConfig(node.name)?.metadata
+  return metadata?.uid === undefined ? undefined : { name: metadata.name, uid: metadata.uid, seen: {} }
+}
+
 function ownedBy({ name, uid }: NodeFacts) {
   return [{ apiVersion: 'v1', kind: 'Node', name, uid }]
 }

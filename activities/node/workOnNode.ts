@@ -1,52 +1,134 @@
+import { ApplicationFailure } from '@temporalio/common'
 import { Context } from '@temporalio/activity'
-import type { NodeFacts, PodFacts } from '../../api/facts.ts'
+import { storedModule, type NodeFacts } from '../../api/facts.ts'
+import { forceReason } from '../../api/forceFinalize.ts'
 import type { ModuleRef } from '../../api/names.ts'
 import type { NodePlan, NodeWork } from '../../api/nodePlan.ts'
-import type { ModuleConfig, ModuleEntry, ModuleStatusEntry } from '../../api/nodeModulesConfig.ts'
-import { storedModule } from '../../api/facts.ts'
-import { forceReason } from '../../api/forceFinalize.ts'
+import { recordEntries, type ModuleEntry } from '../../api/nodeModulesConfig.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
-import type { KernelSubject, NodeOutcome, NodeRequest } from '../contract.ts'
+import type { WorkerPodCommand } from '../../api/workerPodCommand.ts'
+import type { NodeOutcome, NodeRequest, PodRef } from '../contract.ts'
 import { viewSettings, type Dependencies } from '../dependencies.ts'
 import { heartbeating } from '../heartbeat.ts'
 import type { PodRejection } from '../kube/errors.ts'
-import { removePod } from '../removePod.ts'
-import { waitBecause } from '../status.ts'
-import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
 import { podRefusedReason } from '../podRefused.ts'
-import { conclude, setReady, type Task } from './conclude.ts'
-import { leaveLoaded } from './leaveLoaded.ts'
-import { forget, recordWish, type RecordRef } from './record.ts'
+import { waitBecause } from '../status.ts'
+import { recordFailure, recordSuccess, verdictOf } from './conclude.ts'
 import { ensureWorkerPod } from './ensureWorkerPod.ts'
-import { hasEnded, settlePod } from './settlePod.ts'
+import { leaveLoaded } from './leaveLoaded.ts'
+import { setReady } from './readyLabel.ts'
+import { forget, recordFact, recordRefOf, recordWish } from './record.ts'
+import { settlePod } from './settlePod.ts'
+import { regardless, removeWorkerPod, workerPodEnd, type WorkerPodEnd } from './workerPodEnd.ts'
+
+/** One action on one node. `stays`: another config of the Module is to follow an unload. */
+interface Task {
+  readonly deps: Dependencies
+  readonly request: NodeRequest
+  readonly ref: ModuleRef
+  readonly node: NodeFacts
+  readonly stays: boolean
+}
 
 /**
- * Does one action of one Module on one node: writes the wish, runs the worker pod, writes the fact, removes the
- * pod. May run twice: the plan is made anew, the pod's name is a lock, facts are written before the pod goes.
+ * Does one action of one Module on one node. May run twice: the plan is made anew, the pod's name is a lock, and what
+ * came of a pod is written down before it goes. A cancelled action ends its pod when that has not begun, and else
+ * waits for it.
  */
 export async function workOnNode(deps: Dependencies, request: NodeRequest): Promise<NodeOutcome> {
-  const { subject, work, entry } = request
+  const { subject, work } = request
   const { ref } = subject
-  const { heartbeat } = Context.current()
   const { facts } = viewKernel(deps.cache, ref, subject.kernel, viewSettings(deps))
   const found = facts.plans.get(work.node)
-  const config = found === undefined ? undefined : configOf(found.plan, work, found.node)
-  if (found === undefined || config === undefined) {
-    const seen = found === undefined ? undefined : await settling(deps, ref, found.node)
-    const message = 'the node or what it shall have is another by now'
-    return { kind: 'obsolete', message, seen: seen ?? {} }
+  if (found === undefined || !plansTo(found.plan, work)) {
+    return obsolete('the node or what it shall have is another by now')
   }
-  let phase = 'starting'
+  const { node, plan, target } = found
+  const stays = target && facts.mapping !== undefined
+  const { heartbeat } = Context.current()
   return await heartbeating(
-    () => heartbeat({ node: work.node, phase }),
-    async () =>
-      await act(
-        deps,
-        subject,
-        { work, node: found.node, config, facts, said: entry },
-        (now) => void (phase = now),
-      ),
+    () => heartbeat({ node: node.name, action: work.action }),
+    async () => await perform({ deps, request, ref, node, stays }, plan),
   )
+}
+
+/** Is the plan made now still about just this? */
+function plansTo(plan: NodePlan, work: NodeWork): boolean {
+  const planned = 'work' in plan ? plan.work : plan.kind === 'failed' ? plan.failure : undefined
+  return (
+    planned?.uid === work.uid &&
+    planned.bootId === work.bootId &&
+    planned.action === work.action &&
+    planned.configHash === work.configHash
+  )
+}
+
+async function perform(task: Task, plan: NodePlan): Promise<NodeOutcome> {
+  const { deps, ref, node } = task
+  switch (plan.kind) {
+    case 'tidy':
+      return plan.work.action === 'Forget' ? await forgetModule(task) : await relabel(task)
+    case 'leave': {
+      const why = forceReason(storedModule(deps.cache, ref)) ?? 'no longer wanted'
+      return await leaveLoaded(deps, { ref, node, entry: plan.entry }, `its end was forced (${why})`)
+    }
+    case 'settle':
+      return await regardless(async (signal) => await settlePod(deps, ref, node, plan.pod, signal))
+    case 'follow':
+      return await follow(task, plan.pod, plan.command)
+    case 'failed':
+      return await begin(task, plan.failure, plan.entry)
+    case 'work':
+      return await begin(task, plan.work, plan.entry)
+    default:
+      return obsolete('nothing is to be done')
+  }
+}
+
+/** The label goes first: without a record nobody would look at it again. */
+async function forgetModule({ deps, ref, node }: Task): Promise<NodeOutcome> {
+  const labelled = await setReady(deps, ref, node, false)
+  const record = recordRefOf(deps, node)
+  const seen = record === undefined ? {} : await forget(deps, ref, node, record)
+  return { kind: 'done', message: 'forgotten', seen: { ...labelled, ...seen } }
+}
+
+/** Makes `...ready` tell the truth, and takes back a failure that matters no more. */
+async function relabel({ deps, ref, node }: Task): Promise<NodeOutcome> {
+  const { fact } = recordEntries(deps.cache.nodeModulesConfig(node.name), ref)
+  const loaded = fact?.config !== undefined && fact.bootId === node.bootId
+  const labelled = await setReady(deps, ref, node, loaded)
+  const record = recordRefOf(deps, node)
+  if (!loaded || fact.failure === undefined || record === undefined) {
+    return { kind: 'done', message: loaded ? 'ready' : 'not ready', seen: labelled }
+  }
+  const { failure: _failure, ...rest } = fact
+  const seen = await recordFact(deps, ref, record, rest)
+  return { kind: 'done', message: 'ready', seen: { ...labelled, ...seen } }
+}
+
+/** Makes the worker pod, and follows it. `...ready` goes before anything else (nodes:BOOT-6, nodes:LBL-3 Betters). */
+async function begin(task: Task, work: NodeWork, entry: ModuleEntry): Promise<NodeOutcome> {
+  const { deps, ref, node } = task
+  const { configHash, bootId } = work
+  const action = work.action === 'Load' ? 'Load' : 'Unload'
+  const labelled = await setReady(deps, ref, node, false)
+  const record = action === 'Load' ? await recordWish(deps, ref, node, entry) : recordRefOf(deps, node)
+  if (record === undefined) return obsolete('the node has no record')
+  const { fact } = recordEntries(deps.cache.nodeModulesConfig(node.name), ref)
+  const { firmwareHostPath } = fact ?? {}
+  const input = { ref, node, action, entry, firmwareHostPath, configHash, record } as const
+  const pod = await ensureWorkerPod(deps, input, async (rejection) => await refused(task, rejection)).catch(
+    (error: unknown) => {
+      if (error instanceof NamespaceGone) return error
+      throw error
+    },
+  )
+  if (pod === undefined) return obsolete('another worker pod is in its place')
+  if (pod instanceof NamespaceGone) return await withoutPod(task, action, entry)
+  const command = { action, bootId, config: entry.config, configHash } as const
+  const outcome = await follow(task, pod, command, entry)
+  return { ...outcome, seen: { ...labelled, ...outcome.seen } }
 }
 
 /** How soon a pod that the cluster refused is tried again, in milliseconds. */
@@ -54,115 +136,87 @@ const refusedPaceMs = 15_000
 
 /** No worker pod can be made in a namespace that is being deleted. */
 class NamespaceGone extends Error {}
-const namespaceGone = 'its namespace is gone, or being deleted, and takes no worker pod'
 
-function workerPodRefused(node: NodeFacts, { reason, message }: PodRejection) {
-  return { reason: podRefusedReason(reason), message: `worker pod on node ${node.name}: ${message}` }
+async function withoutPod(task: Task, action: 'Load' | 'Unload', entry: ModuleEntry): Promise<NodeOutcome> {
+  const { deps, ref, node } = task
+  const why = 'its namespace is gone, or being deleted, and takes no worker pod'
+  const module = storedModule(deps.cache, ref)
+  const leaves = module === undefined || module.metadata.deletionTimestamp !== undefined
+  return action === 'Unload' && leaves ? await leaveLoaded(deps, { ref, node, entry }, why) : obsolete(why)
 }
 
-async function act(
-  deps: Dependencies,
-  subject: KernelSubject,
+async function refused({ deps, request, node }: Task, { reason, message }: PodRejection): Promise<never> {
+  if (reason === 'NamespaceGone') throw new NamespaceGone()
+  return await waitBecause(deps, request.subject, request.entry, {
+    reason: podRefusedReason(reason),
+    message: `worker pod on node ${node.name}: ${message}`,
+    delayMs: refusedPaceMs,
+  })
+}
+
+/** Follows a worker pod to its end, writes down what came of it, and removes it. */
+async function follow(
   task: Task,
-  say: (phase: string) => void,
+  pod: PodRef,
+  command: WorkerPodCommand,
+  entry?: ModuleEntry,
 ): Promise<NodeOutcome> {
-  const { work, node } = task
-  const { ref } = subject
-  const status = statusEntry(deps, ref, node)
-  const left = { ...task, record: existingRecord(deps, node) }
-  if (work.action === 'Leave') {
-    const why = forceReason(storedModule(deps.cache, ref)) ?? 'no longer wanted'
-    return await leaveLoaded(deps, subject, left, `its end was forced (${why})`)
+  const { deps, ref, node, stays } = task
+  const end = await endOrUnwanted(task, pod)
+  return await regardless(async (signal) => {
+    if (end === 'unwanted') {
+      const facts = deps.cache.pods(ref).find(({ uid }) => uid === pod.uid)
+      return facts === undefined ? gone : await settlePod(deps, ref, node, facts, signal)
+    }
+    if (end.kind === 'away') return obsolete(`node ${node.name} is away`)
+    const verdict = end.kind === 'ended' ? verdictOf(end.pod, node) : undefined
+    const deed = { ref, node, command, stays, ...(entry === undefined ? {} : { entry }) }
+    const deleted = end.kind === 'gone' || (end.pod.deleting && verdict?.kind === 'failure')
+    if (verdict === undefined || deleted) {
+      await removeWorkerPod(deps, node, pod, signal)
+      // Whoever deleted it may do so again: each time a little later.
+      throw ApplicationFailure.retryable(
+        'Somebody deleted the worker pod; it is made again.',
+        'WorkerPodGone',
+      )
+    }
+    const outcome = await conclude(deps, deed, verdict)
+    await removeWorkerPod(deps, node, pod, signal)
+    return outcome
+  })
+}
+
+async function conclude(
+  deps: Dependencies,
+  deed: Parameters<typeof recordSuccess>[1],
+  verdict: ReturnType<typeof verdictOf>,
+): Promise<NodeOutcome> {
+  switch (verdict.kind) {
+    case 'obsolete':
+      return obsolete(verdict.message)
+    case 'failure':
+      return { kind: 'failed', message: verdict.message, seen: await recordFailure(deps, deed, verdict) }
+    case 'success': {
+      const { result } = verdict
+      const ended = result.lsmod ?? `${result.command.join(' ')} ended with ${result.exitStatus}`
+      const message = result.message === undefined ? ended : `${ended}; ${result.message}`
+      return { kind: 'done', message, seen: await recordSuccess(deps, deed, result) }
+    }
   }
-  const settled = await settlePod(deps, ref, node, work)
-  if (settled !== undefined) {
-    return { kind: 'obsolete', message: 'the module was loaded meanwhile', seen: settled }
-  }
-  if (work.action === 'Forget') {
-    const record = existingRecord(deps, node)
-    const seen = record === undefined ? {} : await forget(deps, ref, node, record)
-    await setReady(deps, ref, node, false)
-    return { kind: 'done', message: 'forgotten', seen }
-  }
-  const entry = entryFor(task, ref, status)
-  const record =
-    work.action === 'Load' ? await recordWish(deps, ref, node, entry) : existingRecord(deps, node)
-  if (record === undefined) return { kind: 'obsolete', message: 'the node has no record', seen: {} }
-  say('worker pod')
-  const refused = (rejection: PodRejection) => {
-    if (rejection.reason === 'NamespaceGone') throw new NamespaceGone()
-    return waitBecause(deps, subject, task.said, {
-      ...workerPodRefused(node, rejection),
-      delayMs: refusedPaceMs,
-    })
-  }
-  const { action, configHash } = work
-  const { firmwareHostPath } = status ?? {}
-  const input = { ref, node, action, entry, firmwareHostPath, configHash, record }
-  const pod = await ensureWorkerPod(deps, input, refused).catch((error: unknown) => {
-    if (error instanceof NamespaceGone) return undefined
+}
+
+async function endOrUnwanted({ deps, node }: Task, pod: PodRef): Promise<WorkerPodEnd | 'unwanted'> {
+  const { cancellationSignal } = Context.current()
+  try {
+    return await workerPodEnd(deps, node, pod, cancellationSignal)
+  } catch (error) {
+    if (Context.current().cancellationDetails?.cancelRequested === true) return 'unwanted'
     throw error
-  })
-  if (pod === undefined) {
-    const leaving = storedModule(deps.cache, ref)?.metadata.deletionTimestamp !== undefined
-    const gone = storedModule(deps.cache, ref) === undefined
-    if (action === 'Unload' && (leaving || gone)) return await leaveLoaded(deps, subject, left, namespaceGone)
-    return { kind: 'obsolete', message: namespaceGone, seen: {} }
-  }
-  const done = (facts: PodFacts | undefined) => facts?.uid !== pod.uid || hasEnded(facts)
-  const why = (reason: Why | undefined) =>
-    sayWhy(deps, subject, task.said, reason && { ...reason, message: `node ${node.name}: ${reason.message}` })
-  const ended = await waitSaying(deps, pod, done, why, Context.current().cancellationSignal)
-  say('writing down the result')
-  const outcome = await conclude(deps, subject, task, {
-    record,
-    entry,
-    status,
-    ended: ended?.uid === pod.uid ? ended : undefined,
-  })
-  await removePod(deps, pod)
-  if (outcome.kind === 'retry') throw outcome.failure
-  return outcome.outcome
-}
-
-/** The config the command is about, when the plan made now still wants just this. */
-function configOf(plan: NodePlan, work: NodeWork, node: NodeFacts): ModuleConfig | undefined {
-  if (node.uid !== work.uid || node.bootId !== work.bootId) return undefined
-  const planned = plan.kind === 'work' ? plan.work : plan.kind === 'failed' ? plan.failure : undefined
-  const same = planned?.action === work.action && planned.configHash === work.configHash
-  return same && (plan.kind === 'work' || plan.kind === 'failed') ? plan.config : undefined
-}
-
-/** Unloading needs what loading used (nodes:DEL-4); loading takes the Module as it is. */
-function entryFor(task: Task, ref: ModuleRef, status: ModuleStatusEntry | undefined): ModuleEntry {
-  const { config, facts, work } = task
-  const { namespace, name } = ref
-  if (work.action === 'Unload' && status !== undefined) return { ...status, namespace, name, config }
-  const { mapping } = facts
-  return {
-    namespace,
-    name,
-    serviceAccountName: mapping?.serviceAccountName ?? status?.serviceAccountName ?? 'default',
-    ...(mapping?.imageRepoSecret === undefined ? {} : { imageRepoSecret: mapping.imageRepoSecret }),
-    ...(mapping === undefined ? {} : { tolerations: [...mapping.tolerations] }),
-    ...(mapping?.version === undefined ? {} : { version: mapping.version }),
-    config,
   }
 }
 
-function statusEntry(deps: Dependencies, ref: ModuleRef, node: NodeFacts): ModuleStatusEntry | undefined {
-  const entries = deps.cache.nodeModulesConfig(node.name)?.status?.modules ?? []
-  return entries.find((m) => m.name === ref.name && m.namespace === ref.namespace)
-}
+const gone: NodeOutcome = { kind: 'done', message: 'its pod is gone', seen: {} }
 
-function existingRecord(deps: Dependencies, node: NodeFacts): RecordRef | undefined {
-  const metadata = deps.cache.nodeModulesConfig(node.name)?.metadata
-  return metadata?.uid === undefined ? undefined : { name: metadata.name, uid: metadata.uid, seen: {} }
-}
-
-/** An earlier attempt may have been lost before it wrote its result down or removed its pod. */
-async function settling(deps: Dependencies, ref: ModuleRef, node: NodeFacts) {
-  const { heartbeat } = Context.current()
-  const beat = () => heartbeat({ node: node.name, phase: 'looking at the pod of an earlier attempt' })
-  return await heartbeating(beat, async () => await settlePod(deps, ref, node, 'over'))
+function obsolete(message: string): NodeOutcome {
+  return { kind: 'obsolete', message, seen: {} }
 }

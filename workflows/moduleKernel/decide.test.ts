@@ -11,6 +11,7 @@ import {
   testHash as hash,
   testImage as image,
   testPod as pod,
+  testRetry,
   testView as view,
   testWork as work,
 } from './testView.ts'
@@ -247,13 +248,20 @@ describe('nodes track', () => {
     expect(released).toMatchObject({ steps: [{ kind: 'node' }], holds: [] })
   })
 
-  test('a module in use is no hold: its own activity tries again', () => {
-    const busy = { ...failure, reason: 'InUse' }
-    const nodes = { ...nothingLoaded, work: [busy], failures: [busy] }
-    expect(decideKernel(view({ digest: 'd', nodes }), fresh)).toMatchObject({
-      steps: [{ kind: 'node' }],
-      holds: [],
-    })
+  test('a module in use is no hold: it is tried again at its time', () => {
+    const nodes = { ...nothingLoaded, work: [testRetry], failures: [testRetry] }
+    const plan = decideKernel(view({ digest: 'd', nodes }), fresh)
+    expect(plan.holds).toEqual([])
+    const { notBefore } = testRetry
+    expect(plan.steps).toEqual([
+      { kind: 'node', key: 'node:uid-n1:Load:b1:c1', work: { ...work, uid: 'uid-n1', notBefore } },
+    ])
+  })
+
+  test('a later failure of the same command is another hold', () => {
+    const nodes = { ...nothingLoaded, failures: [{ ...failure, at: '2026-03-01T00:00:00Z' }] }
+    const memory = { ...fresh, released: [failureKey(failure)] }
+    expect(decideKernel(view({ digest: 'd', nodes }), memory).holds).toHaveLength(1)
   })
 })
 

@@ -1,5 +1,6 @@
 import type { KernelView } from '../../api/kernelView.ts'
-import { retries, type NodeWork } from '../../api/nodePlan.ts'
+import type { NodeFailure, NodeWork } from '../../api/nodePlan.ts'
+import { retries } from '../../api/nodesView.ts'
 import { isOf } from './attempts.ts'
 import { knownDigest, planImage } from './imageRules.ts'
 import { hold, type Hold, type KernelMemory, type KernelPlan, type Step } from './plan.ts'
@@ -46,11 +47,7 @@ function workOnNodes(view: KernelView, memory: KernelMemory): Partial<KernelPlan
   if (view.module === 'unguarded' || view.module === 'unreadable') return {}
   const released = view.nodes.failures.filter((f) => memory.released.includes(failureKey(f)))
   const held = view.nodes.failures.filter((f) => !retries(f) && !released.includes(f))
-  const steps = [...view.nodes.work, ...released].map((work) => ({
-    kind: 'node' as const,
-    key: nodeKey(work),
-    work,
-  }))
+  const steps = [...view.nodes.work, ...released].map((work) => nodeStep(work))
   const first = held[0]
   if (first === undefined) return { steps }
   const others = held.length > 1 ? ` (and ${held.length - 1} more nodes)` : ''
@@ -62,10 +59,19 @@ function workOnNodes(view: KernelView, memory: KernelMemory): Partial<KernelPlan
 }
 
 /** Key of the hold on a failed node; a later failure of the same node is another hold. */
-export function failureKey(failure: { uid: string; configHash: string; attempts: number }): string {
-  return `node:${failure.uid}:${failure.configHash}:${failure.attempts}`
+export function failureKey({ uid, configHash, at }: NodeFailure): string {
+  return `node:${uid}:${configHash}:${at}`
 }
 
-export function nodeKey(work: NodeWork): string {
-  return `node:${work.uid}:${work.action}:${work.bootId}:${work.configHash}`
+function nodeStep({ node, uid, bootId, action, configHash, notBefore, trouble }: NodeWork): Step {
+  const work: NodeWork = {
+    node,
+    uid,
+    bootId,
+    action,
+    configHash,
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(trouble === undefined ? {} : { trouble }),
+  }
+  return { kind: 'node', key: `node:${uid}:${action}:${bootId}:${configHash}`, work }
 }

@@ -14,6 +14,7 @@ import {
   testImage,
   testNodes,
   testPod,
+  testRetry,
   testRun,
   testView,
   testWork,
@@ -83,13 +84,13 @@ describe('phase and reason', () => {
     ],
     [
       'unloading the old one first',
-      { digest: 'd', nodes: testNodes({ work: [unload] }) },
+      { digest: 'd', nodes: testNodes({ work: [unload], counts: { loaded: 0, waiting: 1 } }) },
       fresh,
       'Unloading',
     ],
     [
       'loading here, unloading there',
-      { digest: 'd', nodes: testNodes({ work: [unload, testWork] }) },
+      { digest: 'd', nodes: testNodes({ work: [unload, testWork], counts: { loaded: 0, waiting: 2 } }) },
       fresh,
       'Loading',
     ],
@@ -107,13 +108,51 @@ describe('phase and reason', () => {
       {
         digest: 'd',
         nodes: testNodes({
-          work: [testFailure('InUse')],
-          failures: [testFailure('InUse')],
-          counts: { loaded: 0 },
+          work: [testRetry],
+          failures: [testRetry],
+          counts: { loaded: 0, waiting: 1 },
         }),
       },
       fresh,
       'Loading InUse',
+    ],
+    [
+      'a pod that is stuck',
+      {
+        digest: 'd',
+        nodes: testNodes({
+          work: [{ ...testWork, trouble: { reason: 'ImagePullBackOff', message: 'm' } }],
+          counts: { loaded: 0, waiting: 1 },
+        }),
+      },
+      fresh,
+      'Loading ImagePullBackOff',
+    ],
+    [
+      'a pod that was stuck, and is not any more',
+      {
+        digest: 'd',
+        nodes: testNodes({ work: [testWork], counts: { loaded: 0, waiting: 1 } }),
+        stored: { kernel: '6.1.0', phase: 'Loading', reason: 'ImagePullBackOff', message: 'm' },
+      },
+      fresh,
+      'Loading',
+    ],
+    [
+      'a pod that is refused',
+      {
+        digest: 'd',
+        nodes: testNodes({ work: [testWork], counts: { loaded: 0, waiting: 1 } }),
+        stored: { kernel: '6.1.0', phase: 'Loading', reason: 'PodRefusedByQuota', message: 'm' },
+      },
+      fresh,
+      'Loading PodRefusedByQuota',
+    ],
+    [
+      'a label that is to come',
+      { digest: 'd', nodes: testNodes({ work: [{ ...testWork, action: 'Relabel' }] }) },
+      fresh,
+      'Loaded',
     ],
     ['all loaded', { digest: 'd', nodes: testNodes() }, fresh, 'Loaded'],
     [
@@ -126,7 +165,7 @@ describe('phase and reason', () => {
     ['no mapping', { wish: none('NoMapping') }, fresh, 'NoNodes NoMapping'],
     [
       'selected no more, still loaded',
-      { wish: none('NoNodes'), nodes: testNodes({ work: [unload] }) },
+      { wish: none('NoNodes'), nodes: testNodes({ work: [unload], counts: { loaded: 0, waiting: 1 } }) },
       fresh,
       'Unloading',
     ],
@@ -153,9 +192,17 @@ describe('an entry goes when the kernel concerns the Module no more', () => {
     ['no nodes', { wish: none('NoNodes'), nodes: noNodes }, false],
     ['no moduleLoader', { wish: none('NoModuleLoader'), nodes: noNodes }, false],
     ['deleted and unloaded', { module: 'deleting', wish: none('ModuleDeleted'), nodes: noNodes }, false],
-    ['Module gone, whatever is left', { module: 'gone', nodes: testNodes({ work: [unload] }) }, false],
+    [
+      'Module gone, whatever is left',
+      { module: 'gone', nodes: testNodes({ work: [unload], counts: { loaded: 0, waiting: 1 } }) },
+      false,
+    ],
     ['a failed pod is kept', { wish: none('NoNodes'), nodes: noNodes, pods: [failedPod] }, true],
-    ['a node is still to be unloaded', { wish: none('NoNodes'), nodes: testNodes({ work: [unload] }) }, true],
+    [
+      'a node is still to be unloaded',
+      { wish: none('NoNodes'), nodes: testNodes({ work: [unload], counts: { loaded: 0, waiting: 1 } }) },
+      true,
+    ],
     [
       'unloading failed',
       { wish: none('NoNodes'), nodes: testNodes({ failures: [testFailure('KeyRejected')] }) },

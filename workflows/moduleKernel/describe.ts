@@ -7,6 +7,7 @@ import { buildFacts, imageStep, type BuildFacts } from './buildFacts.ts'
 import { maxReruns } from './endedBuilds.ts'
 import { answerFor, knownDigest, knownImage, knownOrigin } from './imageRules.ts'
 import type { KernelMemory, KernelPlan } from './plan.ts'
+import { troubles, troubleSentence } from './troubles.ts'
 
 /** Who speaks: the run's own coordinates, so that status and UI point at each other. */
 export interface RunIdentity {
@@ -81,7 +82,9 @@ function phaseOf(view: KernelView, memory: KernelMemory, plan: KernelPlan): Kern
     const build = wish.build.kind
     return build === 'ready' ? 'BuildFailed' : build === 'invalid' ? 'InputInvalid' : 'WaitingForImage'
   }
-  if (nodes.work.length > 0) return nodes.work.some((w) => w.action === 'Load') ? 'Loading' : 'Unloading'
+  // What is done on a node that has its module (its pod goes, its label comes) is no phase.
+  const acting = nodes.counts.waiting > 0 ? nodes.work : []
+  if (acting.length > 0) return acting.some((w) => w.action === 'Load') ? 'Loading' : 'Unloading'
   if (nodes.counts.failed > 0) return 'LoadFailed'
   if (nodes.counts.targets === 0) return 'NoNodes'
   return nodes.counts.loaded === nodes.counts.targets ? 'Loaded' : 'Loading'
@@ -99,8 +102,8 @@ function speak(
   const awaited = imageStep(plan)
   if (awaited?.kind === 'await') return { reason: awaited.reason, message: awaited.message }
   const { stored, nodes } = view
-  const busy = nodes.failures[0]
-  if (busy !== undefined) return { reason: busy.reason, message: `Node ${busy.node}: ${busy.message}` }
+  const trouble = troubles(nodes)[0]
+  if (trouble !== undefined) return { reason: trouble.reason, message: troubleSentence(trouble, nodes) }
   const step = imageStep(plan)
   if (step?.kind === 'pause') {
     const why = interruptionsOf(view, memory).at(-1)?.message ?? ''
@@ -109,7 +112,7 @@ function speak(
   }
   const waits = plan.steps.length > 0 && stored?.buildPod === build.buildPod
   if (waits && stored?.phase === phase && stored.reason !== undefined && stored.message !== undefined) {
-    return { reason: stored.reason, message: stored.message }
+    if (isSaidByStep(phase, stored.reason)) return { reason: stored.reason, message: stored.message }
   }
   if (phase === 'Cancelled')
     return { reason: 'Cancelled', message: stored?.message ?? 'The build was cancelled.' }
@@ -120,6 +123,11 @@ function speak(
     return { reason: 'NodesUnreachable', message: `${nodes.counts.unreachable} nodes are not Ready.` }
   }
   return {}
+}
+
+/** Of nodes, a step itself says only that its pod is refused; everything else is seen in the view, and goes with it. */
+function isSaidByStep(phase: KernelPhase, reason: string): boolean {
+  return (phase !== 'Loading' && phase !== 'Unloading') || reason.startsWith('PodRe')
 }
 
 /** `since`, `workflowId` and `runId` alone are no news. */

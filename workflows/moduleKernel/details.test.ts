@@ -12,8 +12,10 @@ import {
   testImage,
   testNodes,
   testPod,
+  testRetry,
   testRun,
   testView,
+  testWork,
 } from './testView.ts'
 
 const page = (change: Partial<KernelView>, memory: KernelMemory = fresh) => {
@@ -54,6 +56,29 @@ describe('the page of a run', () => {
     expect(text).toContain('#### Waits: KeyRejected')
     expect(text).not.toContain(' pod ')
     expect(text).toContain('--name retryBuild')
+  })
+  test('nodes that are tried again: which, why, and when next', () => {
+    const stuck = {
+      ...testWork,
+      node: 'n2',
+      trouble: { reason: 'ImagePullBackOff', message: 'pod p: not found' },
+    }
+    const nodes = testNodes({
+      work: [testRetry, stuck],
+      failures: [testRetry],
+      counts: { loaded: 0, waiting: 2 },
+    })
+    const text = page({ digest: 'd', nodes })
+    expect(text).toContain(
+      '**InUse**: Node n1: modprobe: x (failed once, tried again at 2026-02-02T12:00:00Z) (1 more node waits too)',
+    )
+    expect(text).toContain(
+      [
+        '#### Nodes that wait',
+        '- **n1**: InUse: modprobe: x (failed once, tried again at 2026-02-02T12:00:00Z)',
+        '- **n2**: ImagePullBackOff: pod p: not found',
+      ].join('\n'),
+    )
   })
   test('a wait that nobody holds says why', () => {
     const stored = {

@@ -3,6 +3,7 @@ import { annotations } from '../../api/names.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { RunIdentity } from './describe.ts'
 import type { Hold, KernelPlan } from './plan.ts'
+import { troubles } from './troubles.ts'
 
 /** The Markdown page of a run in the Temporal UI: what it does, what it waits for, what unblocks it. */
 export function describeDetails(
@@ -34,7 +35,18 @@ export function describeDetails(
   ]
   if (plan.holds.length === 0 && entry?.message !== undefined)
     lines.push('', `**${entry.reason}**: ${entry.message}`)
-  return lines.join('\n')
+  return [...lines, ...describeTroubles(view)].join('\n')
+}
+
+/** So many nodes are listed that are tried again by themselves. */
+const listedNodes = 20
+
+function describeTroubles(view: KernelView): string[] {
+  const all = troubles(view.nodes)
+  if (all.length === 0) return []
+  const lines = all.slice(0, listedNodes).map((t) => `- **${t.node}**: ${t.reason}: ${t.message}`)
+  const rest = all.length > listedNodes ? [`- and ${all.length - listedNodes} more`] : []
+  return ['', '#### Nodes that wait', ...lines, ...rest]
 }
 
 function describeHold(run: RunIdentity, hold: Hold): string[] {

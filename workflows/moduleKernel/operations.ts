@@ -28,7 +28,7 @@ interface Run {
 
 interface Operation {
   readonly name: string
-  readonly kind: Step['kind'] | 'look'
+  readonly kind: Step['kind'] | 'look' | 'nodePause'
   readonly scope: CancellationScope
   readonly done: Promise<void>
 }
@@ -37,6 +37,7 @@ interface Operation {
 const obsoletePauseMs = 2_000
 
 type BuildStep = Extract<Step, { kind: 'build' }>
+type NodeStep = Extract<Step, { kind: 'node' }>
 type Question = { readonly image: string; readonly generation: number | null }
 
 /**
@@ -46,15 +47,22 @@ type Question = { readonly image: string; readonly generation: number | null }
 export class Operations {
   readonly #run: Run
   readonly #inFlight = new Map<string, Operation>()
+  /** Keys of what has ended since the run began to look. */
+  readonly #ended = new Set<string>()
   #log: { pod: string; log: string } | undefined
 
   constructor(run: Run) {
     this.#run = run
   }
 
-  /** Is anything going on besides looking at a hold? */
+  /** Is anything going on besides looks at holds and pauses of nodes before their next try? */
   busy(): boolean {
-    return [...this.#inFlight.values()].some((operation) => operation.kind !== 'look')
+    return this.#has((kind) => kind !== 'look' && kind !== 'nodePause')
+  }
+
+  /** Is something to be tried again on a node later? */
+  pauses(): boolean {
+    return this.#has((kind) => kind === 'nodePause')
   }
 
   describe(): string[] {
@@ -65,17 +73,16 @@ export class Operations {
     return this.#log
   }
 
-  /**
-   * Cancels what the plan no longer holds. Work on a node is cancelled only for other work on that node: while it
-   * writes its result down, the plan may not hold it any more.
-   */
+  /** The run begins to look: what ends from now on may still stand in what it sees. */
+  beginRound(): void {
+    this.#ended.clear()
+  }
+
+  /** Cancels what the plan no longer holds. */
   cancelOthers(plan: KernelPlan): void {
-    const wanted = new Set([...plan.steps.map((s) => s.key), ...plan.holds.map(lookKey)])
-    const nodes = new Set(plan.steps.flatMap((s) => (s.kind === 'node' ? [s.work.uid] : [])))
-    for (const [key, operation] of this.#inFlight) {
-      if (wanted.has(key)) continue
-      if (operation.kind !== 'node' || nodes.has(key.split(':')[1] ?? '')) operation.scope.cancel()
-    }
+    const keys = plan.steps.flatMap((step) => [step.key, pauseKey(step)])
+    const wanted = new Set([...keys, ...plan.holds.map(lookKey)])
+    for (const [key, operation] of this.#inFlight) if (!wanted.has(key)) operation.scope.cancel()
   }
 
   /** Ends the looks at holds, so that each begins anew and looks at once. */
@@ -89,12 +96,26 @@ export class Operations {
     await Promise.all(operations.map((operation) => operation.done))
   }
 
-  /** Starts what is planned and not in flight. An image step waits for the end of a cancelled one before it. */
-  start(plan: KernelPlan): void {
+  /**
+   * Starts what is planned and not in flight. An image step waits for the end of a cancelled one before it. Not more
+   * than `maxParallel` nodes are worked on at once; those whose pod is stuck or that pause take nobody's place. What
+   * has ended since the look began waits for the next one, of which its end has told.
+   */
+  start(plan: KernelPlan, maxParallel: number): void {
+    const stuck = new Set(plan.steps.flatMap((step) => (isStuck(step) ? [step.key] : [])))
+    const busy = [...this.#inFlight].filter(([key, { kind }]) => kind === 'node' && !stuck.has(key))
+    let places = maxParallel - busy.length
     for (const step of plan.steps) {
-      if (this.#inFlight.has(step.key)) continue
+      if (this.#inFlight.has(step.key) || this.#ended.has(step.key)) continue
       if (isImageStep(step.kind) && this.#has(isImageStep)) continue
-      if (step.kind === 'node' && this.#onNode(step.work.uid)) continue
+      if (step.kind === 'node') {
+        if (this.#onNode(step.work.uid)) continue
+        if (pauseLeft(step) > 0) {
+          this.#pause(step)
+          continue
+        }
+        if (!isStuck(step) && places-- <= 0) continue
+      }
       this.#launch(step.key, step.kind, describeStep(step), () => this.#perform(step))
     }
     for (const hold of plan.holds) {
@@ -138,6 +159,14 @@ export class Operations {
     return [...this.#inFlight.keys()].some((key) => key.startsWith(`node:${uid}:`))
   }
 
+  /** At the end of the pause the run looks again, and the step is due. */
+  #pause(step: NodeStep): void {
+    const key = pauseKey(step)
+    if (this.#inFlight.has(key)) return
+    const summary = `${describeStep(step)}: tried again later`
+    this.#launch(key, 'nodePause', summary, async () => await sleep(pauseLeft(step), { summary }))
+  }
+
   #launch(key: string, kind: Operation['kind'], name: string, work: () => Promise<void>): void {
     const scope = new CancellationScope()
     const done = scope
@@ -145,6 +174,7 @@ export class Operations {
       .catch((error: unknown) => this.#absorb(key, scope, error))
       .finally(() => {
         this.#inFlight.delete(key)
+        this.#ended.add(key)
         this.#run.ring()
       })
     this.#inFlight.set(key, { name, kind, scope, done })
@@ -294,6 +324,20 @@ const imageSteps: readonly Operation['kind'][] = ['check', 'build', 'follow', 'a
 
 function isImageStep(kind: Operation['kind']): boolean {
   return imageSteps.includes(kind)
+}
+
+/** Milliseconds until a step that failed may be tried again. */
+function pauseLeft({ work }: NodeStep): number {
+  return work.notBefore === undefined ? 0 : Date.parse(work.notBefore) - Date.now()
+}
+
+function pauseKey(step: Step): string {
+  return `nodePause:${step.key}:${step.kind === 'node' ? (step.work.notBefore ?? '') : ''}`
+}
+
+/** Does its pod not start, as it seems for good? */
+function isStuck(step: Step): boolean {
+  return step.kind === 'node' && step.work.trouble !== undefined
 }
 
 function lookKey(hold: Hold): string {

@@ -16,6 +16,7 @@ import {
   testImage,
   testNodes,
   testPod,
+  testRetry,
   testRun,
   testView,
   testWork,
@@ -46,7 +47,7 @@ const nodes = [
   testNodes({ counts: { targets: 0, loaded: 0 } }),
   testNodes({ work: [testWork] }),
   testNodes({ failures: [testFailure('KeyRejected')], counts: { loaded: 0, failed: 1 } }),
-  testNodes({ work: [testFailure('InUse')], failures: [testFailure('InUse')] }),
+  testNodes({ work: [testRetry], failures: [testRetry], counts: { waiting: 1 } }),
   testNodes({ counts: { targets: 2, unreachable: 1 } }),
 ]
 const pods = [

@@ -1,6 +1,7 @@
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
-import type { NodeFailure, NodesView, NodeWork } from '../../api/nodePlan.ts'
+import type { NodeFailure, NodeWork } from '../../api/nodePlan.ts'
+import type { NodesView } from '../../api/nodesView.ts'
 import type { RunIdentity } from './describe.ts'
 import type { BuildFailure, BuildInterruption, KernelMemory } from './plan.ts'
 
@@ -30,14 +31,29 @@ export function testNodes(
 ): NodesView {
   const { counts, ...rest } = change
   const settled = { targets: 1, loaded: 1, failed: 0, waiting: 0, unreachable: 0 }
-  return { work: [], failures: [], truncated: false, ...rest, counts: { ...settled, ...counts } }
+  return {
+    work: [],
+    failures: [],
+    truncated: false,
+    maxParallel: 200,
+    ...rest,
+    counts: { ...settled, ...counts },
+  }
 }
 
 export const nothingLoaded = testNodes({ counts: { loaded: 0, waiting: 1 } })
 export const testWork: NodeWork = { node: 'n1', uid: 'u1', bootId: 'b1', action: 'Load', configHash: 'c1' }
 
 export function testFailure(reason: string, node = 'n1'): NodeFailure {
-  return { ...testWork, node, uid: `uid-${node}`, reason, message: 'modprobe: x', attempts: 1 }
+  const at = '2026-02-01T00:00:00Z'
+  return { ...testWork, node, uid: `uid-${node}`, reason, message: 'modprobe: x', attempts: 1, at }
+}
+
+/** A module in use, tried again at noon. */
+export const testRetry: NodeFailure = {
+  ...testFailure('InUse'),
+  retryAt: '2026-02-02T12:00:00Z',
+  notBefore: '2026-02-02T12:00:00Z',
 }
 
 /** The view of a kernel whose image is wanted and can be built; nothing is there yet. */

@@ -130,6 +130,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   const loop = async (): Promise<void> => {
     for (;;) {
       const heard = bells
+      operations.beginRound()
       const read = { summary: 'read what is wanted and what is there' }
       const { uid, view } = await activities.short.readKernel.executeWithOptions(read, [about()])
       if (uid !== undefined && uid !== subject.uid) {
@@ -149,10 +150,10 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       rung = false
       await say(view)
       memory = forgetWritten(memory, entry)
-      operations.start(plan)
+      operations.start(plan, view.nodes.maxParallel)
       if (operations.busy()) {
         await condition(() => bells > heard)
-      } else if (plan.holds.length > 0) {
+      } else if (plan.holds.length > 0 || operations.pauses()) {
         if (isLong()) {
           await operations.cancelAll()
           await condition(allHandlersFinished)

@@ -57,7 +57,7 @@ export class SimulatedCluster implements KernelActivities {
         : []
     const loaded = this.nodeWork === 'loaded' ? 1 : 0
     const counts = { targets: 1, loaded, failed: 0, waiting: 1 - loaded, unreachable: 0 }
-    const nodes = { work, failures: [], truncated: false, counts }
+    const nodes = { work, failures: [], truncated: false, counts, maxParallel: 200 }
     const stored = this.stored === undefined ? {} : { stored: this.stored }
     const view: KernelView = {
       module: 'alive',
