@@ -79,3 +79,8 @@ describe('images:MAP-8 syntax', () => {
     expect(() => expandTemplate(text, variables)).toThrow(message)
   })
 })
+
+test('a text that nests deeper than the stack is refused', () => {
+  expect(() => expandTemplate('${A:-'.repeat(300_000), {})).toThrow(TemplateError)
+  expect(() => expandTemplate('a'.repeat(4097), {})).toThrow('it has 4097 characters, more than 4096')
+})

@@ -1,13 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { AdmissionregistrationV1Api, KubeConfig } from '@kubernetes/client-node'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
-import { parse, stringify } from 'yaml'
 import { createClusterCache, type ClusterCache } from '../activities/cluster/cache.ts'
 import type { Dependencies } from '../activities/dependencies.ts'
 import { createKube } from '../activities/kube/client.ts'
-import type { Kube } from '../activities/kube/kube.ts'
+import type { Kube, MergePatch } from '../activities/kube/kube.ts'
 import { modules as moduleResource } from '../activities/kube/resources.ts'
 import { createModuleActivities } from '../activities/moduleActivities.ts'
 import { applyKernelStatus } from '../activities/status.ts'
@@ -17,6 +12,7 @@ import { applyManifests } from '../lab/applyManifests.ts'
 import { definitionFiles } from '../lab/operator.ts'
 import { createModule, custom, modules, namespace, refusal } from './moduleApi.ts'
 import { smallSpec } from './moduleSpecs.ts'
+import { removeRules } from './support/removeRules.ts'
 
 const kubeconfig = inject('kubeconfig')
 const soon = { timeout: 30_000, interval: 200 }
@@ -42,6 +38,13 @@ const stored = {
     spec: smallSpec({ mapping: { sign: { keySecret: { name: 'k' }, certSecret: { name: 'c' } } } }),
     fields: [`${container}.kernelMappings[0].sign.filesToSign`],
   },
+  policy: {
+    spec: {
+      selector: { '-': '' },
+      devicePlugin: { container: { image: 'a:1' }, volumes: [{ name: 'v', hostPath: { path: '/etc' } }] },
+    },
+    fields: ['spec.selector', 'spec.devicePlugin.volumes[0].hostPath.path'],
+  },
   mapping: {
     spec: smallSpec({ mapping: { regexp: '^(6' } }),
     fields: [`${container}.kernelMappings[0].regexp`],
@@ -53,34 +56,10 @@ const all = Object.keys(stored) as What[]
 let kube: Kube
 let cache: ClusterCache
 let deps: Dependencies
-let folder: string
-
-/** Cluster states in which nothing is checked yet: the definition without its rules, and no policy. */
-async function withoutRules(): Promise<void> {
-  const config = new KubeConfig()
-  config.loadFromFile(kubeconfig)
-  const admission = config.makeApiClient(AdmissionregistrationV1Api)
-  await refusal(admission.deleteValidatingAdmissionPolicyBinding({ name: 'kmm-module' }))
-  const [definition = ''] = definitionFiles().filter((file) => file.endsWith('_modules.yaml'))
-  const lenient = join(folder, 'modules.yaml')
-  writeFileSync(lenient, stringify(unchecked(parse(readFileSync(definition, 'utf8')))))
-  await applyManifests(kubeconfig, [lenient])
-}
-
-/** A definition without rules and limits, whose only other leniency is the one of KMM: no files to sign. */
-function unchecked(value: unknown): unknown {
-  if (value === 'filesToSign') return 'keySecret'
-  if (Array.isArray(value)) return [...new Set(value.map(unchecked))]
-  if (typeof value !== 'object' || value === null) return value
-  const checks = ['x-kubernetes-validations', 'maxLength', 'minLength', 'maxItems', 'minItems']
-  const kept = Object.entries(value).filter(([key]) => !checks.includes(key))
-  return Object.fromEntries(kept.map(([key, item]) => [key, unchecked(item)]))
-}
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'kmm-stored-'))
   kube = createKube(kubeconfig)
-  await withoutRules()
+  await removeRules(kubeconfig)
   for (const what of all) {
     const take = () => refusal(createModule(stored[what].spec, name(what)))
     await vi.waitFor(async () => expect(await take()).toMatch(/nothing: it was taken|already exists/u), soon)
@@ -89,7 +68,7 @@ beforeAll(async () => {
   await applyManifests(kubeconfig, definitionFiles())
   for (const what of all) {
     const again = () => refusal(createModule(stored[what].spec, name('again'), 'All'))
-    await vi.waitFor(async () => expect(await again()).toContain('is invalid'), soon)
+    await vi.waitFor(async () => expect(await again()).toMatch(/is invalid|denied request/u), soon)
   }
   cache = createClusterCache(kube, { warn: () => undefined } as never)
   await cache.synced
@@ -104,7 +83,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await cache.stop()
   await kube.close()
-  rmSync(folder, { recursive: true, force: true })
 })
 
 const uidOf = async (what: What) => (await kube.get(moduleResource, refOf(what)))?.metadata.uid ?? ''
@@ -141,16 +119,20 @@ describe('a Module that was stored before the rules', () => {
     )
   })
 
-  test('it may get labels, annotations and finalizers; a changed spec must be good', async () => {
-    const ref = refOf('rules')
-    const written = await kube.patch(moduleResource, ref, { metadata: { annotations: { a: 'b' } } })
-    expect(written.kind).toBe('written')
-    await expect(
-      kube.patch(moduleResource, ref, {
-        spec: { moduleLoader: { container: { version: 'c d' } } },
-      }),
-    ).rejects.toThrow(`${container}.version`)
-  })
+  test.each(['rules', 'policy', 'mapping'] as const)(
+    '%s: it may get annotations and finalizers, a changed spec must be good',
+    async (what) => {
+      const patch = (body: MergePatch) => kube.patch(moduleResource, refOf(what), body)
+      expect((await patch({ metadata: { annotations: { a: 'b' } } })).kind).toBe('written')
+      const finalizers = [moduleFinalizer, 'example.com/other']
+      expect((await patch({ metadata: { finalizers } })).kind).toBe('written')
+      const broken = { rules: { version: 'c d' }, mapping: { version: 'c d' } }
+      const spec =
+        what === 'policy' ? { selector: { '+': '' } } : { moduleLoader: { container: broken[what] } }
+      await expect(patch({ spec })).rejects.toThrow(/container.version|kmm-module.*spec.selector/u)
+      await patch({ metadata: { finalizers: [moduleFinalizer] } })
+    },
+  )
 
   test('it recovers when it is mended', async () => {
     const object = (await kube.get(moduleResource, refOf('rules'))) as { metadata: object }
