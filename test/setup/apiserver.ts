@@ -17,7 +17,16 @@ declare module 'vitest' {
 const crds = join(import.meta.dirname, '../../deploy/crds')
 
 /** What this tier and its tests run. All of it is fetched here: hooks of tests have no time to compile a program. */
-const needed = ['etcd', 'kube-apiserver', 'kubectl', 'docker-registry', 'kwok'] as const
+const needed = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubectl',
+  'docker-registry',
+  'kwok',
+  'temporal',
+] as const
 
 /**
  * Starts etcd and kube-apiserver in a temporary folder on free ports, with the CustomResourceDefinitions of

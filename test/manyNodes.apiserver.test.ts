@@ -1,20 +1,23 @@
-import { expect, onTestFinished, test } from 'vitest'
-import { modules, nodeModulesConfigs, nodes } from '../../activities/kube/resources.ts'
-import { labels, moduleInUseLabel, readyLabel } from '../../api/names.ts'
-import { nodeModulesConfigSchema, recordEntries } from '../../api/nodeModulesConfig.ts'
-import { addSimulatedNode } from '../../lab/simulated/nodes.ts'
-import { eventually } from '../support/eventually.ts'
-import { watchNode } from '../support/nodeHistory.ts'
-import { useOperator } from '../support/operator.ts'
-import { pushTestImage } from '../support/pushTestImage.ts'
-import { kernel, openScenario, type Scenario } from '../support/scenario.ts'
-import { useLab } from '../support/testLab.ts'
-import { scenarioLabel, tinyModule, type TinyModule } from '../support/tinyModule.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { modules, nodeModulesConfigs, nodes } from '../activities/kube/resources.ts'
+import { labels, moduleInUseLabel, readyLabel } from '../api/names.ts'
+import { nodeModulesConfigSchema, recordEntries } from '../api/nodeModulesConfig.ts'
+import { addSimulatedNode } from '../lab/simulated/nodes.ts'
+import { eventually } from './support/eventually.ts'
+import { watchNode } from './support/nodeHistory.ts'
+import { useOperator } from './support/operator.ts'
+import { pushTestImage } from './support/pushTestImage.ts'
+import { kernel, openScenario, type Scenario } from './support/scenario.ts'
+import { useSimulatedLab } from './support/simulatedLab.ts'
+import { scenarioLabel, tinyModule, type TinyModule } from './support/tinyModule.ts'
 
-const lab = useLab()
+/** The operator as a process, over a real control plane and Temporal; the nodes are simulated. */
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
+const lab = useSimulatedLab()
 const maxParallel = 4
 const operator = useOperator(lab, { maxParallel })
 const name = 'tiny'
+const otherKernel = '6.6.2-test'
 
 /** A Module whose image is there already. */
 async function applyReady(
@@ -23,10 +26,10 @@ async function applyReady(
 ): Promise<void> {
   const { namespace } = story
   const { registry } = lab.state
-  await pushTestImage(
-    { url: `http://${registry}` },
-    { repository: `${namespace}/${change.name ?? name}`, tag: kernel },
-  )
+  for (const tag of [kernel, otherKernel]) {
+    const repository = `${namespace}/${change.name ?? name}`
+    await pushTestImage({ url: `http://${registry}` }, { repository, tag, text: tag })
+  }
   await story.apply(
     tinyModule({ namespace, name, registry, ...change, mapping: { build: undefined, ...change.mapping } }),
   )
@@ -99,6 +102,45 @@ test('users.md 2: a reboot that never shows NotReady: not ready at first, then l
   expect(history.states.filter((state) => state.includes('NotReady'))).toEqual([])
   expect((await entriesOn(story, node)).fact).toMatchObject({ bootId: 'second' })
   expect(workerPods(story, 'Unload')).toEqual([])
+})
+
+test('another kernel after a reboot: its run takes over, and nothing of the first is left', async () => {
+  const story = await openScenario(lab, operator, 'kernel')
+  const node = await story.addNode()
+  await applyReady(story)
+  // It concerns the first kernel only.
+  const { namespace } = story
+  const { registry } = lab.state
+  const mapping = { regexp: undefined, literal: kernel, build: undefined }
+  await applyReady(story, { name: 'first', mapping })
+  await story.untilLoaded(name)
+  await story.untilLoaded('first')
+  const { kubeconfig } = lab.state.kubernetes
+  await addSimulatedNode(kubeconfig, { name: node, kernelVersion: otherKernel, bootId: 'second' })
+  await story.untilKernel(name, 'is Loaded', ({ phase }) => phase === 'Loaded', otherKernel)
+  const { fact, wish } = await entriesOn(story, node)
+  expect(fact).toMatchObject({ bootId: 'second', config: { kernelVersion: otherKernel } })
+  expect(fact?.config?.containerImage).toContain(`${registry}/${namespace}/${name}:${otherKernel}@sha256:`)
+  expect(wish?.config.kernelVersion).toBe(otherKernel)
+  for (const each of [name, 'first']) {
+    await eventually(
+      `the status of ${each} knows the second kernel only`,
+      () => story.module(each),
+      (module) => expect(module?.status?.kernels?.map((k) => k.kernel)).toEqual([otherKernel]),
+    )
+  }
+  await eventually(
+    'of the Module without a mapping for it nothing is left',
+    async () => ({
+      entries: await entriesOn(story, node, 'first'),
+      label: (await lab.kube.get(nodes, { name: node }))?.metadata.labels?.[
+        readyLabel({ namespace, name: 'first' })
+      ],
+    }),
+    (seen) => expect(seen).toEqual({ entries: { wish: undefined, fact: undefined }, label: undefined }),
+  )
+  expect(workerPods(story, 'Unload')).toEqual([])
+  expect(workerPods(story).filter(({ gone }) => !gone)).toEqual([])
 })
 
 test('a taint that one Module does not tolerate unloads that one, and holds up no other', async () => {
