@@ -113,7 +113,7 @@ export type HoldNews =
   | { readonly kind: 'podGone' }
   /** A Secret that the build uses is another than the failed pod had. */
   | { readonly kind: 'secretChanged'; readonly secret: string }
-  /** It is there, for all target nodes. */
+  /** It is there, for all target nodes or for others than the hold knows. */
   | ({ readonly kind: 'imagePresent' } & ImageFacts)
 
 /** What a kernel run does to the world. Every one may run twice. */
@@ -134,7 +134,14 @@ export interface KernelActivities {
   /** Deletes a build pod (this uid only), waits until it is gone, and gives the claim on its image up. */
   removeBuildPod(request: { pod: PodRef; image: string }): Promise<void>
   /** Looks now and then whether a hold has ended by itself. */
-  watchHold(request: KernelRequest & { image: string; pod: PodRef | undefined }): Promise<HoldNews>
+  watchHold(
+    request: KernelRequest & {
+      image: string
+      pod: PodRef | undefined
+      /** The hold is on an image that is made for these architectures: the same is no news. */
+      made?: readonly string[]
+    },
+  ): Promise<HoldNews>
   /** Loads, unloads or forgets a module on one node, and writes down what came of it. */
   workOnNode(request: NodeRequest): Promise<NodeOutcome>
 }

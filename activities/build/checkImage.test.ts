@@ -64,8 +64,10 @@ async function world(script: Script, options: { registry?: object; pulled?: obje
     did,
     said: () => applyObject.mock.calls.map(([body]) => body.status.kernels[0]),
     check: async () => await environment.run(async () => await checkImage(deps, { ...about, image, entry })),
-    look: async () =>
-      await environment.run(async () => await watchHold(deps, { ...about, image, pod: undefined })),
+    look: async (made?: string[]) =>
+      await environment.run(
+        async () => await watchHold(deps, { ...about, image, pod: undefined, ...(made && { made }) }),
+      ),
   }
 }
 
@@ -116,11 +118,13 @@ test('authorities that went bad after the start are named, and nothing is asked'
   expect(asked).toEqual([])
 })
 
-test('a hold ends by an image for its nodes, not by one for others', async () => {
+test('a hold on an image for other nodes ends by another image, not by the same', async () => {
   const fits = await world(has('amd64'))
-  expect(await fits.look()).toMatchObject({ kind: 'imagePresent', architectures: ['amd64'] })
+  expect(await fits.look(['arm64'])).toMatchObject({ kind: 'imagePresent', architectures: ['amd64'] })
   const other = await world(has('arm64'))
-  await expect(other.look()).rejects.toMatchObject({ type: 'StillHeld', nextRetryDelay: 300_000 })
+  expect(await other.look()).toMatchObject({ kind: 'imagePresent', architectures: ['arm64'] })
+  expect(await other.look(['s390x'])).toMatchObject({ kind: 'imagePresent', architectures: ['arm64'] })
+  await expect(other.look(['arm64'])).rejects.toMatchObject({ type: 'StillHeld', nextRetryDelay: 300_000 })
 })
 
 const closed: Script = ({ path }) => (path === '/v2/' ? {} : refusal(401, 'UNAUTHORIZED'))

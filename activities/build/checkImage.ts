@@ -63,9 +63,9 @@ const firstHoldPaceMs = 15_000
  */
 export async function watchHold(
   deps: Dependencies,
-  request: { subject: KernelSubject; image: string; pod: PodRef | undefined },
+  request: { subject: KernelSubject; image: string; pod: PodRef | undefined; made?: readonly string[] },
 ): Promise<HoldNews> {
-  const { subject, image, pod } = request
+  const { subject, image, pod, made } = request
   if (pod !== undefined) {
     const facts = deps.cache.pods(subject.ref).find((p) => p.uid === pod.uid)
     if (facts === undefined) return { kind: 'podGone' }
@@ -80,8 +80,9 @@ export async function watchHold(
   const { view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
   if (answer.kind === 'present') {
     const facts = factsOf(deps, answer)
+    const known = made !== undefined && made.join() === facts.architectures.join()
     const gap = uncoveredBy(image, facts.architectures, view.architectures)
-    if (gap === undefined) return { kind: 'imagePresent', ...facts }
+    if (gap === undefined || !known) return { kind: 'imagePresent', ...facts }
   }
   const what = pod === undefined ? '' : `pod ${pod.name} is still there, `
   const message = `still held: ${what}the registry says of ${image}: ${answer.kind}`

@@ -13,6 +13,9 @@ const types = {
   index: 'application/vnd.oci.image.index.v1+json',
 } as const
 
+/** As Kubernetes names it; simulated nodes have it as well. */
+export const hostArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64'
+
 /**
  * Pushes an image that holds one file with `text` and nothing to run, as `REPOSITORY:TAG`: one image for one
  * architecture, an index for several. Resolves with its digest.
@@ -22,11 +25,12 @@ export async function pushTestImage(
   image: {
     readonly repository: string
     readonly tag: string
+    /** This machine's, when left out. */
     readonly architectures?: readonly string[]
     readonly text?: string
   },
 ): Promise<string> {
-  const { repository, tag, architectures = ['amd64'], text = repository } = image
+  const { repository, tag, architectures = [hostArchitecture], text = repository } = image
   const layer = layerOf(text)
   const put = async (what: string, type: string, body: Buffer): Promise<object> => {
     const digest = digestOf(body)

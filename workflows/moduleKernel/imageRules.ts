@@ -98,7 +98,7 @@ function uncovered(view: KernelView, memory: KernelMemory) {
   const gap = uncoveredBy(image, architectures, view.architectures)
   if (gap === undefined) return undefined
   const key = `uncovered:${image}:${architectures.join()}`
-  const look = { kind: 'image' as const, image }
+  const look = { kind: 'image' as const, image, made: architectures }
   return { holds: [{ ...hold(key, gap.reason, gap.message, gap.unblock), look }] }
 }
 

@@ -291,7 +291,7 @@ export class Operations {
     const { activities, about, learn } = this.#run
     const { image } = look
     const pod = look.pod === undefined ? undefined : this.#podRef(look.pod)
-    const request = { ...about(), image, pod }
+    const request = { ...about(), image, pod, ...(look.made === undefined ? {} : { made: look.made }) }
     const summary = `hold: look at ${look.pod === undefined ? image : `pod ${look.pod.name}`} now and then`
     const news = await activities.asking.watchHold.executeWithOptions({ summary }, [request])
     switch (news.kind) {

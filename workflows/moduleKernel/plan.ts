@@ -91,6 +91,8 @@ export interface Hold {
         readonly kind: 'image'
         readonly image: string
         readonly pod?: { readonly name: string; readonly uid: string }
+        /** What the image that is there is made for, when that is what is wrong with it. */
+        readonly made?: readonly string[]
       }
 }
 
