@@ -60,6 +60,7 @@ function buildPodOf(module: Module, mapping: ResolvedMapping): PodBody {
   return buildPod({
     module,
     mapping,
+    dockerfile: inputs.dockerfile,
     kernel,
     architecture,
     inputHash,

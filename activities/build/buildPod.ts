@@ -18,6 +18,8 @@ import type { SecretVersions } from './secretVersions.ts'
 export interface BuildPodInput {
   readonly module: Module
   readonly mapping: ResolvedMapping
+  /** The text of the Dockerfile. */
+  readonly dockerfile: string
   readonly kernel: string
   readonly architecture: string
   readonly inputHash: string

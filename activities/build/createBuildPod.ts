@@ -45,12 +45,13 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const { subject, image, inputHash, attempt, entry } = request
   const { facts, view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
   const module = moduleOf(deps, subject)
-  const { mapping, architecture } = facts
+  const { mapping, dockerfile, architecture } = facts
   const current =
     view.wish.kind === 'wanted' && view.wish.build.kind === 'ready' ? view.wish.build.inputHash : undefined
   if (
     mapping === undefined ||
     architecture === undefined ||
+    dockerfile === undefined ||
     current !== inputHash ||
     view.module !== 'alive'
   ) {
@@ -78,6 +79,7 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const body = buildPod({
     module,
     mapping,
+    dockerfile,
     kernel: subject.kernel,
     architecture,
     inputHash,

@@ -78,13 +78,13 @@ test.each<[string, PodChange, string[]]>([
   [
     'push without verification',
     { mapping: { registryTLS: { insecureSkipTLSVerify: true } } },
-    ['--skip-tls-verify'],
+    ['--skip-tls-verify-registry', 'reg.example:5000'],
   ],
   ['pull without TLS', { build: { baseImageRegistryTLS: { insecure: true } } }, ['--insecure-pull']],
   [
     'pull without verification',
     { build: { baseImageRegistryTLS: { insecureSkipTLSVerify: true } } },
-    ['--skip-tls-verify-pull'],
+    ['--skip-tls-verify-registry', 'base.example', '--skip-tls-verify-registry', 'other.example:5000'],
   ],
   [
     'false is no switch',
@@ -95,7 +95,8 @@ test.each<[string, PodChange, string[]]>([
     [],
   ],
 ])('images:BLD-5, BLD-6 %s', (_name, change, expected) => {
-  expect(args(change).filter((arg) => /insecure|skip-tls/.test(arg))).toEqual(expected)
+  const all = args(change)
+  expect(all.slice(2, all.indexOf('--digest-file=/dev/termination-log'))).toEqual(expected)
 })
 
 test('retries come from the configuration', () => {

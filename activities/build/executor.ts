@@ -1,6 +1,8 @@
 import type { V1EnvVar, V1Volume } from '@kubernetes/client-node'
 import { buildArgs } from '../../api/buildInputs.ts'
 import { annotations, imageLabels, moduleKey } from '../../api/names.ts'
+import { parseImageReference } from '../../api/imageReference.ts'
+import { baseRegistries } from './baseRegistries.ts'
 import type { BuildPodInput } from './buildPod.ts'
 
 /** The name of the build node, which nobody knows before the scheduler has chosen it. */
@@ -46,17 +48,21 @@ export function executorEnvironment(
  */
 export function executorArguments(input: BuildPodInput): string[] {
   const { mapping, module, kernel, build: settings } = input
-  const { registryTLS, build } = mapping
+  const { registryTLS, build: { baseImageRegistryTLS = {} } = {} } = mapping
   const flags = (flag: string, values: Readonly<Record<string, string>>) =>
     Object.entries(values).flatMap(([name, value]) => [flag, `${name}=${value}`])
   const args = buildArgs(mapping, module.metadata, kernel)
+  // kaniko's --skip-tls-verify holds for pulls too, and its --skip-tls-verify-pull does nothing: registries are named.
+  const unverified = new Set([
+    ...(registryTLS.insecureSkipTLSVerify ? [parseImageReference(mapping.image).registry] : []),
+    ...(baseImageRegistryTLS.insecureSkipTLSVerify ? baseRegistries(input.dockerfile, args) : []),
+  ])
   return [
     '--destination',
     mapping.image,
     ...(registryTLS.insecure ? ['--insecure'] : []),
-    ...(registryTLS.insecureSkipTLSVerify ? ['--skip-tls-verify'] : []),
-    ...(build?.baseImageRegistryTLS?.insecure ? ['--insecure-pull'] : []),
-    ...(build?.baseImageRegistryTLS?.insecureSkipTLSVerify ? ['--skip-tls-verify-pull'] : []),
+    ...(baseImageRegistryTLS.insecure ? ['--insecure-pull'] : []),
+    ...[...unverified].flatMap((registry) => ['--skip-tls-verify-registry', registry]),
     '--digest-file=/dev/termination-log',
     '--log-format=text',
     `--push-retry=${settings.pushRetry}`,
