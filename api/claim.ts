@@ -45,10 +45,15 @@ export function claimName(image: string): string {
 export function claimStands(cluster: ClusterSnapshot, claim: Claim, now: number): boolean {
   const holder = kernelOfRun(claim.holder)
   if (holder === undefined) return false
-  if (buildsOf(cluster, holder, claim.image).some(isActive)) return true
+  if (isBuilding(cluster, holder, claim.image)) return true
   const module = cluster.module(holder.ref)
   const leaves = module === undefined || module.metadata.deletionTimestamp !== undefined
   return !leaves && now - claim.takenAt < claimSeconds * 1000
+}
+
+/** Has a kernel run a build pod for this image that has not ended? */
+export function isBuilding(cluster: ClusterSnapshot, of: KernelRef, image: string): boolean {
+  return buildsOf(cluster, of, image).some(isActive)
 }
 
 /** The build pods of a kernel run for an image, but those that failed or are lost with their node. */

@@ -2,8 +2,8 @@ import { MockActivityEnvironment } from '@temporalio/testing'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { claimName, claimSeconds } from '../../api/claim.ts'
 import type { Module } from '../../api/module.ts'
-import { kernelRunId } from '../../api/names.ts'
-import { guardedModule, testCluster } from '../../api/testCluster.ts'
+import { annotations, kernelRunId } from '../../api/names.ts'
+import { guardedModule, testBuildPod, testCluster } from '../../api/testCluster.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { createKube } from '../kube/client.ts'
 import { leases, namespaces } from '../kube/resources.ts'
@@ -68,6 +68,15 @@ describe('one build per image reference (images:BLD-S10)', () => {
     await giveUp('a', image)
     expect(await holderOf(image)).toBeUndefined()
     expect(await claim('b', image)).toEqual({ kind: 'ours' })
+  })
+
+  test('nothing is given up while a pod of the run still builds the image', async () => {
+    const image = 'reg.example/builds:1'
+    await claim('a', image)
+    const pod = testBuildPod({ annotations: { [annotations.kernel]: '6.1.0', [annotations.image]: image } })
+    const building = { ...deps.cache, pods: () => [pod] }
+    await as('a', () => giveUpClaim({ ...deps, cache: building }, image))
+    expect(await holderOf(image)).toBe(runOf('a'))
   })
 
   test('the claim of a Module that is gone is taken over, by one', async () => {

@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity'
-import { claimName, claimSeconds, claimStands, type Claim } from '../../api/claim.ts'
-import { annotations, labels } from '../../api/names.ts'
+import { claimName, claimSeconds, claimStands, isBuilding, type Claim } from '../../api/claim.ts'
+import { annotations, kernelOfRun, labels } from '../../api/names.ts'
 import type { Dependencies } from '../dependencies.ts'
+import { isConflict } from '../kube/errors.ts'
 import { type Lease, leases } from '../kube/resources.ts'
 
 /**
@@ -15,7 +16,13 @@ export async function claimImage(
   const { kube, cache, namespace } = deps
   const claim: Claim = { ...wanted, holder: thisRun(), takenAt: Date.now() }
   for (;;) {
-    const { kind, object } = await kube.create<Lease>(leases, leaseOf(claim, namespace))
+    const made = await kube.create<Lease>(leases, leaseOf(claim, namespace)).catch((error: unknown) => {
+      // Somebody gave it up between the two requests.
+      if (isConflict(error)) return undefined
+      throw error
+    })
+    if (made === undefined) continue
+    const { kind, object } = made
     if (kind === 'created') return { kind: 'ours' }
     const found = claimOf(object)
     if (found.holder === claim.holder && found.inputHash === claim.inputHash) return { kind: 'ours' }
@@ -25,8 +32,13 @@ export async function claimImage(
   }
 }
 
-/** Gives this run's claim on an image up; a claim of another is left alone. */
+/**
+ * Gives this run's claim on an image up, unless another pod of it still builds the image (an older one may be collected
+ * meanwhile); a claim of another is left alone.
+ */
 export async function giveUpClaim(deps: Dependencies, image: string, holder = thisRun()): Promise<void> {
+  const run = kernelOfRun(holder)
+  if (run !== undefined && isBuilding(deps.cache, run, image)) return
   const ref = { namespace: deps.namespace, name: claimName(image) }
   const lease = await deps.kube.get(leases, ref)
   if (lease === undefined || claimOf(lease).holder !== holder) return

@@ -15,17 +15,20 @@ export class Operator {
     | undefined
   readonly #logs: string[] = []
 
-  /** `settings`: more of the operator's configuration. */
-  constructor(lab: TestLab, settings: object) {
+  readonly #name: string
+
+  /** `settings`: more of the operator's configuration. `name`: tells replicas of one test file apart. */
+  constructor(lab: TestLab, settings: object, name: string) {
     this.#lab = lab
     this.#settings = settings
+    this.#name = name
   }
 
   /** Resolves when it has its caches and Temporal; nothing happens when it runs already. */
   async start(): Promise<void> {
     if (this.#run !== undefined) return
     const { state, folder, workerImage } = this.#lab
-    const dir = join(folder.dir, `operator-${this.#logs.length}`)
+    const dir = join(folder.dir, `${this.#name}-${this.#logs.length}`)
     const dead = new EventTarget()
     const supervisor = createSupervisor({ dir, onDeath: () => dead.dispatchEvent(new Event('dead')) })
     const { kubernetes, temporal, images } = state
@@ -70,8 +73,8 @@ export class Operator {
 }
 
 /** An operator for a test file: started before its first test, stopped after its last. */
-export function useOperator(lab: TestLab, settings: object = {}): Operator {
-  const operator = new Operator(lab, settings)
+export function useOperator(lab: TestLab, settings: object = {}, name = 'operator'): Operator {
+  const operator = new Operator(lab, settings, name)
   beforeAll(async () => await operator.start())
   afterAll(async () => await operator.stop())
   return operator

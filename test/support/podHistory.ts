@@ -17,6 +17,8 @@ export interface PodHistory {
   all(): readonly SeenPod[]
   /** Build pods only, of one Module when `module` is given. */
   builds(module?: string): readonly SeenPod[]
+  /** How many build pods of one Module and kernel there were at one time at most, those being deleted too. */
+  readonly mostBuildsAtOnce: number
   stop(): Promise<void>
 }
 
@@ -30,20 +32,30 @@ export async function watchPods(kube: Kube, namespace: string): Promise<PodHisto
     namespace,
     log: { warn: (fields, message) => console.error(message, fields) },
   })
+  let mostBuildsAtOnce = 0
+  const all = () => [...seen.values()]
+  const builds = (module?: string) =>
+    all().filter(
+      ({ pod: { metadata } }) =>
+        metadata.labels?.[labels.resourceType] === 'BuildImage' &&
+        (module === undefined || metadata.labels[labels.moduleName] === module),
+    )
   informer.subscribe(({ type, object }) => {
     const { uid, name } = object.metadata
     seen.set(uid, { uid, name, pod: object, gone: type === 'deleted' })
+    const { [labels.moduleName]: module, [labels.targetKernel]: kernel } = object.metadata.labels ?? {}
+    const now = builds(module).filter(
+      (one) => !one.gone && one.pod.metadata.labels?.[labels.targetKernel] === kernel,
+    )
+    mostBuildsAtOnce = Math.max(mostBuildsAtOnce, now.length)
   })
   await informer.synced
-  const all = () => [...seen.values()]
   return {
     all,
-    builds: (module) =>
-      all().filter(
-        ({ pod: { metadata } }) =>
-          metadata.labels?.[labels.resourceType] === 'BuildImage' &&
-          (module === undefined || metadata.labels[labels.moduleName] === module),
-      ),
+    builds,
+    get mostBuildsAtOnce() {
+      return mostBuildsAtOnce
+    },
     stop: () => informer.stop(),
   }
 }

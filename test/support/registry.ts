@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 const tagsSchema = z.object({ tags: z.array(z.string()).nullable().default(null) })
+const layersSchema = z.object({ layers: z.array(z.object({ digest: z.string() })) })
 const manifestTypes = [
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.v2+json',
@@ -21,6 +22,16 @@ export async function digestOf(registry: string, repository: string, tag: string
   const digest = response.headers.get('docker-content-digest')
   if (!response.ok || digest === null) throw new Error(`${url} answers ${response.status}`)
   return digest
+}
+
+/** Deletes the layers of an image: its manifest is still there, and nobody can pull it. */
+export async function loseLayers(registry: string, repository: string, tag: string): Promise<void> {
+  const url = `http://${registry}/v2/${repository}`
+  const manifest = await fetch(`${url}/manifests/${tag}`, { headers: { accept: manifestTypes.join(', ') } })
+  for (const { digest } of layersSchema.parse(await manifest.json()).layers) {
+    const response = await fetch(`${url}/blobs/${digest}`, { method: 'DELETE' })
+    if (!response.ok) throw new Error(`${registry} answers ${response.status} to DELETE ${digest}`)
+  }
 }
 
 /** Deletes everything in a repository, so that its images are missing. */

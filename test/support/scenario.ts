@@ -9,6 +9,7 @@ import {
   type Resource,
   type StoredObject,
 } from '../../activities/kube/resources.ts'
+import { annotations } from '../../api/names.ts'
 import { moduleSchema, type Condition, type KernelStatus, type Module } from '../../api/module.ts'
 import { addSimulatedNode } from '../../lab/simulated/nodes.ts'
 import { eventually } from './eventually.ts'
@@ -133,6 +134,25 @@ export class Scenario {
       `Module ${this.namespace}/${name} is gone`,
       () => this.module(name),
       (module) => module === undefined,
+    )
+  }
+
+  /** Annotates a Module as `kubectl annotate` does it: a retry for one kernel, or for `all`. */
+  async retry(name: string, which: string): Promise<void> {
+    await this.annotate(name, annotations.retryBuild, which)
+  }
+
+  async annotate(name: string, key: string, value: string): Promise<void> {
+    const { namespace, lab } = this
+    await lab.kube.patch(modules, { namespace, name }, { metadata: { annotations: { [key]: value } } })
+  }
+
+  /** Waits until the retry annotation is off. */
+  async untilRetryIsTaken(name: string): Promise<void> {
+    await eventually(
+      `the retry of ${this.namespace}/${name} is taken`,
+      () => this.module(name),
+      (module) => module?.metadata.annotations?.[annotations.retryBuild] === undefined,
     )
   }
 

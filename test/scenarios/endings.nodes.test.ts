@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest'
+import { claimsOn } from '../support/claims.ts'
+import { eventually } from '../support/eventually.ts'
+import { openGate, type Gate } from '../support/gate.ts'
+import { useOperator } from '../support/operator.ts'
+import { runId, runsOf, temporalCli } from '../support/runs.ts'
+import { kernel, openScenario, type Scenario } from '../support/scenario.ts'
+import { useLab } from '../support/testLab.ts'
+import { fetching } from '../support/tinyModule.ts'
+
+const lab = useLab()
+const operator = useOperator(lab)
+const name = 'tiny'
+
+async function building(what: string): Promise<{ story: Scenario; gate: Gate }> {
+  const gate = await openGate(lab.state.address)
+  const story = await openScenario(lab, operator, what)
+  await story.addNode()
+  await story.applyTiny(name, [fetching(gate.wait)])
+  await untilKnocked(gate)
+  return { story, gate }
+}
+
+async function untilKnocked(gate: Gate, times = 1): Promise<void> {
+  const knocks = (seen: number) => expect(seen).toBe(times)
+  await eventually(`builds at the gate: ${times}`, () => gate.knocks, knocks)
+}
+
+/** No pod, no claim and no open run of the Module. */
+async function expectNothingLeft({ namespace, pods }: Scenario): Promise<void> {
+  expect(pods.all().every((pod) => pod.gone)).toBe(true)
+  expect(await claimsOn(lab, `${lab.state.registry}/${namespace}/`)).toEqual([])
+  await eventually(
+    'no run is open',
+    () => runsOf(lab, { namespace, name }, 'ExecutionStatus="Running"'),
+    (runs) => expect(runs).toEqual([]),
+  )
+}
+
+test('a Module deleted in mid-build leaves nothing; created anew at once it is built anew (images:BLD-S6, S7)', async () => {
+  const { story, gate } = await building('deleted')
+  await story.deleteModule(name)
+  await expectNothingLeft(story)
+  await story.applyTiny(name, [fetching(gate.wait)])
+  await untilKnocked(gate, 2)
+  gate.open()
+  await story.untilLoaded(name)
+  expect(story.pods.builds()).toHaveLength(2)
+  expect(story.pods.mostBuildsAtOnce).toBe(1)
+})
+
+describe('the annotation retry-build', () => {
+  test('restarts a held build, for its kernel or for all, and is taken off', async () => {
+    const gate = await openGate(lab.state.address)
+    const story = await openScenario(lab, operator, 'retry')
+    await story.addNode()
+    await story.applyTiny(name, [fetching(gate.pass)])
+    const failed = (attempt: number) =>
+      story.untilKernel(name, `failed attempt ${attempt}`, (entry) => {
+        expect(entry).toMatchObject({ phase: 'BuildFailed', attempt })
+      })
+    await failed(1)
+    await story.retry(name, kernel)
+    await failed(2)
+    await story.untilRetryIsTaken(name)
+    gate.open()
+    await story.retry(name, 'all')
+    await story.untilLoaded(name)
+    await story.untilRetryIsTaken(name)
+    expect(story.pods.builds()).toHaveLength(3)
+    expect(story.pods.mostBuildsAtOnce).toBe(1)
+
+    await story.retry(name, 'all')
+    await story.untilRetryIsTaken(name)
+    expect(story.pods.builds()).toHaveLength(3)
+  })
+})
+
+describe('a person ends a run', () => {
+  test('by Cancel: the pod stops, and only a retry builds again', async () => {
+    const { story, gate } = await building('cancelled')
+    const id = runId(lab, { namespace: story.namespace, name }, kernel)
+    await temporalCli(lab, 'workflow', 'cancel', '--workflow-id', id)
+    const entry = await story.untilKernel(name, 'Cancelled', ({ phase }) => phase === 'Cancelled')
+    expect(entry.inputHash).toMatch(/^[0-9a-f]{40}$/)
+    await expectNothingLeft(story)
+    // Something else changes: the watcher looks, and leaves it.
+    await story.addNode()
+    await story.untilCondition(name, { type: 'Ready', status: 'False', reason: 'Cancelled' })
+    expect(story.pods.builds()).toHaveLength(1)
+
+    gate.open()
+    await story.retry(name, 'all')
+    await story.untilLoaded(name)
+    expect(story.pods.builds()).toHaveLength(2)
+    await story.untilRetryIsTaken(name)
+  })
+
+  test('by Terminate: the pod goes on, and the next pass follows it', async () => {
+    const { story, gate } = await building('terminated')
+    const id = runId(lab, { namespace: story.namespace, name }, kernel)
+    await temporalCli(lab, 'workflow', 'terminate', '--workflow-id', id)
+    await operator.stop()
+    await operator.start()
+    gate.open()
+    await story.untilLoaded(name)
+    expect(story.pods.builds()).toHaveLength(1)
+    expect(gate.knocks).toBe(1)
+  })
+})
