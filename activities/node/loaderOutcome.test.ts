@@ -130,6 +130,18 @@ test.each<[string, Ended, string, string]>([
     'ContainerStatusUnknown',
     'could not be located',
   ],
+  [
+    'an extractor whose sandbox was lost on a busy node',
+    failed({
+      container: 'image-extractor',
+      reason: 'StartError',
+      exitCode: 128,
+      message:
+        'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to create new parent process: namespace path: lstat /proc/0/ns/ipc: no such file or directory: unknown',
+    }),
+    'StartError',
+    'namespace path',
+  ],
 ])('ended by the cluster: %s', (_name, state, reason, words) => {
   expect(loaderOutcome(state)).toEqual({ kind: 'cluster', reason, message: expect.stringContaining(words) })
 })

@@ -27,6 +27,10 @@ export function loaderOutcome(state: Extract<PodState, { kind: 'succeeded' | 'fa
     if (state.reason === 'StartError' && message.includes('executable file not found')) {
       return { kind: 'none', reason: 'CpMissing', message: why }
     }
+    // The runtime could not even make a process, such as on a node so busy that the pod's sandbox was lost.
+    if (state.reason === 'StartError' && message.includes('unable to create new parent process')) {
+      return { kind: 'cluster', reason: state.reason, message: message.trim().slice(-500) }
+    }
     const absent = container === 'image-extractor' && message.includes('No such file or directory')
     const reason = absent ? 'NoModulesForKernel' : 'ExtractFailed'
     return { kind: 'none', reason, message: `${why} (exit status ${exitCode})` }
