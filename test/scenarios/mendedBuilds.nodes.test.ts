@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { secrets } from '../../activities/kube/resources.ts'
+import { useOperator } from '../support/operator.ts'
+import { pushTestImage } from '../support/pushTestImage.ts'
+import { digestOf } from '../support/registry.ts'
+import { kernel, openScenario, type Scenario } from '../support/scenario.ts'
+import { useLab } from '../support/testLab.ts'
+import { tinyBuild } from '../support/tinyModule.ts'
+
+const lab = useLab()
+const operator = useOperator(lab)
+
+/** Waits until a build is held with this reason. */
+async function untilHeld(story: Scenario, name: string, reason: string) {
+  return await story.untilKernel(name, `is held with ${reason}`, (entry) => {
+    expect(entry).toMatchObject({ phase: 'BuildFailed', reason })
+  })
+}
+
+test('a changed Secret, or an image from elsewhere, ends a hold', async () => {
+  const story = await openScenario(lab, operator, 'mended')
+  await story.addNode()
+  const { namespace } = story
+
+  const withSecret = async () => {
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name: 'pass' } }
+    const created = { ...secret, stringData: { word: 'wrong' } }
+    await lab.kube.create(secrets, created)
+    const build = { ...tinyBuild('secret'), secrets: [{ name: 'pass' }] }
+    await story.applyTiny('secret', [['grep', '-q', 'right', '/run/secrets/pass/word']], {
+      mapping: { build },
+    })
+    await untilHeld(story, 'secret', 'BuildCommandFailed')
+    await lab.kube.patch(secrets, { namespace, name: 'pass' }, { stringData: { word: 'right' } })
+    await story.untilLoaded('secret')
+    expect(await story.kernelStatus('secret')).toMatchObject({ attempt: 2 })
+    expect(story.pods.builds('secret')).toHaveLength(2)
+  }
+
+  const fromElsewhere = async () => {
+    await story.applyTiny('elsewhere', [['false']])
+    await untilHeld(story, 'elsewhere', 'BuildCommandFailed')
+    const { registry } = lab.state
+    const repository = `${namespace}/elsewhere`
+    await pushTestImage({ url: `http://${registry}` }, { repository, tag: kernel })
+    await story.untilLoaded('elsewhere')
+    const digest = await digestOf(registry, repository, kernel)
+    expect(await story.kernelStatus('elsewhere')).toMatchObject({ digest, attempt: 1 })
+    expect(story.pods.builds('elsewhere')).toMatchObject([{ gone: false }])
+  }
+  await Promise.all([withSecret(), fromElsewhere()])
+})
