@@ -362,6 +362,6 @@ function describeStep(step: Step): string {
     case 'collect':
       return `collect build pod ${step.pod.name}`
     case 'node':
-      return `${step.work.action} on node ${step.work.node}`
+      return `${step.work.action === 'Leave' ? 'Give up' : step.work.action} on node ${step.work.node}`
   }
 }
