@@ -1,0 +1,24 @@
+import { maxReruns } from './endedBuilds.ts'
+import type { Step } from './plan.ts'
+
+/** What the Temporal UI shows for a step. */
+export function describeStep(step: Step): string {
+  switch (step.kind) {
+    case 'check':
+      return `is there an image ${step.image}`
+    case 'build':
+      return `build ${step.image}, attempt ${step.attempt}`
+    case 'follow':
+      return `follow build pod ${step.pod.name}`
+    case 'await':
+      return step.message
+    case 'remove':
+      return `remove build pod ${step.pod.name}: ${step.why}`
+    case 'pause':
+      return `${step.reason}: build again, ${step.rerun} of ${maxReruns}, after a pause`
+    case 'collect':
+      return `collect build pod ${step.pod.name}`
+    case 'node':
+      return `${step.work.action === 'Leave' ? 'Give up' : step.work.action} on node ${step.work.node}`
+  }
+}

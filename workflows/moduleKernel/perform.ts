@@ -1,0 +1,196 @@
+import { condition, sleep } from '@temporalio/workflow'
+import type { KernelRequest, PodRef, Seen } from '../../activities/contract.ts'
+import type { KernelStatus } from '../../api/module.ts'
+import type { activitiesOn } from '../options.ts'
+import { learnFromEnd, pauseBefore } from './buildEnds.ts'
+import { describeStep } from './describeStep.ts'
+import type { Hold, KernelMemory, Step } from './plan.ts'
+
+/** What the work of a run needs of it. */
+export interface Run {
+  /** What every request says of the run. */
+  readonly about: () => KernelRequest
+  readonly activities: ReturnType<typeof activitiesOn>
+  /** Pause before a build that the cluster ended is made again the first time, in milliseconds. */
+  readonly rerunPauseMs: number
+  readonly ring: () => void
+  readonly hear: (news: Seen) => void
+  readonly entry: () => KernelStatus | undefined
+  readonly learn: (change: (memory: KernelMemory) => KernelMemory) => void
+}
+
+/** Pause after a command that came too late for its node. */
+const obsoletePauseMs = 2_000
+
+type BuildStep = Extract<Step, { kind: 'build' }>
+type Question = { readonly image: string; readonly generation: number | null }
+
+/** What each kind of step does: activities and timers, and what the run learns from them. */
+export class Performer {
+  readonly #run: Run
+  #log: { pod: string; log: string } | undefined
+
+  constructor(run: Run) {
+    this.#run = run
+  }
+
+  lastLog(): { pod: string; log: string } | undefined {
+    return this.#log
+  }
+
+  /** Does one step; its end is the end of the operation. */
+  async perform(step: Step): Promise<void> {
+    const { activities, about, hear, entry } = this.#run
+    const summary = describeStep(step)
+    switch (step.kind) {
+      case 'check':
+        await this.#ask(step)
+        return
+      case 'build':
+        return await this.#build(step)
+      case 'follow':
+        return await this.#follow(step, this.#podRef(step.pod), step.pod)
+      case 'await':
+        // What the registry said before is of no value afterwards.
+        this.#run.learn(({ answer: _answer, ...memory }) => memory)
+        return await condition(() => false)
+      case 'remove':
+        return await activities.following.removeBuildPod.executeWithOptions({ summary }, [
+          this.#removal(step.pod),
+        ])
+      case 'pause': {
+        const pause = pauseBefore(step.rerun, this.#run.rerunPauseMs)
+        const delay = Date.parse(step.since) + pause - Date.now()
+        if (delay > 0) await sleep(delay, { summary })
+        return this.#release([step.key])
+      }
+      case 'collect': {
+        const delay = Date.parse(step.at) - Date.now()
+        if (delay > 0) await sleep(delay, { summary: `job.gcDelay: keep build pod ${step.pod.name}` })
+        return await activities.following.removeBuildPod.executeWithOptions({ summary }, [
+          this.#removal(step.pod),
+        ])
+      }
+      case 'node': {
+        const { work } = step
+        const request = { ...about(), work, entry: entry() }
+        const outcome = await activities.following.workOnNode.executeWithOptions({ summary }, [request])
+        hear(outcome.seen)
+        // The cache of nodes may be a moment behind the node itself: the same command would be obsolete again.
+        if (outcome.kind === 'obsolete')
+          await sleep(obsoletePauseMs, { summary: `${work.node} changed: look again` })
+        return
+      }
+    }
+  }
+
+  /** The end of a run that a person cancelled: the build stops, and status says so with its input hash. */
+  async stopBuild(): Promise<void> {
+    const { activities, about, entry } = this.#run
+    const last = entry()
+    if (last === undefined) return
+    const building =
+      last.phase === 'Building' || last.phase === 'CheckingImage' || last.phase === 'BuildFailed'
+    if (!building) return
+    const { view } = await activities.short.readKernel.executeWithOptions(
+      { summary: 'look for pods to stop' },
+      [about()],
+    )
+    for (const pod of view.pods.filter((p) => p.state === 'active')) {
+      const summary = `cancelled: stop build pod ${pod.name}`
+      await activities.following.removeBuildPod.executeWithOptions({ summary }, [this.#removal(pod)])
+    }
+    const message = 'The run was cancelled. Changed inputs or a retry start it again.'
+    const inputHash =
+      view.wish.kind === 'wanted' && view.wish.build.kind === 'ready' ? view.wish.build.inputHash : ''
+    const cancelled: KernelStatus = { ...last, inputHash, phase: 'Cancelled', reason: 'Cancelled', message }
+    await activities.short.reportKernel.executeWithOptions({ summary: 'status: Cancelled' }, [
+      { ...about(), entry: cancelled },
+    ])
+  }
+
+  /** `digest`: of the image that a build has just pushed. */
+  async #ask(question: Question, digest?: string): Promise<'present' | 'absent'> {
+    const { activities, about, entry, learn } = this.#run
+    const { image, generation } = question
+    const what = digest === undefined ? 'is there an image' : 'is the pushed image there:'
+    const request = { ...about(), image, entry: entry(), ...(digest === undefined ? {} : { digest }) }
+    const answer = await activities.asking.checkImage.executeWithOptions({ summary: `${what} ${image}` }, [
+      request,
+    ])
+    learn((memory) => ({ ...memory, answer: { image, generation, ...answer } }))
+    return answer.kind
+  }
+
+  async #build(step: BuildStep): Promise<void> {
+    const { activities, about, hear, entry, learn } = this.#run
+    const { image, inputHash, attempt } = step
+    // What came of the builds before this one stands in status, if it still counts.
+    learn(({ failure: _failure, interruption: _interruption, ...memory }) => ({
+      ...memory,
+      making: { inputHash, attempt },
+    }))
+    const summary = `create build pod, attempt ${attempt}, inputs ${inputHash.slice(0, 8)}`
+    const request = { ...about(), image, inputHash, attempt, entry: entry() }
+    const start = await activities.asking.createBuildPod.executeWithOptions({ summary }, [request])
+    if (start.kind === 'obsolete') return learn(({ answer: _answer, ...memory }) => memory)
+    if (start.kind === 'present') {
+      const { generation } = step
+      return learn((memory) => ({ ...memory, answer: { image, generation, ...start } }))
+    }
+    hear(start.seen)
+    await this.#follow(step, start.pod, { inputHash, attempt })
+  }
+
+  async #follow(
+    question: Question,
+    pod: PodRef,
+    build: { inputHash: string; attempt: number },
+  ): Promise<void> {
+    const { activities, about, learn, entry } = this.#run
+    const summary = `build ${question.image} in pod ${pod.name}`
+    const request = { ...about(), pod, image: question.image, entry: entry() }
+    const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [request])
+    const at = new Date().toISOString()
+    if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
+    // Whatever the registry said before this build is of no value after it.
+    learn(({ answer: _answer, making: _making, ...memory }) => memory)
+    const answer = outcome.kind === 'succeeded' ? await this.#ask(question, outcome.digest) : 'absent'
+    if (answer === 'present') return
+    const learnt = learnFromEnd({ image: question.image, ...build, pod }, outcome, at)
+    learn(({ answer: _answer, ...memory }) => ({ ...memory, ...learnt }))
+  }
+
+  /** Looks at a hold until it has ended by itself. */
+  async look(hold: Hold, look: Exclude<Hold['look'], { kind: 'nothing' }>): Promise<void> {
+    const { activities, about, learn } = this.#run
+    const { image } = look
+    const pod = look.pod === undefined ? undefined : this.#podRef(look.pod)
+    const request = { ...about(), image, pod, ...(look.made === undefined ? {} : { made: look.made }) }
+    const summary = `hold: look at ${look.pod === undefined ? image : `pod ${look.pod.name}`} now and then`
+    const news = await activities.asking.watchHold.executeWithOptions({ summary }, [request])
+    switch (news.kind) {
+      case 'podGone':
+        return learn(({ answer: _answer, ...memory }) => memory)
+      case 'secretChanged':
+        return this.#release(hold.releases)
+      case 'imagePresent': {
+        const generation = this.#run.entry()?.imageGeneration ?? null
+        const answer = { ...news, kind: 'present', image, generation } as const
+        return learn((memory) => ({ ...memory, answer }))
+      }
+    }
+  }
+
+  #release(keys: readonly string[]): void {
+    this.#run.learn((memory) => ({ ...memory, released: [...memory.released, ...keys] }))
+  }
+
+  #removal(pod: { readonly name: string; readonly uid: string; readonly image: string }) {
+    return { pod: this.#podRef(pod), image: pod.image }
+  }
+
+  #podRef(pod: { readonly name: string; readonly uid: string }): PodRef {
+    return { namespace: this.#run.about().subject.ref.namespace, name: pod.name, uid: pod.uid }
+  }
+}
