@@ -10,4 +10,5 @@ test('containerd reaches registries over plain HTTP, or TLS with their authority
   expect(tls['r:1/hosts.toml']).toContain('server = "https://r:1"')
   expect(tls['r:1/hosts.toml']).toContain('ca = "/certs.d/r:1/ca.crt"')
   expect(tls['r:1/hosts.toml']).toContain('[host."https://r:1".header]\nauthorization = ["Basic x"]')
+  expect(tls['r:1/hosts.toml']).toContain('\n[header]\nauthorization = ["Basic x"]')
 })

@@ -21,9 +21,13 @@ export function registryFiles(
     `[host."${url}"]`,
     'capabilities = ["pull", "resolve"]',
     ...(authority === undefined ? [] : [`ca = "${folder}/${host}/ca.crt"`]),
+    // After the host containerd asks the server itself, and each sends headers of its own.
     ...(authorization === undefined
       ? []
-      : [`[host."${url}".header]`, `authorization = ["${authorization}"]`]),
+      : [`[host."${url}".header]`, '[header]'].flatMap((table) => [
+          table,
+          `authorization = ["${authorization}"]`,
+        ])),
   ]
   return {
     [`${host}/hosts.toml`]: `${lines.join('\n')}\n`,
