@@ -20,6 +20,12 @@ export function definitionFiles(): string[] {
   )
 }
 
+/** Keys of the operator's configuration file. */
+export interface OperatorSettings {
+  readonly build?: object
+  readonly [key: string]: unknown
+}
+
 export interface OperatorOptions {
   readonly dir: string
   readonly supervisor: Supervisor
@@ -29,8 +35,8 @@ export interface OperatorOptions {
   readonly image: string
   /** kaniko's executor, when it is not the default one. */
   readonly executor?: string
-  /** More of its configuration. */
-  readonly settings?: object
+  /** More of its configuration; in `build` the executor stays unless it is named. */
+  readonly settings?: OperatorSettings
 }
 
 /**
@@ -47,14 +53,14 @@ export async function startOperator(options: OperatorOptions): Promise<ManagedPr
   const [healthPort = 0] = await freePorts(1)
   const health = `127.0.0.1:${healthPort}`
   const config = join(dir, 'operator.yaml')
-  const build = executor === undefined ? {} : { build: { image: executor } }
+  const { build, ...settings } = options.settings ?? {}
   writeFileSync(
     config,
     stringify({
       temporal: { address, namespace: temporalNamespace },
       healthProbeBindAddress: health,
-      ...build,
-      ...options.settings,
+      build: { ...(executor === undefined ? {} : { image: executor }), ...build },
+      ...settings,
     }),
   )
   const main = join(root, 'worker', 'main.ts')

@@ -2,14 +2,14 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { logTail } from '../../lab/logTail.ts'
-import { startOperator } from '../../lab/operator.ts'
+import { startOperator, type OperatorSettings } from '../../lab/operator.ts'
 import { createSupervisor, type ManagedProcess, type Supervisor } from '../../lab/supervisor.ts'
 import type { TestLab } from './testLab.ts'
 
 /** The operator as a process of its own, started as `npm start` does it. */
 export class Operator {
   readonly #lab: TestLab
-  readonly #settings: object
+  readonly #settings: OperatorSettings
   #run:
     | { readonly process: ManagedProcess; readonly supervisor: Supervisor; readonly dead: EventTarget }
     | undefined
@@ -18,7 +18,7 @@ export class Operator {
   readonly #name: string
 
   /** `settings`: more of the operator's configuration. `name`: tells replicas of one test file apart. */
-  constructor(lab: TestLab, settings: object, name: string) {
+  constructor(lab: TestLab, settings: OperatorSettings, name: string) {
     this.#lab = lab
     this.#settings = settings
     this.#name = name
@@ -73,7 +73,7 @@ export class Operator {
 }
 
 /** An operator for a test file: started before its first test, stopped after its last. */
-export function useOperator(lab: TestLab, settings: object = {}, name = 'operator'): Operator {
+export function useOperator(lab: TestLab, settings: OperatorSettings = {}, name = 'operator'): Operator {
   const operator = new Operator(lab, settings, name)
   beforeAll(async () => await operator.start())
   afterAll(async () => await operator.stop())
