@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { apiVersion } from '../../api/names.ts'
+import { buildNodeName, loadNodeLabels, loadNodeName } from '../../lab/realNodes.ts'
+import { nodes, type Pod } from '../../activities/kube/resources.ts'
+import { eventually } from '../support/eventually.ts'
+import { useOperator } from '../support/operator.ts'
+import { openScenario, type Scenario } from '../support/scenario.ts'
+import { deployFolder, useLab } from '../support/testLab.ts'
+import { dockerfile, tinyBuild } from '../support/tinyModule.ts'
+
+/** The Dockerfiles of the user guide, built with kaniko and loaded into the guest's kernel. */
+const lab = useLab()
+const operator = useOperator(lab)
+let kernel: string
+beforeAll(async () => {
+  const node = await lab.kube.get(nodes, { name: loadNodeName })
+  kernel = node?.status?.nodeInfo?.kernelVersion ?? ''
+})
+
+const example = (name: string) => readFileSync(join(deployFolder, 'examples/kmod-image', name), 'utf8')
+const loadedInGuest = async () => (await lab.vm.lsmod()).map((module) => module.name)
+
+/** A Module of the load node whose image is built from this Dockerfile. */
+async function apply(story: Scenario, name: string, moduleName: string, text: string): Promise<void> {
+  const { namespace } = story
+  const { registry, images } = lab.state
+  const args = { BUILD_BASE: images?.buildBase ?? '', BASE: images?.nodeBase ?? '' }
+  const mapping = {
+    regexp: '^.+$',
+    containerImage: `${registry}/${namespace}/${name}:\${KERNEL_FULL_VERSION}`,
+    registryTLS: { insecure: true },
+    build: {
+      ...tinyBuild(name),
+      buildArgs: Object.entries(args).map(([arg, value]) => ({ name: arg, value })),
+    },
+  }
+  const container = { modprobe: { moduleName }, kernelMappings: [mapping] }
+  await story.apply(dockerfile(namespace, name, text), {
+    apiVersion,
+    kind: 'Module',
+    metadata: { namespace, name },
+    spec: { selector: { ...loadNodeLabels }, moduleLoader: { container } },
+  })
+}
+
+/** Path of each mount of the node's modules in a pod's only container, and whether it may be written to. */
+function nodeModuleMounts({ spec }: Pod): Record<string, boolean> {
+  const volumes = (spec?.volumes ?? []).filter((volume) => volume.hostPath?.path === '/lib/modules')
+  const names = volumes.map((volume) => volume.name)
+  const mounts = spec?.containers.flatMap((container) => container.volumeMounts ?? []) ?? []
+  return Object.fromEntries(
+    mounts
+      .filter((mount) => names.includes(mount.name))
+      .map((mount) => [mount.mountPath, mount.readOnly !== true]),
+  )
+}
+
+test('the Dockerfiles of the guide: two modules, a module that needs an in-tree one, and depmod left out', async () => {
+  const story = await openScenario(lab, operator, 'guide')
+  const twoModules = example('two-modules.Dockerfile')
+  const depmod = /^RUN depmod .*$/m
+  expect(twoModules).toMatch(depmod)
+  const before = await loadedInGuest()
+  for (const name of ['kmm_ci_a', 'kmm_ci_b', 'kmm_ci_crc', 'crc7']) expect(before).not.toContain(name)
+
+  await Promise.all([
+    apply(story, 'two', 'kmm_ci_a', twoModules),
+    apply(story, 'in-tree', 'kmm_ci_crc', example('in-tree.Dockerfile')),
+    apply(story, 'no-depmod', 'kmm_ci_a', twoModules.replace(depmod, '')),
+  ])
+  await Promise.all([story.untilLoaded('two'), story.untilLoaded('in-tree')])
+
+  const loaded = new Map((await lab.vm.lsmod()).map((module) => [module.name, module]))
+  // depmod alone tells that kmm_ci_a needs kmm_ci_b: the Module names only the first.
+  expect(loaded.get('kmm_ci_b')?.usedBy).toEqual(['kmm_ci_a'])
+  // modprobe followed the link `host` and loaded the node's own module.
+  expect(loaded.get('crc7')?.usedBy).toEqual(['kmm_ci_crc'])
+
+  const entry = await story.untilKernel('no-depmod', 'LoadFailed', (e) => e.phase === 'LoadFailed', kernel)
+  expect(entry).toMatchObject({ reason: 'DepmodMissing', nodes: { failed: 1 } })
+  expect(entry.message).toContain(`RUN depmod -b /opt ${kernel}`)
+  await story.untilCondition('no-depmod', { type: 'Degraded', status: 'True', reason: 'DepmodMissing' })
+
+  // The mounts are those of the page, for builds and for worker pods, and nobody may write to them.
+  for (const { pod } of story.pods.builds()) {
+    expect(nodeModuleMounts(pod)).toEqual({ '/host/lib/modules': false })
+  }
+  const workers = story.pods.all().filter(({ name }) => name.startsWith('kmm-worker-'))
+  expect(workers).toHaveLength(3)
+  for (const { pod } of workers) {
+    expect(nodeModuleMounts(pod)).toEqual({ '/lib/modules': false, '/host/lib/modules': false })
+  }
+
+  // Where it was built is written down, and the target node has the same distribution and release.
+  const builder = (await lab.kube.get(nodes, { name: buildNodeName }))?.status?.nodeInfo
+  for (const name of ['two', 'in-tree']) {
+    expect((await story.kernelStatus(name, kernel))?.builtOn).toEqual({
+      node: buildNodeName,
+      kernel: builder?.kernelVersion,
+      osImage: builder?.osImage,
+      architecture: builder?.architecture,
+    })
+    await story.untilCondition(name, { type: 'BuildNodeDiffers', status: 'False' })
+  }
+
+  await Promise.all([story.deleteModule('two'), story.deleteModule('in-tree')])
+  const after = await loadedInGuest()
+  for (const name of ['kmm_ci_a', 'kmm_ci_b', 'kmm_ci_crc']) expect(after).not.toContain(name)
+  await eventually(
+    'no build pod is left',
+    () => story.pods.builds(),
+    (all) => all.every((pod) => pod.gone),
+  )
+})
