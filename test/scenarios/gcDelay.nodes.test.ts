@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { buildLog } from '../../workflows/messages.ts'
 import { eventually } from '../support/eventually.ts'
 import { useOperator } from '../support/operator.ts'
 import { openScenario } from '../support/scenario.ts'
@@ -37,4 +38,23 @@ test('job.gcDelay keeps the pod of a good build, by a timer that outlives the op
   expect(fired?.timerFiredEventAttributes?.startedEventId).toEqual(started?.eventId)
   expect(story.pods.builds()).toHaveLength(1)
   await story.untilLoaded(name)
+})
+
+test('a changed job.gcDelay holds for pods that already wait', async () => {
+  const story = await openScenario(lab, operator, 'regc')
+  await operator.restartWith({ job: { gcDelay: '10h' } })
+  await story.addNode()
+  await story.applyTiny(name)
+  await story.untilLoaded(name)
+  expect(story.pods.builds()).toMatchObject([{ gone: false, pod: { status: { phase: 'Succeeded' } } }])
+  const { workflowId = '', runId: run = '' } = (await story.kernelStatus(name)) ?? {}
+
+  await operator.restartWith({ job: { gcDelay: '1s' } })
+  await eventually(
+    'the pod is gone',
+    () => story.pods.builds(),
+    (all) => all.every((pod) => pod.gone),
+  )
+  const log = await lab.temporal.workflow.getHandle(workflowId, run).query(buildLog)
+  expect(log?.log).toContain('Pushed')
 })

@@ -9,7 +9,7 @@ import type { TestLab } from './testLab.ts'
 /** The operator as a process of its own, started as `npm start` does it. */
 export class Operator {
   readonly #lab: TestLab
-  readonly #settings: OperatorSettings
+  #settings: OperatorSettings
   #run:
     | { readonly process: ManagedProcess; readonly supervisor: Supervisor; readonly dead: EventTarget }
     | undefined
@@ -43,6 +43,13 @@ export class Operator {
     })
     this.#logs.push(started.logFile)
     this.#run = { process: started, supervisor, dead }
+  }
+
+  /** Ends it and starts it with another configuration. */
+  async restartWith(settings: OperatorSettings): Promise<void> {
+    await this.stop()
+    this.#settings = settings
+    await this.start()
   }
 
   /** Ends it as Kubernetes does: SIGTERM. */
