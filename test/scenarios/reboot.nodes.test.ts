@@ -1,0 +1,192 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { WriteBody } from '../../activities/kube/kube.ts'
+import { modules, nodeModulesConfigs, nodes } from '../../activities/kube/resources.ts'
+import { apiVersion, labels, readyLabel } from '../../api/names.ts'
+import { nodeModulesConfigSchema, recordEntries } from '../../api/nodeModulesConfig.ts'
+import { loadNodeLabels, loadNodeName } from '../../lab/realNodes.ts'
+import { eventually } from '../support/eventually.ts'
+import { pushInTreeModule, type InTree } from '../support/inTreeImage.ts'
+import { watchNode, type NodeHistory } from '../support/nodeHistory.ts'
+import { useOperator } from '../support/operator.ts'
+import { watchPods } from '../support/podHistory.ts'
+import { emptyRepository } from '../support/registry.ts'
+import { Scenario } from '../support/scenario.ts'
+import { useLab } from '../support/testLab.ts'
+
+const lab = useLab()
+const operator = useOperator(lab)
+
+const bootId = async () => (await lab.vm.console.run('cat /proc/sys/kernel/random/boot_id')).output.trim()
+const release = async () => (await lab.vm.console.run('uname -r')).output.trim()
+const loaded = async () => (await lab.vm.lsmod()).map((module) => module.name)
+
+/** Each test goes on where the one before it ended: a boot takes a minute under emulation. */
+describe('a node that is started anew', () => {
+  let story: Scenario
+  let first: string
+  let second: string
+  let history: NodeHistory
+  beforeAll(async () => {
+    first = await release()
+    second = lab.vm.kernels.find((kernel) => kernel !== first) ?? ''
+    const namespace = 'reboots'
+    story = new Scenario(lab, namespace, await watchPods(lab.kube, namespace))
+    const enforce = { 'pod-security.kubernetes.io/enforce': 'privileged' }
+    await story.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: enforce } })
+    await Promise.all([
+      pushInTreeModule(imageOf('brd', first), first, 'brd'),
+      pushInTreeModule(imageOf('brd', second), second, 'brd'),
+      pushInTreeModule(imageOf('dummy', first), first, 'dummy'),
+      pushInTreeModule(imageOf('nlmon', first), first, 'nlmon'),
+    ])
+    history = await watchNode(lab.kube, loadNodeName, refOf('brd'))
+  })
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return
+    console.error(operator.log())
+    console.error(history.states.join('\n'))
+    await story.show()
+  })
+  afterAll(async () => {
+    await history?.stop()
+    await story?.close()
+    if ((await release()) !== first) await lab.vm.reboot({ kernel: first })
+  })
+
+  const imageOf = (name: InTree, kernel: string) => `${lab.state.registry}/reboots/${name}:${kernel}`
+  const refOf = (name: InTree) => ({ namespace: 'reboots', name })
+  const moduleOf = (name: InTree, mapping: object): WriteBody => ({
+    apiVersion,
+    kind: 'Module',
+    metadata: refOf(name),
+    spec: {
+      selector: loadNodeLabels,
+      moduleLoader: {
+        container: {
+          modprobe: { moduleName: name },
+          kernelMappings: [
+            {
+              containerImage: `${lab.state.registry}/reboots/${name}:\${KERNEL_FULL_VERSION}`,
+              registryTLS: { insecure: true },
+              ...mapping,
+            },
+          ],
+        },
+      },
+    },
+  })
+  const entriesOf = async (name: InTree) => {
+    const record = await lab.kube.get(nodeModulesConfigs, { name: loadNodeName })
+    return recordEntries(
+      record === undefined ? undefined : nodeModulesConfigSchema.parse(record),
+      refOf(name),
+    )
+  }
+  const labelOf = async (name: InTree) =>
+    (await lab.kube.get(nodes, { name: loadNodeName }))?.metadata.labels?.[readyLabel(refOf(name))]
+  const workerPods = (name: InTree) =>
+    story.pods.all().filter(({ pod: { metadata } }) => {
+      const of = metadata.labels?.[labels.moduleName]
+      return of === name && metadata.labels?.[labels.workerAction] !== undefined
+    })
+
+  test('before: three Modules are loaded in the first kernel', async () => {
+    await story.apply(
+      moduleOf('brd', { regexp: '^.+$' }),
+      moduleOf('dummy', { literal: first }),
+      moduleOf('nlmon', { regexp: '^.+$' }),
+    )
+    for (const name of ['brd', 'dummy', 'nlmon'] as const) await story.untilLoaded(name)
+    expect(await loaded()).toEqual(expect.arrayContaining(['brd', 'dummy', 'nlmon']))
+  })
+
+  test('same kernel: loaded again; the label goes first, and comes back when it is true again', async () => {
+    const before = await bootId()
+    await lab.vm.reboot()
+    const now = await bootId()
+    expect(now).not.toBe(before)
+    for (const name of ['brd', 'dummy', 'nlmon'] as const) {
+      await eventually(
+        `${name} is loaded in the new boot`,
+        () => entriesOf(name),
+        ({ fact }) => fact?.bootId === now,
+      )
+      await eventually(
+        `${name} is labelled`,
+        () => labelOf(name),
+        (label) => label === '',
+      )
+      await story.untilLoaded(name)
+    }
+    expect(await loaded()).toEqual(expect.arrayContaining(['brd', 'dummy', 'nlmon']))
+    const states = history.states.filter((state) => state.startsWith(now))
+    expect(states.some((state) => state.endsWith('bare'))).toBe(true)
+    expect(states.at(-1)).toBe(`${now} Ready labelled`)
+  })
+
+  test('another kernel: its run takes over, and nothing of the first is left', async () => {
+    // users.md 3: the decision to unload nlmon is made in the first kernel, and its pod cannot begin there.
+    await emptyRepository(lab.state.registry, 'reboots/nlmon')
+    await lab.vm.console.run(
+      `ctr -n k8s.io images ls -q | grep reboots/nlmon | xargs -r ctr -n k8s.io images rm --sync`,
+      60_000,
+    )
+    await story.remove(modules, 'nlmon')
+    await story.untilKernel(
+      'nlmon',
+      'its unload cannot begin',
+      ({ reason }) => reason === 'ImagePullBackOff',
+      first,
+    )
+    await lab.vm.reboot({ kernel: second })
+
+    await story.untilKernel('brd', 'is Loaded', ({ phase }) => phase === 'Loaded', second)
+    const now = await bootId()
+    expect(await release()).toBe(second)
+    expect(await loaded()).toContain('brd')
+    expect((await entriesOf('brd')).fact).toMatchObject({ bootId: now, config: { kernelVersion: second } })
+
+    await eventually(
+      'of the Module without a mapping for it nothing is left on the node',
+      async () => ({ entries: await entriesOf('dummy'), label: await labelOf('dummy') }),
+      ({ entries, label }) => entries.wish === undefined && entries.fact === undefined && label === undefined,
+    )
+    await eventually(
+      'the Module that was to be unloaded is gone, without an unload',
+      () => story.module('nlmon'),
+      (module) => module === undefined,
+    )
+    expect(await entriesOf('nlmon')).toEqual({ wish: undefined, fact: undefined })
+    expect(await labelOf('nlmon')).toBeUndefined()
+    for (const name of ['brd', 'dummy'] as const) {
+      await eventually(
+        `the status of ${name} knows the second kernel only`,
+        () => story.module(name),
+        (module) => expect(module?.status?.kernels?.map(({ kernel }) => kernel)).toEqual([second]),
+      )
+    }
+    await eventually(
+      'no worker pod is left',
+      () => (['brd', 'dummy', 'nlmon'] as const).flatMap((name) => workerPods(name)),
+      (all) => all.every(({ gone }) => gone),
+    )
+    await story.untilCondition('dummy', { type: 'Ready', status: 'False', reason: 'NoMapping' })
+  })
+
+  test('users.md 8: a Module deleted while the node starts goes with the boot; the others are loaded', async () => {
+    const back = lab.vm.reboot({ kernel: first })
+    await story.remove(modules, 'brd')
+    await back
+    expect(await release()).toBe(first)
+    await eventually(
+      'the Module is gone',
+      () => story.module('brd'),
+      (module) => module === undefined,
+    )
+    await story.untilKernel('dummy', 'is Loaded', ({ phase }) => phase === 'Loaded', first)
+    expect(await loaded()).toContain('dummy')
+    expect(await loaded()).not.toContain('brd')
+    expect(await entriesOf('brd')).toEqual({ wish: undefined, fact: undefined })
+    expect(await labelOf('brd')).toBeUndefined()
+  })
+})
