@@ -74,10 +74,7 @@ export async function forget(
   record: RecordRef,
 ): Promise<Seen> {
   await recordFact(deps, ref, record, undefined)
-  const { name, uid } = record
-  const metadata = { name, uid, ownerReferences: ownedBy(node) }
-  const body = { apiVersion, kind: 'NodeModulesConfig', metadata, spec: { modules: [] } }
-  return await apply(deps, ref, body, {})
+  return await withdrawWish(deps, ref, node, record)
 }
 
 /**
@@ -92,8 +89,18 @@ export async function recordLeft(
   fact: ModuleStatusEntry,
 ): Promise<Seen> {
   await recordFact(deps, ref, record, fact)
-  const { name, uid } = record
-  const metadata = { name, uid, labels: { [moduleInUseLabel(ref)]: '' }, ownerReferences: ownedBy(node) }
+  return await withdrawWish(deps, ref, node, record, { [moduleInUseLabel(ref)]: '' })
+}
+
+/** Nothing is wished for any more; of the Module's labels on the record, `labels` stay. */
+async function withdrawWish(
+  deps: Dependencies,
+  ref: ModuleRef,
+  node: NodeFacts,
+  { name, uid }: RecordRef,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<Seen> {
+  const metadata = { name, uid, labels, ownerReferences: ownedBy(node) }
   const body = { apiVersion, kind: 'NodeModulesConfig', metadata, spec: { modules: [] } }
   return await apply(deps, ref, body, {})
 }
