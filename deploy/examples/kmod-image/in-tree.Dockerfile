@@ -17,28 +17,28 @@ RUN [ -e "/lib/modules/${KERNEL_FULL_VERSION}/build" ] || { \
 
 WORKDIR /usr/src/kmm-kmod
 
-RUN printf '%s\n' > kmm_ci_crc.c \
+RUN printf '%s\n' > acme_crc.c \
   '#include <linux/crc7.h>' \
   '#include <linux/module.h>' \
   '' \
-  'static int __init kmm_ci_crc_init(void)' \
+  'static int __init acme_crc_init(void)' \
   '{' \
   '  static const u8 text[] = "kmm";' \
   '' \
-  '  pr_info("kmm_ci_crc: the sum is %u\n", crc7_be(0, text, sizeof(text)));' \
+  '  pr_info("acme_crc: the sum is %u\n", crc7_be(0, text, sizeof(text)));' \
   '  return 0;' \
   '}' \
   '' \
-  'static void __exit kmm_ci_crc_exit(void)' \
+  'static void __exit acme_crc_exit(void)' \
   '{' \
   '}' \
   '' \
-  'module_init(kmm_ci_crc_init);' \
-  'module_exit(kmm_ci_crc_exit);' \
+  'module_init(acme_crc_init);' \
+  'module_exit(acme_crc_exit);' \
   'MODULE_DESCRIPTION("Needs crc7 of the distribution");' \
   'MODULE_LICENSE("GPL");'
 
-RUN printf 'obj-m := kmm_ci_crc.o\n' > Makefile \
+RUN printf 'obj-m := acme_crc.o\n' > Makefile \
  && make -C "/lib/modules/${KERNEL_FULL_VERSION}/build" M="$PWD" modules
 
 FROM ${BASE}
@@ -46,7 +46,7 @@ ARG KERNEL_FULL_VERSION
 
 RUN command -v depmod || { apt-get update && apt-get install --yes kmod; }
 
-COPY --from=builder /usr/src/kmm-kmod/kmm_ci_crc.ko /opt/lib/modules/${KERNEL_FULL_VERSION}/
+COPY --from=builder /usr/src/kmm-kmod/acme_crc.ko /opt/lib/modules/${KERNEL_FULL_VERSION}/
 
 # The name of the link is free.
 RUN ln -s /host/lib/modules/${KERNEL_FULL_VERSION} /opt/lib/modules/${KERNEL_FULL_VERSION}/host

@@ -16,42 +16,42 @@ RUN [ -e "/lib/modules/${KERNEL_FULL_VERSION}/build" ] || { \
 
 WORKDIR /usr/src/kmm-kmod
 
-RUN printf '%s\n' > kmm_ci_a.c \
+RUN printf '%s\n' > acme_driver.c \
   '#include <linux/module.h>' \
   '' \
-  'extern int kmm_ci_b_answer(void);' \
+  'extern int acme_core_answer(void);' \
   '' \
-  'static int __init kmm_ci_a_init(void)' \
+  'static int __init acme_driver_init(void)' \
   '{' \
-  '  pr_info("kmm_ci_a: the answer is %d\n", kmm_ci_b_answer());' \
+  '  pr_info("acme_driver: the answer is %d\n", acme_core_answer());' \
   '  return 0;' \
   '}' \
   '' \
-  'static void __exit kmm_ci_a_exit(void)' \
+  'static void __exit acme_driver_exit(void)' \
   '{' \
   '}' \
   '' \
-  'module_init(kmm_ci_a_init);' \
-  'module_exit(kmm_ci_a_exit);' \
-  'MODULE_DESCRIPTION("Needs kmm_ci_b");' \
+  'module_init(acme_driver_init);' \
+  'module_exit(acme_driver_exit);' \
+  'MODULE_DESCRIPTION("Needs acme_core");' \
   'MODULE_LICENSE("GPL");'
 
-RUN printf '%s\n' > kmm_ci_b.c \
+RUN printf '%s\n' > acme_core.c \
   '#include <linux/module.h>' \
   '' \
-  'int kmm_ci_b_answer(void);' \
+  'int acme_core_answer(void);' \
   '' \
-  'int kmm_ci_b_answer(void)' \
+  'int acme_core_answer(void)' \
   '{' \
   '  return 42;' \
   '}' \
-  'EXPORT_SYMBOL_GPL(kmm_ci_b_answer);' \
+  'EXPORT_SYMBOL_GPL(acme_core_answer);' \
   '' \
-  'MODULE_DESCRIPTION("Is needed by kmm_ci_a");' \
+  'MODULE_DESCRIPTION("Is needed by acme_driver");' \
   'MODULE_LICENSE("GPL");'
 
 # The headers of the kernel we build for, not those of the machine that builds.
-RUN printf 'obj-m := kmm_ci_a.o kmm_ci_b.o\n' > Makefile \
+RUN printf 'obj-m := acme_driver.o acme_core.o\n' > Makefile \
  && make -C "/lib/modules/${KERNEL_FULL_VERSION}/build" M="$PWD" modules
 
 FROM ${BASE}
@@ -59,8 +59,8 @@ ARG KERNEL_FULL_VERSION
 
 RUN command -v depmod || { apt-get update && apt-get install --yes kmod; }
 
-COPY --from=builder /usr/src/kmm-kmod/kmm_ci_a.ko /opt/lib/modules/${KERNEL_FULL_VERSION}/
-COPY --from=builder /usr/src/kmm-kmod/kmm_ci_b.ko /opt/lib/modules/${KERNEL_FULL_VERSION}/
+COPY --from=builder /usr/src/kmm-kmod/acme_driver.ko /opt/lib/modules/${KERNEL_FULL_VERSION}/
+COPY --from=builder /usr/src/kmm-kmod/acme_core.ko /opt/lib/modules/${KERNEL_FULL_VERSION}/
 
 # Without it modprobe finds no module by its name, and knows nothing of one that needs another.
 RUN depmod -b /opt ${KERNEL_FULL_VERSION}
