@@ -1,37 +1,60 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /**
  * One vitest project per tier: `unit` needs nothing, `temporal` a Temporal dev server, `apiserver` a control
- * plane without nodes, `nodes` the whole lab. `test/run.ts` brings up what each tier needs and runs them.
+ * plane without nodes, `nodes` the whole lab with an operator that its files share, `alone` the whole lab for one file
+ * at a time. `test/run.ts` brings up what each tier needs and runs them.
+ *
+ * Time limits tell only what never ends from what is slow on a machine with much to do.
  */
-const tier = (name: string, extra: object = {}) => ({
+const tier = (groupOrder: number, name: string, extra: object = {}) => ({
   test: {
     name,
     include: [`**/*.${name}.test.ts`],
     exclude: ['node_modules/**', '.lab/**'],
-    testTimeout: 30_000,
-    hookTimeout: 120_000,
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
+    sequence: { groupOrder },
     ...extra,
   },
 })
 
+/** The guest is the slowest machine of the lab: files that load modules there begin first. */
+class GuestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isForGuest = ({ moduleId }: TestSpecification) => moduleId.includes('/scenarios/guest/')
+    const sorted = await super.sort(files)
+    return [...sorted.filter(isForGuest), ...sorted.filter((file) => !isForGuest(file))]
+  }
+}
+
+const withLab = { testTimeout: 900_000, hookTimeout: 900_000 }
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: GuestFirst },
     projects: [
-      {
-        test: {
-          name: 'unit',
-          include: ['**/*.test.ts'],
-          exclude: ['node_modules/**', '.lab/**', '**/*.{temporal,apiserver,nodes,programs}.test.ts'],
-        },
-      },
-      tier('temporal', { globalSetup: 'test/setup/temporal.ts' }),
-      tier('apiserver', { fileParallelism: false, globalSetup: 'test/setup/apiserver.ts' }),
-      tier('nodes', {
-        fileParallelism: false,
-        testTimeout: 900_000,
-        hookTimeout: 900_000,
+      tier(1, 'unit', {
+        include: ['**/*.test.ts'],
+        exclude: ['node_modules/**', '.lab/**', '**/*.{temporal,apiserver,nodes,alone,programs}.test.ts'],
+        maxWorkers: 2,
+      }),
+      // Most of the time these wait: for a server, a timer, a pod.
+      tier(2, 'temporal', { globalSetup: 'test/setup/temporal.ts', maxWorkers: 4 }),
+      tier(3, 'apiserver', { globalSetup: 'test/setup/apiserver.ts', fileParallelism: false }),
+      tier(4, 'nodes', {
+        ...withLab,
         globalSetup: 'test/setup/nodes.ts',
+        maxWorkers: 6,
+        maxConcurrency: 4,
+        sequence: { groupOrder: 4, concurrent: true },
+      }),
+      tier(5, 'alone', {
+        ...withLab,
+        globalSetup: 'test/setup/alone.ts',
+        fileParallelism: false,
+        maxConcurrency: 5,
       }),
     ],
   },

@@ -1,13 +1,13 @@
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, vi } from 'vitest'
 import { modules, nodeModulesConfigs, nodes } from '../activities/kube/resources.ts'
 import { labels, moduleInUseLabel, readyLabel } from '../api/names.ts'
 import { nodeModulesConfigSchema, recordEntries } from '../api/nodeModulesConfig.ts'
 import { addSimulatedNode } from '../lab/simulated/nodes.ts'
 import { eventually } from './support/eventually.ts'
 import { watchNode } from './support/nodeHistory.ts'
-import { useOperator } from './support/operator.ts'
+import { stories, useOperator } from './support/stories.ts'
 import { pushTestImage } from './support/pushTestImage.ts'
-import { kernel, openScenario, type Scenario } from './support/scenario.ts'
+import { kernel, type Scenario } from './support/scenario.ts'
 import { useSimulatedLab } from './support/simulatedLab.ts'
 import { scenarioLabel, tinyModule, type TinyModule } from './support/tinyModule.ts'
 
@@ -16,6 +16,7 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 const lab = useSimulatedLab()
 const maxParallel = 4
 const operator = useOperator(lab, { maxParallel })
+const test = stories(lab, operator)
 const name = 'tiny'
 const otherKernel = '6.6.2-test'
 
@@ -42,19 +43,14 @@ async function entriesOn(story: Scenario, node: string, module = name) {
     name: module,
   })
 }
-const workerPods = (story: Scenario, action?: string) =>
-  story.pods.all().filter(({ pod }) => {
-    const found = pod.metadata.labels?.[labels.workerAction]
-    return found !== undefined && (action === undefined || found === action)
-  })
 
-test('maxParallel bounds how many nodes are reloaded at once', async () => {
-  const story = await openScenario(lab, operator, 'many')
+test('maxParallel bounds how many nodes are reloaded at once', async ({ open }) => {
+  const story = await open('many')
   const count = 15
   for (let index = 0; index < count; index++) await story.addNode()
   let most = 0
   const watching = setInterval(() => {
-    most = Math.max(most, workerPods(story).filter(({ gone }) => !gone).length)
+    most = Math.max(most, story.pods.workers().filter(({ gone }) => !gone).length)
   }, 5)
   onTestFinished(() => clearInterval(watching))
   await applyReady(story)
@@ -74,13 +70,15 @@ test('maxParallel bounds how many nodes are reloaded at once', async () => {
     },
   )
   await story.untilLoaded(name)
-  expect(workerPods(story)).toHaveLength(3 * count)
+  expect(story.pods.workers()).toHaveLength(3 * count)
   expect(most).toBeGreaterThan(1)
   expect(most).toBeLessThanOrEqual(maxParallel)
 })
 
-test('users.md 2: a reboot that never shows NotReady: not ready at first, then loaded again', async () => {
-  const story = await openScenario(lab, operator, 'fast-reboot')
+test('users.md 2: a reboot that never shows NotReady: not ready at first, then loaded again', async ({
+  open,
+}) => {
+  const story = await open('fast-reboot')
   const node = await story.addNode()
   await applyReady(story)
   await story.untilLoaded(name)
@@ -101,11 +99,13 @@ test('users.md 2: a reboot that never shows NotReady: not ready at first, then l
   )
   expect(history.states.filter((state) => state.includes('NotReady'))).toEqual([])
   expect((await entriesOn(story, node)).fact).toMatchObject({ bootId: 'second' })
-  expect(workerPods(story, 'Unload')).toEqual([])
+  expect(story.pods.workers('Unload')).toEqual([])
 })
 
-test('another kernel after a reboot: its run takes over, and nothing of the first is left', async () => {
-  const story = await openScenario(lab, operator, 'kernel')
+test('another kernel after a reboot: its run takes over, and nothing of the first is left', async ({
+  open,
+}) => {
+  const story = await open('kernel')
   const node = await story.addNode()
   await applyReady(story)
   // It concerns the first kernel only.
@@ -139,12 +139,14 @@ test('another kernel after a reboot: its run takes over, and nothing of the firs
     }),
     (seen) => expect(seen).toEqual({ entries: { wish: undefined, fact: undefined }, label: undefined }),
   )
-  expect(workerPods(story, 'Unload')).toEqual([])
-  expect(workerPods(story).filter(({ gone }) => !gone)).toEqual([])
+  expect(story.pods.workers('Unload')).toEqual([])
+  expect(story.pods.workers().filter(({ gone }) => !gone)).toEqual([])
 })
 
-test('a taint that one Module does not tolerate unloads that one, and holds up no other', async () => {
-  const story = await openScenario(lab, operator, 'taint')
+test('a taint that one Module does not tolerate unloads that one, and holds up no other', async ({
+  open,
+}) => {
+  const story = await open('taint')
   const node = await story.addNode()
   const taint = { key: 'example.com/dedicated', value: 'x', effect: 'NoSchedule' }
   await applyReady(story)
@@ -165,13 +167,13 @@ test('a taint that one Module does not tolerate unloads that one, and holds up n
   )
   expect((await entriesOn(story, node, 'other')).fact).toMatchObject({ bootId: expect.any(String) })
   // A change of tolerations alone reloads nothing.
-  const pods = workerPods(story).filter(({ pod }) => pod.metadata.labels?.[labels.moduleName] === 'other')
+  const pods = story.pods.workers().filter(({ pod }) => pod.metadata.labels?.[labels.moduleName] === 'other')
   expect(pods).toHaveLength(1)
   await story.untilLoaded('other')
 })
 
-test('a cordoned node keeps its module, and gets it again after a reboot', async () => {
-  const story = await openScenario(lab, operator, 'cordon')
+test('a cordoned node keeps its module, and gets it again after a reboot', async ({ open }) => {
+  const story = await open('cordon')
   const node = await story.addNode()
   await applyReady(story)
   await story.untilLoaded(name)
@@ -190,13 +192,15 @@ test('a cordoned node keeps its module, and gets it again after a reboot', async
   )
   await lab.kube.patch(nodes, { name: node }, { spec: { unschedulable: false } })
   await story.untilLoaded(name)
-  expect(workerPods(story, 'Unload')).toEqual([])
-  expect(workerPods(story, 'Load')).toHaveLength(2)
+  expect(story.pods.workers('Unload')).toEqual([])
+  expect(story.pods.workers('Load')).toHaveLength(2)
 })
 
-test('images:STS-7, a Module without moduleLoader is unloaded; one of the same name elsewhere is not', async () => {
-  const story = await openScenario(lab, operator, 'no-loader')
-  const elsewhere = await openScenario(lab, operator, 'elsewhere')
+test('images:STS-7, a Module without moduleLoader is unloaded; one of the same name elsewhere is not', async ({
+  open,
+}) => {
+  const story = await open('no-loader')
+  const elsewhere = await open('elsewhere')
   const node = await story.addNode()
   await applyReady(story)
   await applyReady(elsewhere, { spec: { selector: { [scenarioLabel]: story.namespace } } })
@@ -222,12 +226,12 @@ test('images:STS-7, a Module without moduleLoader is unloaded; one of the same n
     },
   )
   expect((await entriesOn(elsewhere, node)).fact).toMatchObject({ bootId: expect.any(String) })
-  expect(workerPods(elsewhere, 'Unload')).toEqual([])
+  expect(elsewhere.pods.workers('Unload')).toEqual([])
   await story.untilCondition(name, { type: 'Ready', status: 'False', reason: 'NoModuleLoader' })
 })
 
-test('a node that is deleted takes its record with it, and the Module may go', async () => {
-  const story = await openScenario(lab, operator, 'deleted')
+test('a node that is deleted takes its record with it, and the Module may go', async ({ open }) => {
+  const story = await open('deleted')
   const node = await story.addNode()
   await applyReady(story)
   await story.untilLoaded(name)
@@ -244,5 +248,5 @@ test('a node that is deleted takes its record with it, and the Module may go', a
       (module?.status?.kernels ?? []).length === 0 && module?.status?.moduleLoader?.availableNumber === 0,
   )
   await story.deleteModule(name)
-  expect(workerPods(story, 'Unload')).toEqual([])
+  expect(story.pods.workers('Unload')).toEqual([])
 })

@@ -1,11 +1,11 @@
-import { expect, test, vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import { modules, nodes, pods, type Pod } from '../activities/kube/resources.ts'
 import { annotations, labels, readyLabel } from '../api/names.ts'
 import { eventually } from './support/eventually.ts'
-import { useOperator } from './support/operator.ts'
+import { stories, useOperator } from './support/stories.ts'
 import { ended, playNode, stuck, type Play } from './support/playedNode.ts'
 import { pushTestImage } from './support/pushTestImage.ts'
-import { kernel, openScenario, type Scenario } from './support/scenario.ts'
+import { kernel, type Scenario } from './support/scenario.ts'
 import { useSimulatedLab } from './support/simulatedLab.ts'
 import { tinyModule } from './support/tinyModule.ts'
 
@@ -13,6 +13,7 @@ import { tinyModule } from './support/tinyModule.ts'
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 const lab = useSimulatedLab()
 const operator = useOperator(lab)
+const test = stories(lab, operator)
 const name = 'tiny'
 
 async function apply(story: Scenario): Promise<void> {
@@ -26,15 +27,15 @@ const setParameter = async (story: Scenario, parameter: string) => {
   const ref = { namespace: story.namespace, name }
   await lab.kube.patch(modules, ref, { spec: { moduleLoader: { container: { modprobe } } } })
 }
-const workerPods = (story: Scenario, action: string) =>
-  story.pods.all().filter(({ pod }) => pod.metadata.labels?.[labels.workerAction] === action)
 const labelOf = async (story: Scenario, node: string) =>
   (await lab.kube.get(nodes, { name: node }))?.metadata.labels?.[
     readyLabel({ namespace: story.namespace, name })
   ]
 
-test('users.md 1: a module in use waits visibly; a cordon, or a wish to keep it, ends the unload', async () => {
-  const story = await openScenario(lab, operator, 'in-use')
+test('users.md 1: a module in use waits visibly; a cordon, or a wish to keep it, ends the unload', async ({
+  open,
+}) => {
+  const story = await open('in-use')
   let inUse = true
   const node = await playNode(story, kernel, (pod) =>
     inUse && pod.metadata.labels?.[labels.workerAction] === 'Unload'
@@ -65,12 +66,14 @@ test('users.md 1: a module in use waits visibly; a cordon, or a wish to keep it,
 
   inUse = false
   await story.untilLoaded(name)
-  expect(workerPods(story, 'Load')).toHaveLength(2)
+  expect(story.pods.workers('Load')).toHaveLength(2)
   expect(await labelOf(story, node)).toBe('')
 })
 
-test("a pod whose image cannot be pulled says so in the registry's words, and is replaced for another config", async () => {
-  const story = await openScenario(lab, operator, 'no-pull')
+test("a pod whose image cannot be pulled says so in the registry's words, and is replaced for another config", async ({
+  open,
+}) => {
+  const story = await open('no-pull')
   const words = 'failed to resolve reference "r/a": r/a: not found'
   const isNew = (pod: Pod) =>
     pod.metadata.annotations?.[annotations.workerConfig]?.includes('debug=1') === true
@@ -78,17 +81,19 @@ test("a pod whose image cannot be pulled says so in the registry's words, and is
   const node = await playNode(story, kernel, play)
   await apply(story)
   const entry = await story.untilKernel(name, 'says so', ({ reason }) => reason === 'ImagePullBackOff')
-  const [first] = workerPods(story, 'Load')
+  const [first] = story.pods.workers('Load')
   expect(entry.message).toBe(`Node ${node}: pod ${first?.name}: ${words}`)
   await setParameter(story, 'debug=1')
   await story.untilLoaded(name)
-  expect(workerPods(story, 'Load')).toMatchObject([{ uid: first?.uid, gone: true }, {}])
-  expect(workerPods(story, 'Unload')).toEqual([])
+  expect(story.pods.workers('Load')).toMatchObject([{ uid: first?.uid, gone: true }, {}])
+  expect(story.pods.workers('Unload')).toEqual([])
   expect((await story.kernelStatus(name))?.reason).toBeUndefined()
 })
 
-test('nodes:STM-7, users.md 7: an evicted worker pod is run again, and so is one that somebody deleted', async () => {
-  const story = await openScenario(lab, operator, 'evicted')
+test('nodes:STM-7, users.md 7: an evicted worker pod is run again, and so is one that somebody deleted', async ({
+  open,
+}) => {
+  const story = await open('evicted')
   let evictions = 0
   let free = false
   await playNode(story, kernel, (pod) => {
@@ -101,11 +106,11 @@ test('nodes:STM-7, users.md 7: an evicted worker pod is run again, and so is one
   expect(entry.message).toMatch(/The node was low on memory\. \(failed once, tried again at 20/)
   const second = await eventually(
     'it is run again',
-    () => workerPods(story, 'Load').find(({ gone, pod }) => !gone && pod.status?.phase === 'Pending'),
+    () => story.pods.workers('Load').find(({ gone, pod }) => !gone && pod.status?.phase === 'Pending'),
     (pod) => pod !== undefined,
   )
   await story.remove(pods, second?.name ?? '')
   free = true
   await story.untilLoaded(name)
-  expect(workerPods(story, 'Load').length).toBeGreaterThanOrEqual(3)
+  expect(story.pods.workers('Load').length).toBeGreaterThanOrEqual(3)
 })

@@ -2,16 +2,24 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { z } from 'zod'
+import { elapsed } from '../lab/programs/progress.ts'
+import { startOwnLab } from './setup/lab.ts'
 
 /**
- * `npm test`: checks the code (format, lint, types), then runs every tier, each with what it needs brought up by its
- * own global setup. `npm test -- unit nodes` runs these tiers only. The last line is the sum of all.
+ * `npm test`: checks the code (format, lint, types) and runs every tier, each with what it needs brought up by its own
+ * global setup. `npm test -- unit nodes` runs these tiers only. The last line is the sum of all.
+ *
+ * Two lanes go on at the same time: the lab takes minutes to come up, and its tiers wait more than they work.
  *
  * A tier that this machine cannot run is named and counted as one skipped test; with KMM_TEST_REQUIRE=all it fails.
  */
-const tiers = ['unit', 'temporal', 'apiserver', 'nodes'] as const
+const tiers = ['unit', 'temporal', 'apiserver', 'nodes', 'alone'] as const
 type Tier = (typeof tiers)[number]
+type Step = Tier | 'lint'
+const withoutLab: readonly Step[] = ['lint', 'unit', 'temporal', 'apiserver']
+const withLab: readonly Step[] = ['nodes', 'alone']
 
 interface Counts {
   readonly passed: number
@@ -27,6 +35,7 @@ const report = z.object({
   success: z.boolean(),
 })
 
+const begun = performance.now()
 const requireAll = process.env['KMM_TEST_REQUIRE'] === 'all'
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !tiers.includes(name as Tier) && name !== 'lint')
@@ -35,34 +44,67 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
-const counts: Counts[] = []
-if (wanted.length === 0 || wanted.includes('lint')) counts.push(await lint())
-for (const tier of tiers) {
-  if (wanted.length === 0 || wanted.includes(tier)) counts.push(await runTier(tier))
+const isWanted = (step: Step) => wanted.length === 0 || wanted.includes(step)
+const lanes = await Promise.all([
+  runLane(withoutLab.filter(isWanted), process.env),
+  runLabLane(withLab.filter(isWanted)),
+])
+const counts = lanes.flat()
+process.exitCode = counts.every(({ failed }) => failed === 0) ? 0 : 1
+process.stdout.write(`\nafter ${elapsed(performance.now() - begun)}:\n${told(counts)}\n`)
+
+/** The sum, as the last line has it. */
+function told(all: readonly Counts[]): string {
+  const sum = (field: keyof Counts) => all.reduce((total, count) => total + count[field], 0)
+  return `${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`
 }
-const sum = (field: keyof Counts) => counts.reduce((total, count) => total + count[field], 0)
-const failed = sum('failed')
-process.exitCode = failed === 0 ? 0 : 1
-process.stdout.write(`${sum('passed')} passed, ${failed} failed, ${sum('skipped')} skipped\n`)
+
+async function runLane(steps: readonly Step[], env: NodeJS.ProcessEnv): Promise<Counts[]> {
+  const done: Counts[] = []
+  for (const step of steps) {
+    heading(step)
+    const since = performance.now()
+    const counted = step === 'lint' ? await lint() : await runTier(step, env)
+    done.push(counted)
+    heading(`${step}: ${told([counted])} (${elapsed(performance.now() - since)})`)
+  }
+  return done
+}
+
+/** One lab serves all the tiers that need one. */
+async function runLabLane(steps: readonly Step[]): Promise<Counts[]> {
+  if (steps.length === 0) return []
+  const obstacle = nodesObstacle()
+  if (obstacle !== undefined) {
+    process.stdout.write(`${steps.join(' and ')} cannot run here: ${obstacle}\n`)
+    return steps.map(() => ({ passed: 0, failed: requireAll ? 1 : 0, skipped: requireAll ? 0 : 1 }))
+  }
+  if ((process.env['KMM_TEST_LAB'] ?? '') !== '') return await runLane(steps, process.env)
+  heading('lab')
+  try {
+    const lab = await startOwnLab()
+    try {
+      return await runLane(steps, { ...process.env, KMM_TEST_LAB: lab.dir })
+    } finally {
+      await lab.close()
+    }
+  } catch (error) {
+    process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    return steps.map(() => ({ passed: 0, failed: 1, skipped: 0 }))
+  }
+}
 
 async function lint(): Promise<Counts> {
-  heading('lint')
-  const code = await run('npm', ['run', '--silent', 'lint'])
+  const code = await run('npm', ['run', '--silent', 'lint'], process.env)
   return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 }
 }
 
-async function runTier(tier: Tier): Promise<Counts> {
-  heading(tier)
-  const obstacle = tier === 'nodes' ? nodesObstacle() : undefined
-  if (obstacle !== undefined) {
-    process.stdout.write(`tier ${tier} cannot run here: ${obstacle}\n`)
-    return requireAll ? { passed: 0, failed: 1, skipped: 0 } : { passed: 0, failed: 0, skipped: 1 }
-  }
+async function runTier(tier: Tier, env: NodeJS.ProcessEnv): Promise<Counts> {
   const folder = await mkdtemp(join(tmpdir(), 'kmm-test-'))
   const outputFile = join(folder, 'report.json')
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`]
-    const code = await run('vitest', ['run', '--project', tier, ...reporters])
+    const code = await run('vitest', ['run', '--project', tier, ...reporters], env)
     const result = report.safeParse(JSON.parse(await readFile(outputFile, 'utf8').catch(() => 'null')))
     if (!result.success) return { passed: 0, failed: 1, skipped: 0 }
     const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = result.data
@@ -86,10 +128,18 @@ function heading(name: string): void {
   process.stdout.write(`\n== ${name}\n`)
 }
 
-async function run(command: string, args: readonly string[]): Promise<number> {
-  const child = spawn(command, args, { stdio: 'inherit' })
+/** What it prints is passed on by whole lines, as two lanes print at the same time. */
+async function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const colours = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}
+  const child = spawn(command, args, { stdio: ['inherit', 'pipe', 'pipe'], env: { ...colours, ...env } })
+  for (const [from, to] of [
+    [child.stdout, process.stdout],
+    [child.stderr, process.stderr],
+  ] as const) {
+    createInterface({ input: from }).on('line', (line) => to.write(`${line}\n`))
+  }
   return await new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', (code) => resolve(code ?? 1))
+    child.once('close', (code) => resolve(code ?? 1))
   })
 }

@@ -1,18 +1,18 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { WriteBody } from '../../activities/kube/kube.ts'
 import { namespaces, type Resource, type StoredObject } from '../../activities/kube/resources.ts'
 import { freePorts } from '../../lab/ports.ts'
 import { registryLogin, startRegistry } from '../../lab/registry.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { eventually } from '../support/eventually.ts'
-import { useOperator } from '../support/operator.ts'
+import { stories } from '../support/stories.ts'
 import { tagsOf } from '../support/registry.ts'
-import { kernel, openScenario, type Scenario } from '../support/scenario.ts'
+import { kernel, type Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { dockerfile, tinyBuild, tinyDockerfile, tinyModule } from '../support/tinyModule.ts'
 
 const lab = useLab()
-const operator = useOperator(lab)
+const test = stories(lab)
 const name = 'tiny'
 const image = 'spec.moduleLoader.container.kernelMappings[0].containerImage'
 
@@ -82,8 +82,8 @@ describe('what only a person can mend is said with its field, costs nothing, and
       ],
     },
   ]
-  test.each(inputs)('$what', async ({ reason, field, bad, mended }) => {
-    const story = await openScenario(lab, operator, 'bad')
+  test.for(inputs)('$what', async ({ reason, field, bad, mended }, { open }) => {
+    const story = await open('bad')
     await story.addNode()
     await story.apply(...bad(story))
     const condition = await story.untilCondition(name, { type: 'Ready', status: 'False', reason })
@@ -110,8 +110,8 @@ describe('registries', () => {
       login,
     })
 
-  test('an unreachable registry is tried until it answers', async () => {
-    const story = await openScenario(lab, operator, 'nowhere')
+  test('an unreachable registry is tried until it answers', async ({ open }) => {
+    const story = await open('nowhere')
     await story.addNode()
     const [port = 0] = await freePorts(1, lab.state.address)
     const registry = `${lab.state.address}:${port}`
@@ -131,8 +131,8 @@ describe('registries', () => {
     expect((await story.kernelStatus(name))?.reason).toBeUndefined()
   })
 
-  test('a registry that refuses is tried until there is a Secret it takes', async () => {
-    const story = await openScenario(lab, operator, 'login')
+  test('a registry that refuses is tried until there is a Secret it takes', async ({ open }) => {
+    const story = await open('login')
     await story.addNode()
     const [port = 0] = await freePorts(1, lab.state.address)
     const { host } = await start(port, true)
@@ -156,8 +156,8 @@ describe('registries', () => {
 })
 
 describe('pods that the cluster refuses', () => {
-  test('by the Pod Security level of the namespace', async () => {
-    const story = await openScenario(lab, operator, 'level', 'restricted')
+  test('by the Pod Security level of the namespace', async ({ open }) => {
+    const story = await open('level', 'restricted')
     await story.addNode()
     await story.applyTiny(name)
     const { message } = await story.untilCondition(name, {
@@ -174,14 +174,14 @@ describe('pods that the cluster refuses', () => {
     expect(story.pods.builds()).toHaveLength(1)
   })
 
-  test('by a quota', async () => {
+  test('by a quota', async ({ open }) => {
     const quotas: Resource<StoredObject> = {
       apiVersion: 'v1',
       kind: 'ResourceQuota',
       plural: 'resourcequotas',
       namespaced: true,
     }
-    const story = await openScenario(lab, operator, 'quota')
+    const story = await open('quota')
     const { namespace } = story
     await story.addNode()
     const spec = { hard: { pods: '0' } }
@@ -207,8 +207,8 @@ describe('pods that the cluster refuses', () => {
   })
 })
 
-test('an invalid regular expression is refused at apply, with its field', async () => {
-  const story = await openScenario(lab, operator, 'regexp')
+test('an invalid regular expression is refused at apply, with its field', async ({ open }) => {
+  const story = await open('regexp')
   await expect(story.apply(module(story, { regexp: '^(6' }))).rejects.toThrow(
     /spec\.moduleLoader\.container\.kernelMappings.*missing closing \)/,
   )

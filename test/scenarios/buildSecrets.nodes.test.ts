@@ -1,24 +1,21 @@
 import { randomBytes } from 'node:crypto'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { secrets } from '../../activities/kube/resources.ts'
 import { buildLog } from '../../workflows/messages.ts'
 import { eventually } from '../support/eventually.ts'
-import { openGate } from '../support/gate.ts'
 import { everythingOf } from '../support/history.ts'
-import { useOperator } from '../support/operator.ts'
-import { openScenario } from '../support/scenario.ts'
+import { sharedOperator, stories } from '../support/stories.ts'
 import { useLab } from '../support/testLab.ts'
 import { fetching, tinyBuild } from '../support/tinyModule.ts'
 
 const lab = useLab()
-const operator = useOperator(lab)
+const test = stories(lab)
 const name = 'talkative'
 const file = '/run/secrets/token/value'
 
-test('a Dockerfile that prints its Secret in every way: it is nowhere', async () => {
+test('a Dockerfile that prints its Secret in every way: it is nowhere', async ({ open, gate }) => {
   const token = `tk-${randomBytes(60).toString('hex')}`
-  const gate = await openGate(lab.state.address)
-  const story = await openScenario(lab, operator, 'leak')
+  const story = await open('leak')
   const { namespace } = story
   await story.addNode()
   const metadata = { namespace, name: 'token' }
@@ -39,11 +36,7 @@ test('a Dockerfile that prints its Secret in every way: it is nowhere', async ()
   await story.applyTiny(name, commands, { mapping: { build } })
   const ref = { namespace, name }
 
-  await eventually(
-    'the build has said it all and waits',
-    () => gate.knocks,
-    (knocks) => knocks === 1,
-  )
+  await gate.untilKnocked()
   const first = await eventually(
     'the last line of the log is in a heartbeat',
     () => everythingOf(lab, ref),
@@ -61,7 +54,7 @@ test('a Dockerfile that prints its Secret in every way: it is nowhere', async ()
     history: await everythingOf(lab, ref),
     module: JSON.stringify(await story.module(name)),
     pods: JSON.stringify(pods),
-    operator: operator.log(100_000),
+    operator: sharedOperator.log(100_000),
     log: JSON.stringify(log),
   }
   const encoded = Buffer.from(token).toString('base64')

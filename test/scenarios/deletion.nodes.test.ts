@@ -1,14 +1,13 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { events, modules, namespaces, nodeModulesConfigs, nodes } from '../../activities/kube/resources.ts'
 import { annotations, labels } from '../../api/names.ts'
 import { nodeModulesConfigSchema, recordEntries } from '../../api/nodeModulesConfig.ts'
 import { loseSimulatedNode, returnSimulatedNode } from '../support/awayNode.ts'
 import { claimsOn } from '../support/claims.ts'
 import { eventually } from '../support/eventually.ts'
-import { openGate } from '../support/gate.ts'
-import { useOperator } from '../support/operator.ts'
+import { type OpenScenario, stories } from '../support/stories.ts'
 import { runsOf } from '../support/runs.ts'
-import { openScenario, type Scenario } from '../support/scenario.ts'
+import type { Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { fetching, tinyModule } from '../support/tinyModule.ts'
 import { loseLayers } from '../support/registry.ts'
@@ -17,7 +16,7 @@ import { buildNodeLabels } from '../../lab/realNodes.ts'
 import type { KernelStatus } from '../../api/module.ts'
 
 const lab = useLab()
-const operator = useOperator(lab)
+const test = stories(lab)
 const name = 'tiny'
 
 const labelSelector = (of: Readonly<Record<string, string>>) =>
@@ -44,8 +43,8 @@ async function leftOn(node: string): Promise<string[]> {
 }
 
 describe('a Module is deleted while a node is away (users.md 5.8)', () => {
-  async function loadedOnTwo(what: string) {
-    const story = await openScenario(lab, operator, what)
+  async function loadedOnTwo(open: OpenScenario, what: string) {
+    const story = await open(what)
     const [stays, leaves] = [await story.addNode(), await story.addNode()]
     await story.applyTiny(name)
     await story.untilLoaded(name)
@@ -65,16 +64,16 @@ describe('a Module is deleted while a node is away (users.md 5.8)', () => {
     return { story, stays, leaves }
   }
 
-  test('it goes when the node returns from its reboot', async () => {
-    const { story, leaves } = await loadedOnTwo('reboots')
+  test('it goes when the node returns from its reboot', async ({ open }) => {
+    const { story, leaves } = await loadedOnTwo(open, 'reboots')
     await returnSimulatedNode(lab, leaves)
     await untilGone(story)
     expect(await recorded(story, leaves)).toEqual({})
     expect(await leftOn(leaves)).toEqual([])
   })
 
-  test('a person gives the node up: recorded there, and forgotten after its next boot', async () => {
-    const { story, leaves } = await loadedOnTwo('forced')
+  test('a person gives the node up: recorded there, and forgotten after its next boot', async ({ open }) => {
+    const { story, leaves } = await loadedOnTwo(open, 'forced')
     await story.annotate(name, annotations.forceFinalize, 'the rack burnt down')
     await untilGone(story)
     const { wish, fact } = await recorded(story, leaves)
@@ -91,8 +90,10 @@ describe('a Module is deleted while a node is away (users.md 5.8)', () => {
   })
 })
 
-test('a Module deleted while a node cannot pull its image leaves nothing (users.md 5.8)', async () => {
-  const story = await openScenario(lab, operator, 'unpullable')
+test('a Module deleted while a node cannot pull its image leaves nothing (users.md 5.8)', async ({
+  open,
+}) => {
+  const story = await open('unpullable')
   const { namespace } = story
   const { registry } = lab.state
   const repository = `${namespace}/${name}`
@@ -115,19 +116,17 @@ test('a Module deleted while a node cannot pull its image leaves nothing (users.
   expect(await recorded(story, node)).toEqual({})
 })
 
-test('a namespace whose guard was taken off is deleted: builds end, what stays loaded is recorded', async () => {
-  const gate = await openGate(lab.state.address)
-  const story = await openScenario(lab, operator, 'swept')
+test('a namespace whose guard was taken off is deleted: builds end, what stays loaded is recorded', async ({
+  open,
+  gate,
+}) => {
+  const story = await open('swept')
   const { namespace } = story
   const node = await story.addNode()
   await story.applyTiny(name)
   await story.untilLoaded(name)
   await story.applyTiny('slow', [fetching(gate.wait)])
-  await eventually(
-    'a build waits at the gate',
-    () => gate.knocks,
-    (knocks) => knocks === 1,
-  )
+  await gate.untilKnocked()
   await expect(story.remove(namespaces, namespace)).rejects.toThrow(/still has Modules/)
 
   await lab.kube.patch(

@@ -1,29 +1,23 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { claimsOn } from '../support/claims.ts'
 import { eventually } from '../support/eventually.ts'
-import { openGate, type Gate } from '../support/gate.ts'
-import { useOperator } from '../support/operator.ts'
+import { stories, type Story } from '../support/stories.ts'
 import { runId, runsOf, temporalCli } from '../support/runs.ts'
-import { kernel, openScenario, type Scenario } from '../support/scenario.ts'
+import { kernel, type Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { fetching } from '../support/tinyModule.ts'
 
 const lab = useLab()
-const operator = useOperator(lab)
+const test = stories(lab)
 const name = 'tiny'
 
-async function building(what: string): Promise<{ story: Scenario; gate: Gate }> {
-  const gate = await openGate(lab.state.address)
-  const story = await openScenario(lab, operator, what)
+/** Begins a story whose build waits at the gate. */
+async function building({ open, gate }: Pick<Story, 'open' | 'gate'>, what: string): Promise<Scenario> {
+  const story = await open(what)
   await story.addNode()
   await story.applyTiny(name, [fetching(gate.wait)])
-  await untilKnocked(gate)
-  return { story, gate }
-}
-
-async function untilKnocked(gate: Gate, times = 1): Promise<void> {
-  const knocks = (seen: number) => expect(seen).toBe(times)
-  await eventually(`builds at the gate: ${times}`, () => gate.knocks, knocks)
+  await gate.untilKnocked()
+  return story
 }
 
 /** No pod, no claim and no open run of the Module. */
@@ -37,12 +31,15 @@ async function expectNothingLeft({ namespace, pods }: Scenario): Promise<void> {
   )
 }
 
-test('a Module deleted in mid-build leaves nothing; created anew at once it is built anew (images:BLD-S6, S7)', async () => {
-  const { story, gate } = await building('deleted')
+test('a Module deleted in mid-build leaves nothing; created anew at once it is built anew (images:BLD-S6, S7)', async ({
+  open,
+  gate,
+}) => {
+  const story = await building({ open, gate }, 'deleted')
   await story.deleteModule(name)
   await expectNothingLeft(story)
   await story.applyTiny(name, [fetching(gate.wait)])
-  await untilKnocked(gate, 2)
+  await gate.untilKnocked(2)
   gate.open()
   await story.untilLoaded(name)
   expect(story.pods.builds()).toHaveLength(2)
@@ -50,9 +47,8 @@ test('a Module deleted in mid-build leaves nothing; created anew at once it is b
 })
 
 describe('the annotation retry-build', () => {
-  test('restarts a held build, for its kernel or for all, and is taken off', async () => {
-    const gate = await openGate(lab.state.address)
-    const story = await openScenario(lab, operator, 'retry')
+  test('restarts a held build, for its kernel or for all, and is taken off', async ({ open, gate }) => {
+    const story = await open('retry')
     await story.addNode()
     await story.applyTiny(name, [fetching(gate.pass)])
     const failed = (attempt: number) =>
@@ -77,8 +73,8 @@ describe('the annotation retry-build', () => {
 })
 
 describe('a person ends a run', () => {
-  test('by Cancel: the pod stops, and only a retry builds again', async () => {
-    const { story, gate } = await building('cancelled')
+  test('by Cancel: the pod stops, and only a retry builds again', async ({ open, gate }) => {
+    const story = await building({ open, gate }, 'cancelled')
     const id = runId(lab, { namespace: story.namespace, name }, kernel)
     await temporalCli(lab, 'workflow', 'cancel', '--workflow-id', id)
     const entry = await story.untilKernel(name, 'Cancelled', ({ phase }) => phase === 'Cancelled')
@@ -94,17 +90,5 @@ describe('a person ends a run', () => {
     await story.untilLoaded(name)
     expect(story.pods.builds()).toHaveLength(2)
     await story.untilRetryIsTaken(name)
-  })
-
-  test('by Terminate: the pod goes on, and the next pass follows it', async () => {
-    const { story, gate } = await building('terminated')
-    const id = runId(lab, { namespace: story.namespace, name }, kernel)
-    await temporalCli(lab, 'workflow', 'terminate', '--workflow-id', id)
-    await operator.stop()
-    await operator.start()
-    gate.open()
-    await story.untilLoaded(name)
-    expect(story.pods.builds()).toHaveLength(1)
-    expect(gate.knocks).toBe(1)
   })
 })

@@ -1,17 +1,16 @@
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { pods } from '../../activities/kube/resources.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import { eventually } from '../support/eventually.ts'
-import { openGate } from '../support/gate.ts'
-import { useOperator } from '../support/operator.ts'
+import { stories } from '../support/stories.ts'
 import { digestOf } from '../support/registry.ts'
 import { runId, runsOf, temporalCli } from '../support/runs.ts'
-import { kernel, openScenario, type Scenario } from '../support/scenario.ts'
+import { kernel, type Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { dockerfile, fetching, tinyDockerfile } from '../support/tinyModule.ts'
 
 const lab = useLab()
-const operator = useOperator(lab)
+const test = stories(lab)
 const name = 'tiny'
 
 /** Waits for a failed build to be held: said in status, kept as a pod, waited on by an open run. */
@@ -43,8 +42,8 @@ async function expectSecondAttempt(story: Scenario): Promise<void> {
   )
 }
 
-test('a broken Dockerfile is held with its log, and mending it builds again', async () => {
-  const story = await openScenario(lab, operator, 'broken')
+test('a broken Dockerfile is held with its log, and mending it builds again', async ({ open }) => {
+  const story = await open('broken')
   await story.addNode()
   await story.applyTiny(name, [['cat', '/nowhere/at/all']])
   const entry = await untilHeld(story)
@@ -68,9 +67,8 @@ test('a broken Dockerfile is held with its log, and mending it builds again', as
   )
 })
 
-test('a failed pod deleted by hand is built again', async () => {
-  const gate = await openGate(lab.state.address)
-  const story = await openScenario(lab, operator, 'deleted')
+test('a failed pod deleted by hand is built again', async ({ open, gate }) => {
+  const story = await open('deleted')
   await story.addNode()
   await story.applyTiny(name, [fetching(gate.pass)])
   const { buildPod = '' } = await untilHeld(story)
@@ -81,9 +79,8 @@ test('a failed pod deleted by hand is built again', async () => {
   await expectSecondAttempt(story)
 })
 
-test('the signal retryBuild of the temporal command line builds again', async () => {
-  const gate = await openGate(lab.state.address)
-  const story = await openScenario(lab, operator, 'signal')
+test('the signal retryBuild of the temporal command line builds again', async ({ open, gate }) => {
+  const story = await open('signal')
   await story.addNode()
   await story.applyTiny(name, [fetching(gate.pass)])
   const { workflowId = '' } = await untilHeld(story)

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, test as base } from 'vitest'
+import type { WriteBody } from '../../activities/kube/kube.ts'
 import { podFacts } from '../../activities/cluster/facts.ts'
 import { pods, type Pod } from '../../activities/kube/resources.ts'
 import { loaderOutcome } from '../../activities/node/loaderOutcome.ts'
@@ -73,14 +74,14 @@ interface Wanted {
   readonly of?: readonly string[]
 }
 
-/** Runs the worker pod of a load on the build node until it has ended. */
-async function run({
+/** Makes the worker pod of a load on the build node. */
+function workerOf({
   image,
   modprobe,
   kernel: of = kernel,
   twice = false,
   of: folders = [],
-}: Wanted): Promise<Pod> {
+}: Wanted): WriteBody {
   const parsed = parseConfig('')
   if (!parsed.ok) throw new Error(parsed.message)
   const config = testConfig({
@@ -102,9 +103,10 @@ async function run({
   const { initContainers = [], containers } = spec
   const again = initContainers.map((container) => ({ ...container, name: `${container.name}-again` }))
   const [{ securityContext: _, args: _args, ...worker } = { name: 'worker' }] = containers
-  const body = {
+  return {
     ...made,
-    metadata: { ...made.metadata, ownerReferences: [] },
+    // Without our labels, by which the operator would take it for one that nobody wants.
+    metadata: { ...made.metadata, labels: {}, ownerReferences: [] },
     spec: {
       ...spec,
       volumes: spec.volumes?.filter(({ name }) => name !== 'firmware-class'),
@@ -118,16 +120,24 @@ async function run({
       ],
     },
   }
-  const { object } = await lab.kube.create(pods, body)
-  const { namespace = '', name, uid } = object.metadata
-  onTestFinished(async () => void (await lab.kube.delete(pods, { namespace, name }, { uid })))
-  const ended = await eventually(
-    `the worker pod for ${image} has ended`,
-    () => lab.kube.get(pods, { namespace, name }),
-    (pod) => pod?.status?.phase === 'Succeeded' || pod?.status?.phase === 'Failed',
-  )
-  return ended as Pod
 }
+
+/** `run` runs the worker pod of a load until it has ended; it goes with the test. */
+const test = base.extend<{ run: (wanted: Wanted) => Promise<Pod> }>({
+  run: async ({ onTestFinished }, use) => {
+    await use(async (wanted) => {
+      const { object } = await lab.kube.create(pods, workerOf(wanted))
+      const { namespace = '', name, uid } = object.metadata
+      onTestFinished(async () => void (await lab.kube.delete(pods, { namespace, name }, { uid })))
+      const ended = await eventually(
+        `the worker pod for ${wanted.image} has ended`,
+        () => lab.kube.get(pods, { namespace, name }),
+        (pod) => pod?.status?.phase === 'Succeeded' || pod?.status?.phase === 'Failed',
+      )
+      return ended as Pod
+    })
+  },
+})
 
 const told = (pod: Pod) => {
   const { state } = podFacts(pod)
@@ -140,41 +150,43 @@ const outcome = (pod: Pod) => {
 
 describe.each<Cp>(['gnu', 'busybox'])(
   'an image with nothing but the cp of %s',
-  { concurrent: true },
+
   (cp) => {
     let image: string
     beforeAll(async () => {
       image = await pushKmodImage(`${lab.state.registry}/contract/${cp}:1`, cp, fill)
     })
 
-    test('gives its modules, links kept, where modprobe -d finds them, and where KMM has them', async () => {
+    test('gives its modules, links kept, where modprobe -d finds them, and where KMM has them', async ({
+      run,
+    }) => {
       const folders = [`/opt/lib/modules/${kernel}`, `/tmp/opt/lib/modules/${kernel}`]
       const pod = await run({ image, of: folders })
       expect(told(pod)).toBe(folders.map((folder) => `== ${folder}\n${tree('/opt')}`).join('\n'))
     })
 
-    test('a second time onto the first, without nesting', async () => {
+    test('a second time onto the first, without nesting', async ({ run }) => {
       const folder = `/opt/lib/modules/${kernel}`
       const pod = await run({ image, twice: true, of: [folder] })
       expect(told(pod)).toBe(`== ${folder}\n${tree('/opt')}`)
     })
 
-    test('below a prefix of several levels that ends in a slash', async () => {
+    test('below a prefix of several levels that ends in a slash', async ({ run }) => {
       const folder = `/usr/local/acme/drivers/lib/modules/${kernel}`
       const pod = await run({ image, modprobe: { dirName: levels }, of: [folder] })
       expect(told(pod)).toBe(`== ${folder}\n${tree(levels)}`)
     })
 
-    test.each(['linked', 'linked-absolutely'])(
+    test.for(['linked', 'linked-absolutely'])(
       'through a folder of the kernel that is %s',
-      async (release) => {
+      async (release, { run }) => {
         const folder = `/opt/lib/modules/${release}`
         const pod = await run({ image, kernel: release, of: [folder] })
         expect(told(pod)).toBe(`== ${folder}\n${tree('/opt')}`)
       },
     )
 
-    test('and its firmware', async () => {
+    test('and its firmware', async ({ run }) => {
       const pod = await run({
         image,
         modprobe: { firmwarePath: '/firmware/' },
@@ -186,7 +198,7 @@ describe.each<Cp>(['gnu', 'busybox'])(
       )
     })
 
-    test('another kernel: no modules for it', async () => {
+    test('another kernel: no modules for it', async ({ run }) => {
       const pod = await run({ image, kernel: '6.6.2-other' })
       expect(outcome(pod)).toMatchObject({
         reason: 'NoModulesForKernel',
@@ -194,7 +206,7 @@ describe.each<Cp>(['gnu', 'busybox'])(
       })
     })
 
-    test('no firmware at its path: named', async () => {
+    test('no firmware at its path: named', async ({ run }) => {
       const pod = await run({ image, modprobe: { firmwarePath: '/nowhere' } })
       expect(outcome(pod)).toMatchObject({
         reason: 'ExtractFailed',
@@ -204,12 +216,14 @@ describe.each<Cp>(['gnu', 'busybox'])(
   },
 )
 
-test('an image without cp is named as such', async () => {
+test('an image without cp is named as such', async ({ run }) => {
   const image = await pushKmodImage(`${lab.state.registry}/contract/none:1`, 'none', fill)
   expect(outcome(await run({ image }))).toMatchObject({ kind: 'none', reason: 'CpMissing' })
 })
 
-test('the node’s modules are at /lib/modules and /host/lib/modules, and cannot be written', async () => {
+test('the node’s modules are at /lib/modules and /host/lib/modules, and cannot be written', async ({
+  run,
+}) => {
   const image = await pushKmodImage(`${lab.state.registry}/contract/host:1`, 'busybox', fill)
   const [release = ''] = lab.vm.kernels
   const indexes = ['/lib/modules', '/host/lib/modules'].map(

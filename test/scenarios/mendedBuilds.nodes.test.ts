@@ -1,14 +1,14 @@
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { secrets } from '../../activities/kube/resources.ts'
-import { useOperator } from '../support/operator.ts'
+import { stories } from '../support/stories.ts'
 import { pushTestImage } from '../support/pushTestImage.ts'
 import { digestOf } from '../support/registry.ts'
-import { kernel, openScenario, type Scenario } from '../support/scenario.ts'
+import { kernel, type Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { tinyBuild } from '../support/tinyModule.ts'
 
 const lab = useLab()
-const operator = useOperator(lab)
+const test = stories(lab)
 
 /** Waits until a build is held with this reason. */
 async function untilHeld(story: Scenario, name: string, reason: string) {
@@ -17,8 +17,8 @@ async function untilHeld(story: Scenario, name: string, reason: string) {
   })
 }
 
-test('a changed Secret, or an image from elsewhere, ends a hold', async () => {
-  const story = await openScenario(lab, operator, 'mended')
+test('a changed Secret, or an image from elsewhere, ends a hold', async ({ open }) => {
+  const story = await open('mended')
   await story.addNode()
   const { namespace } = story
 

@@ -1,26 +1,25 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { pods } from '../../activities/kube/resources.ts'
 import { kernelRunId } from '../../api/names.ts'
 import { claimsOn } from '../support/claims.ts'
 import { eventually } from '../support/eventually.ts'
-import { openGate, type Gate } from '../support/gate.ts'
-import { useOperator } from '../support/operator.ts'
+import { type OpenScenario, stories } from '../support/stories.ts'
 import { digestOf } from '../support/registry.ts'
 import { runsOf } from '../support/runs.ts'
-import { kernel, openScenario, type Scenario } from '../support/scenario.ts'
+import { kernel, type Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { fetching, tinyBuild } from '../support/tinyModule.ts'
 
 const lab = useLab()
-/** Two replicas work at the same time in all these stories; one of them watches. */
-const operator = useOperator(lab)
-useOperator(lab, {}, 'replica')
+/** Two replicas of the operator work at the same time in all these stories; one of them watches. */
+const test = stories(lab)
 const name = 'tiny'
 
-async function open(story: string): Promise<Scenario> {
-  const scenario = await openScenario(lab, operator, story)
-  await scenario.addNode()
-  return scenario
+/** Begins a story with a node. */
+async function begin(open: OpenScenario, name: string): Promise<Scenario> {
+  const story = await open(name)
+  await story.addNode()
+  return story
 }
 
 /** The image is one that several Modules share. */
@@ -28,11 +27,6 @@ const shared = (repository: string) => ({
   containerImage: `${lab.state.registry}/${repository}/shared:\${KERNEL_FULL_VERSION}`,
   build: tinyBuild(name),
 })
-
-async function untilKnocked(gate: Gate, times = 1): Promise<void> {
-  const knocks = (seen: number) => expect(seen).toBe(times)
-  await eventually(`builds at the gate: ${times}`, () => gate.knocks, knocks)
-}
 
 /** Of two Modules that share an image, which one builds and which one waits. */
 async function untilOneWaits(stories: readonly Scenario[]): Promise<{ builds: Scenario; waits: Scenario }> {
@@ -50,13 +44,15 @@ async function untilNothingIsClaimed(repository: string): Promise<void> {
 }
 
 describe('two Modules in two namespaces want one image', () => {
-  test('from the same inputs: one builds it, the other says for whom it waits, and takes it', async () => {
-    const gate = await openGate(lab.state.address)
-    const stories = [await open('one'), await open('two')] as const
+  test('from the same inputs: one builds it, the other says for whom it waits, and takes it', async ({
+    open,
+    gate,
+  }) => {
+    const stories = [await begin(open, 'one'), await begin(open, 'two')] as const
     const repository = stories[0].namespace
     const change = { mapping: shared(repository) }
     await Promise.all(stories.map((story) => story.applyTiny(name, [fetching(gate.wait)], change)))
-    await untilKnocked(gate)
+    await gate.untilKnocked()
     const { builds, waits } = await untilOneWaits(stories)
     const [pod] = builds.pods.builds()
     const entry = await waits.untilKernel(name, 'waits for that pod', ({ message }) =>
@@ -84,16 +80,15 @@ describe('two Modules in two namespaces want one image', () => {
     await untilNothingIsClaimed(repository)
   })
 
-  test('the holder goes: the other builds', async () => {
-    const gate = await openGate(lab.state.address)
-    const [first, second] = [await open('first'), await open('second')]
+  test('the holder goes: the other builds', async ({ open, gate }) => {
+    const [first, second] = [await begin(open, 'first'), await begin(open, 'second')]
     const change = { mapping: shared(first.namespace) }
     await first.applyTiny(name, [fetching(gate.wait)], change)
-    await untilKnocked(gate)
+    await gate.untilKnocked()
     await second.applyTiny(name, [fetching(gate.wait)], change)
     await second.untilKernel(name, 'waits', ({ reason }) => reason === 'ImageClaimed')
     await first.deleteModule(name)
-    await untilKnocked(gate, 2)
+    await gate.untilKnocked(2)
     expect(first.pods.builds().every((pod) => pod.gone)).toBe(true)
     gate.open()
     await second.untilLoaded(name)
@@ -101,12 +96,14 @@ describe('two Modules in two namespaces want one image', () => {
     await untilNothingIsClaimed(first.namespace)
   })
 
-  test('from other inputs: the second is told, and takes the image when its inputs are the same', async () => {
-    const gate = await openGate(lab.state.address)
-    const [first, second] = [await open('mine'), await open('yours')]
+  test('from other inputs: the second is told, and takes the image when its inputs are the same', async ({
+    open,
+    gate,
+  }) => {
+    const [first, second] = [await begin(open, 'mine'), await begin(open, 'yours')]
     const change = { mapping: shared(first.namespace) }
     await first.applyTiny(name, [fetching(gate.wait)], change)
-    await untilKnocked(gate)
+    await gate.untilKnocked()
     await second.applyTiny(name, [['true']], change)
     const told = { type: 'Ready', status: 'False', reason: 'ImageContested' } as const
     const { message } = await second.untilCondition(name, told)
@@ -123,8 +120,10 @@ describe('two Modules in two namespaces want one image', () => {
   })
 })
 
-test('two kernels of one Module resolve to one image: one is told, and a tag per kernel serves both', async () => {
-  const story = await open('kernels')
+test('two kernels of one Module resolve to one image: one is told, and a tag per kernel serves both', async ({
+  open,
+}) => {
+  const story = await begin(open, 'kernels')
   const other = '6.7.0-test'
   await story.addNode(other)
   const { namespace } = story
@@ -151,22 +150,24 @@ test('two kernels of one Module resolve to one image: one is told, and a tag per
 describe('changes in mid-build', () => {
   const args = (value: string) => ({ build: { ...tinyBuild(name), buildArgs: [{ name: 'REV', value }] } })
 
-  test('Dockerfile, arguments and image (images:BLD-S1, S5, BLD-22): one pod at a time, the last wins', async () => {
-    const gate = await openGate(lab.state.address)
-    const story = await open('edits')
+  test('Dockerfile, arguments and image (images:BLD-S1, S5, BLD-22): one pod at a time, the last wins', async ({
+    open,
+    gate,
+  }) => {
+    const story = await begin(open, 'edits')
     const { namespace } = story
     const repository = (named: string) =>
       `${lab.state.registry}/${namespace}/${named}:\${KERNEL_FULL_VERSION}`
     const waiting = fetching(gate.wait)
     await story.applyTiny(name, [waiting])
-    await untilKnocked(gate)
+    await gate.untilKnocked()
     await story.applyTiny(name, [waiting, ['true']])
-    await untilKnocked(gate, 2)
+    await gate.untilKnocked(2)
     await story.applyTiny(name, [waiting, ['true']], { mapping: args('2') })
-    await untilKnocked(gate, 3)
+    await gate.untilKnocked(3)
     const last = { ...args('2'), containerImage: repository('moved') }
     await story.applyTiny(name, [waiting, ['true']], { mapping: last })
-    await untilKnocked(gate, 4)
+    await gate.untilKnocked(4)
     gate.open()
     const module = await story.untilLoaded(name)
 
@@ -177,9 +178,8 @@ describe('changes in mid-build', () => {
     await untilNothingIsClaimed(namespace)
   })
 
-  test('edits that follow each other at once leave one build', async () => {
-    const gate = await openGate(lab.state.address)
-    const story = await open('storm')
+  test('edits that follow each other at once leave one build', async ({ open, gate }) => {
+    const story = await begin(open, 'storm')
     for (const value of ['1', '2', '3', '4', '5']) {
       await story.applyTiny(name, [fetching(gate.wait)], { mapping: args(value) })
     }
@@ -191,22 +191,8 @@ describe('changes in mid-build', () => {
   })
 })
 
-test('a replica that is killed in mid-build leaves its work to the other', async () => {
-  const gate = await openGate(lab.state.address)
-  const story = await open('killed')
-  await story.applyTiny(name, [fetching(gate.wait)])
-  await untilKnocked(gate)
-  await operator.kill9()
-  gate.open()
-  await story.untilLoaded(name)
-  expect(gate.knocks).toBe(1)
-  expect(story.pods.builds()).toHaveLength(1)
-  await operator.start()
-})
-
-test('a failed pod deleted by hand while the retry arrives is built again once', async () => {
-  const gate = await openGate(lab.state.address)
-  const story = await open('twice')
+test('a failed pod deleted by hand while the retry arrives is built again once', async ({ open, gate }) => {
+  const story = await begin(open, 'twice')
   await story.applyTiny(name, [fetching(gate.pass)])
   const { buildPod = '' } = await story.untilKernel(
     name,

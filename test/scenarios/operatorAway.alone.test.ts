@@ -1,47 +1,68 @@
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { buildLog } from '../../workflows/messages.ts'
 import { eventually } from '../support/eventually.ts'
-import { useOperator } from '../support/operator.ts'
-import { openScenario } from '../support/scenario.ts'
+import { Operator } from '../support/operator.ts'
+import { runId, temporalCli } from '../support/runs.ts'
+import { kernel, type Scenario } from '../support/scenario.ts'
+import { stories, useOperator } from '../support/stories.ts'
 import { useLab } from '../support/testLab.ts'
+import { fetching } from '../support/tinyModule.ts'
 
 const lab = useLab()
 const operator = useOperator(lab, { job: { gcDelay: '12s' } })
-const name = 'tiny'
+const test = stories(lab, operator)
 
-test('job.gcDelay keeps the pod of a good build, by a timer that outlives the operator', async () => {
-  const story = await openScenario(lab, operator, 'gc')
-  await story.addNode()
-  await story.applyTiny(name)
-  await story.untilLoaded(name)
-  const { workflowId = '', runId: run = '' } = (await story.kernelStatus(name)) ?? {}
-  const handle = lab.temporal.workflow.getHandle(workflowId, run)
-  const events = async () => (await handle.fetchHistory()).events ?? []
-  const timer = async () =>
-    (await events()).find(
-      (event) => Number(event.timerStartedEventAttributes?.startToFireTimeout?.seconds) > 1,
-    )
-  const started = await eventually('the timer of the pod is set', timer, (event) => event !== undefined)
-  await operator.kill9()
-  const [built] = story.pods.builds()
-  expect(built).toMatchObject({ gone: false, pod: { status: { phase: 'Succeeded' } } })
-
-  await operator.start()
-  await eventually(
-    'the pod is gone',
-    () => story.pods.builds(),
+const untilCollected = (story: Scenario, name: string) =>
+  eventually(
+    `the build pod of ${name} is gone`,
+    () => story.pods.builds(name),
     (all) => all.every((pod) => pod.gone),
   )
-  const fired = (await events()).find(
-    (event) => event.timerFiredEventAttributes?.timerId === started?.timerStartedEventAttributes?.timerId,
+
+test('an operator that is killed loses nothing: four Modules in four states', async ({ open, openGate }) => {
+  const story = await open('killed')
+  const [slow, quick] = [await openGate(), await openGate()]
+  await story.addNode()
+  await story.applyTiny('loaded')
+  await story.applyTiny('followed', [fetching(slow.wait)])
+  await story.applyTiny('terminated', [fetching(slow.wait)])
+  await story.applyTiny('ended', [fetching(quick.wait)])
+  await Promise.all([story.untilLoaded('loaded'), slow.untilKnocked(2), quick.untilKnocked()])
+  const { workflowId = '', runId: run = '' } = (await story.kernelStatus('loaded')) ?? {}
+  const collection = await timerOf(workflowId, run)
+  await terminateRun(story, 'terminated')
+
+  await operator.kill9()
+  expect(story.pods.builds('loaded')).toMatchObject([
+    { gone: false, pod: { status: { phase: 'Succeeded' } } },
+  ])
+  quick.open()
+  await eventually(
+    'a build ends while no operator runs',
+    () => story.pods.builds('ended'),
+    (all) => all.every(({ pod }) => pod.status?.phase === 'Succeeded'),
   )
-  expect(fired?.timerFiredEventAttributes?.startedEventId).toEqual(started?.eventId)
-  expect(story.pods.builds()).toHaveLength(1)
-  await story.untilLoaded(name)
+  await operator.start()
+  // No pass but that of the new operator finds the terminated run's pod; the gate shows that nobody builds again.
+  for (const name of ['followed', 'terminated']) {
+    await story.untilKernel(name, 'is followed again', ({ phase }) => phase === 'Building')
+  }
+  slow.open()
+
+  for (const name of ['followed', 'terminated', 'ended']) {
+    await story.untilLoaded(name)
+    expect(await story.kernelStatus(name)).toMatchObject({ phase: 'Loaded', attempt: 1 })
+    expect(story.pods.builds(name)).toHaveLength(1)
+  }
+  expect([slow.knocks, quick.knocks]).toEqual([2, 1])
+  await untilCollected(story, 'loaded')
+  expect(await firingOf(workflowId, run, collection.timerId)).toEqual(collection.startedBy)
+  expect(story.pods.builds('loaded')).toHaveLength(1)
 })
 
-test('a changed job.gcDelay holds for pods that already wait', async () => {
-  const story = await openScenario(lab, operator, 'regc')
+test('a changed job.gcDelay holds for pods that already wait', async ({ open }) => {
+  const story = await open('regc')
+  const name = 'tiny'
   await operator.restartWith({ job: { gcDelay: '10h' } })
   await story.addNode()
   await story.applyTiny(name)
@@ -50,11 +71,56 @@ test('a changed job.gcDelay holds for pods that already wait', async () => {
   const { workflowId = '', runId: run = '' } = (await story.kernelStatus(name)) ?? {}
 
   await operator.restartWith({ job: { gcDelay: '1s' } })
-  await eventually(
-    'the pod is gone',
-    () => story.pods.builds(),
-    (all) => all.every((pod) => pod.gone),
-  )
+  await untilCollected(story, name)
   const log = await lab.temporal.workflow.getHandle(workflowId, run).query(buildLog)
   expect(log?.log).toContain('Pushed')
 })
+
+test('a replica that is killed in mid-build leaves its work to the other', async ({ open, gate }) => {
+  const replica = new Operator(lab, {}, 'replica')
+  await replica.start()
+  try {
+    const story = await open('replica')
+    await story.addNode()
+    await story.applyTiny('tiny', [fetching(gate.wait)])
+    await gate.untilKnocked()
+    await operator.kill9()
+    gate.open()
+    await story.untilLoaded('tiny')
+    expect(gate.knocks).toBe(1)
+    expect(story.pods.builds()).toHaveLength(1)
+    await operator.start()
+  } finally {
+    await replica.stop()
+  }
+})
+
+async function terminateRun({ namespace }: Scenario, name: string): Promise<void> {
+  const id = runId(lab, { namespace, name }, kernel)
+  await temporalCli(lab, 'workflow', 'terminate', '--workflow-id', id)
+}
+
+async function eventsOf(workflowId: string, run: string) {
+  return (await lab.temporal.workflow.getHandle(workflowId, run).fetchHistory()).events ?? []
+}
+
+/** Waits for the durable timer that collects a build pod. */
+async function timerOf(workflowId: string, run: string) {
+  const event = await eventually(
+    'the timer of the pod is set',
+    async () =>
+      (await eventsOf(workflowId, run)).find(
+        ({ timerStartedEventAttributes: timer }) => Number(timer?.startToFireTimeout?.seconds) > 1,
+      ),
+    (found) => found !== undefined,
+  )
+  return { timerId: event?.timerStartedEventAttributes?.timerId, startedBy: event?.eventId }
+}
+
+/** Id of the event that started the timer that fired. */
+async function firingOf(workflowId: string, run: string, timerId: string | null | undefined) {
+  const fired = (await eventsOf(workflowId, run)).find(
+    ({ timerFiredEventAttributes: timer }) => timer?.timerId === timerId,
+  )
+  return fired?.timerFiredEventAttributes?.startedEventId
+}

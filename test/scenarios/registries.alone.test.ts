@@ -1,13 +1,13 @@
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect } from 'vitest'
 import { nodes } from '../../activities/kube/resources.ts'
 import { labels } from '../../api/names.ts'
 import { buildNodeLabels, buildNodeName } from '../../lab/realNodes.ts'
 import { eventually } from '../support/eventually.ts'
-import { useOperator } from '../support/operator.ts'
+import { stories, useOperator } from '../support/stories.ts'
 import { startRegistryInLab, type PrivateRegistry } from '../support/privateRegistry.ts'
 import { hostArchitecture, pushTestImage } from '../support/pushTestImage.ts'
 import { temporalCli } from '../support/runs.ts'
-import { kernel, openScenario, type Scenario } from '../support/scenario.ts'
+import { kernel, type Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { dockerfile, tinyBuild, tinyDockerfile, tinyModule, type TinyModule } from '../support/tinyModule.ts'
 
@@ -21,6 +21,7 @@ beforeAll(async () => {
   settings.registry.caFile = registries.https.authorityFile ?? ''
 })
 const operator = useOperator(lab, settings)
+const test = stories(lab, operator)
 const name = 'tiny'
 
 /** A Module that nobody builds. */
@@ -30,8 +31,10 @@ function ready(story: Scenario, registry: string, change: Partial<TinyModule> = 
   return tinyModule({ namespace, name, registry, ...change, mapping })
 }
 
-test('HTTPS with an authority of the configuration: the image is found, nothing is built', async () => {
-  const story = await openScenario(lab, operator, 'authority')
+test('HTTPS with an authority of the configuration: the image is found, nothing is built', async ({
+  open,
+}) => {
+  const story = await open('authority')
   const repository = `${story.namespace}/${name}`
   const digest = await pushTestImage(registries.https, { repository, tag: kernel })
   await story.addNode()
@@ -41,8 +44,21 @@ test('HTTPS with an authority of the configuration: the image is found, nothing 
   expect(story.pods.builds()).toEqual([])
 })
 
-test('an image that nobody builds and that is missing: said, and looked for at once when something changes', async () => {
-  const story = await openScenario(lab, operator, 'missing')
+test('HTTPS with an authority of the configuration: a build pushes there, and no flag lifts verification', async ({
+  open,
+}) => {
+  const story = await open('pushes')
+  await story.addNode()
+  const mapping = { containerImage: `${registries.https.host}/${story.namespace}/${name}:1`, registryTLS: {} }
+  await story.applyTiny(name, [], { mapping: { ...mapping, build: tinyBuild(name) } })
+  await story.untilLoaded(name)
+  expect(story.pods.builds()[0]?.pod.spec?.containers[0]?.args).not.toContain('--skip-tls-verify-registry')
+})
+
+test('an image that nobody builds and that is missing: said, and looked for at once when something changes', async ({
+  open,
+}) => {
+  const story = await open('missing')
   const repository = `${story.namespace}/${name}`
   await story.addNode()
   await story.apply(ready(story, lab.state.registry))
@@ -67,8 +83,10 @@ test('an image that nobody builds and that is missing: said, and looked for at o
   expect(story.pods.builds()).toEqual([])
 })
 
-test('where a registry lets nodes in but not the operator, a node says whether the image is there', async () => {
-  const story = await openScenario(lab, operator, 'pull')
+test('where a registry lets nodes in but not the operator, a node says whether the image is there', async ({
+  open,
+}) => {
+  const story = await open('pull')
   const node = await lab.kube.get(nodes, { name: buildNodeName })
   const release = node?.status?.nodeInfo?.kernelVersion ?? ''
   const spec = { selector: { ...buildNodeLabels } }
@@ -93,8 +111,8 @@ test('where a registry lets nodes in but not the operator, a node says whether t
     expect(pod.status?.containerStatuses?.[0]?.state ?? {}).not.toHaveProperty('running')
 })
 
-test('where a node is refused as well, it is said and nothing is built', async () => {
-  const story = await openScenario(lab, operator, 'closed')
+test('where a node is refused as well, it is said and nothing is built', async ({ open }) => {
+  const story = await open('closed')
   const node = await lab.kube.get(nodes, { name: buildNodeName })
   const release = node?.status?.nodeInfo?.kernelVersion ?? ''
   const { namespace, base } = story

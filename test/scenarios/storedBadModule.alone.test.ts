@@ -1,16 +1,16 @@
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { modules, nodeModulesConfigs } from '../../activities/kube/resources.ts'
-import { labels } from '../../api/names.ts'
 import { applyManifests } from '../../lab/applyManifests.ts'
 import { definitionFiles } from '../../lab/operator.ts'
 import { eventually } from '../support/eventually.ts'
-import { useOperator } from '../support/operator.ts'
+import { stories, useOperator } from '../support/stories.ts'
 import { removeRules } from '../support/removeRules.ts'
-import { openScenario, type Scenario } from '../support/scenario.ts'
+import type { Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 
 const lab = useLab()
 const operator = useOperator(lab)
+const test = stories(lab, operator)
 const modprobe = 'spec.moduleLoader.container.modprobe'
 
 /** Changes what modprobe is told; true when the API server takes it. */
@@ -23,12 +23,12 @@ async function setModprobe(story: Scenario, name: string, change: object): Promi
     return false
   }
 }
-const unloads = (story: Scenario) =>
-  story.pods.all().filter(({ pod }) => pod.metadata.labels?.[labels.workerAction] === 'Unload')
 
-test('a loaded Module that breaks rules stays loaded, says why, recovers, and can be deleted', async () => {
+test('a loaded Module that breaks rules stays loaded, says why, recovers, and can be deleted', async ({
+  open,
+}) => {
   const { kubeconfig } = lab.state.kubernetes
-  const story = await openScenario(lab, operator, 'stored')
+  const story = await open('stored')
   const node = await story.addNode()
   const names = ['mended', 'deleted']
   for (const name of names) await story.applyTiny(name)
@@ -51,16 +51,16 @@ test('a loaded Module that breaks rules stays loaded, says why, recovers, and ca
     expect(ready.message).toContain(`${modprobe}.dirName: must be an absolute path`)
     expect((await story.module(name))?.status?.moduleLoader?.availableNumber).toBe(1)
   }
-  expect(unloads(story)).toEqual([])
+  expect(story.pods.workers('Unload')).toEqual([])
   const record = await lab.kube.get(nodeModulesConfigs, { name: node })
   expect(record).toMatchObject({ status: { modules: [expect.anything(), expect.anything()] } })
 
   const good = { moduleName: 'tiny', dirName: '/opt' }
   expect(await setModprobe(story, 'mended', good)).toBe(true)
   await story.untilLoaded('mended')
-  expect(unloads(story)).toEqual([])
+  expect(story.pods.workers('Unload')).toEqual([])
 
   await story.deleteModule('deleted')
-  expect(unloads(story)).toHaveLength(1)
+  expect(story.pods.workers('Unload')).toHaveLength(1)
   expect((await story.module('mended'))?.status?.moduleLoader?.availableNumber).toBe(1)
 })

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { onTestFinished } from 'vitest'
+import { expect } from 'vitest'
+import { eventually } from './eventually.ts'
 
 /**
  * Something outside a Dockerfile's inputs on which its build depends: a command `wget URL` of a build fails or waits
@@ -14,10 +15,14 @@ export interface Gate {
   readonly wait: string
   /** How many requests have come. */
   readonly knocks: number
+  /** Waits until as many requests have come, and no more. */
+  untilKnocked(times?: number): Promise<void>
   open(): void
+  /** Ends it; who waits is let through. */
+  close(): void
 }
 
-/** A closed gate on an address that pods reach; gone when the test ends. */
+/** A closed gate on an address that pods reach. */
 export async function openGate(address: string): Promise<Gate> {
   let open = false
   let knocks = 0
@@ -30,11 +35,6 @@ export async function openGate(address: string): Promise<Gate> {
   })
   server.listen(0, address)
   await once(server, 'listening')
-  onTestFinished(() => {
-    opened.resolve()
-    server.close()
-    server.closeAllConnections()
-  })
   const url = `http://${address}:${(server.address() as AddressInfo).port}`
   return {
     pass: `${url}/pass`,
@@ -42,9 +42,18 @@ export async function openGate(address: string): Promise<Gate> {
     get knocks() {
       return knocks
     },
+    async untilKnocked(times = 1) {
+      const check = (seen: number) => expect(seen).toBe(times)
+      await eventually(`builds at the gate: ${times}`, () => knocks, check)
+    },
     open() {
       open = true
       opened.resolve()
+    },
+    close() {
+      opened.resolve()
+      server.close()
+      server.closeAllConnections()
     },
   }
 }

@@ -1,8 +1,11 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { kernelTree, targetKernelPackages } from '../../lab/images/kernels.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { runOrThrow } from '../../lab/programs/exec.ts'
+import type { WriteBody } from '../../activities/kube/kube.ts'
+import { apiVersion } from '../../api/names.ts'
+import { loadNodeLabels } from '../../lab/realNodes.ts'
 import { pushKmodImage } from './kmodImages.ts'
 
 /** Modules that the guest has and does not load by itself, by their files in its tree. */
@@ -11,18 +14,20 @@ const inTree = {
   brd: 'kernel/drivers/block/brd.ko',
   dummy: 'kernel/drivers/net/dummy.ko',
   nlmon: 'kernel/drivers/net/nlmon.ko',
+  veth: 'kernel/drivers/net/veth.ko',
+  macvlan: 'kernel/drivers/net/macvlan.ko',
 } as const
 export type InTree = keyof typeof inTree
 
 /**
  * Pushes a kmod image with one of the guest's own modules for one of its kernels, as if it came from elsewhere: made
- * in a second, without a build. `note` makes an image of another digest. Resolves with the reference by digest.
+ * in a second, without a build. `fill` puts more into its root. Resolves with the reference by digest.
  */
 export async function pushInTreeModule(
   reference: string,
   release: string,
   module: InTree,
-  note = '',
+  fill: (root: string) => Promise<unknown> = async () => undefined,
 ): Promise<string> {
   const depmod = await ensurePrograms(['depmod']).path('depmod')
   const found = (await targetKernelPackages()).find((kernel) => kernel.release === release)
@@ -32,7 +37,29 @@ export async function pushInTreeModule(
     const tree = join(root, 'opt/lib/modules', release)
     await mkdir(tree, { recursive: true })
     await copyFile(join(modules, inTree[module]), join(tree, basename(inTree[module])))
-    await writeFile(join(root, 'note'), note)
+    await fill(root)
     await runOrThrow([depmod, '-b', join(root, 'opt'), release])
   })
+}
+
+/** What a Module of an in-tree module for the load node says beside its image. */
+export interface InTreeModule {
+  readonly namespace: string
+  /** The Module's name too. */
+  readonly module: InTree
+  readonly image: string
+  readonly parameters?: readonly string[]
+  readonly firmwarePath?: string
+}
+
+/** A Module that loads an image of `pushInTreeModule` into the load node's kernel, whichever it is. */
+export function inTreeModule({ namespace, module, image, ...modprobe }: InTreeModule): WriteBody {
+  const mapping = { regexp: '^.+$', containerImage: image, registryTLS: { insecure: true } }
+  const container = { modprobe: { moduleName: module, ...modprobe }, kernelMappings: [mapping] }
+  return {
+    apiVersion,
+    kind: 'Module',
+    metadata: { namespace, name: module },
+    spec: { selector: loadNodeLabels, moduleLoader: { container } },
+  }
 }

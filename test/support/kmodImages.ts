@@ -31,6 +31,16 @@ export async function pushKmodImage(
   }
 }
 
+/** Writes the files of an image's root into a folder, which is made. */
+export async function exportImage(reference: string, folder: string): Promise<void> {
+  const crane = await ensurePrograms(['crane']).path('crane')
+  const tar = `${folder}.tar`
+  await runOrThrow([crane, 'export', '--insecure', reference, tar])
+  await mkdir(folder, { recursive: true })
+  await runOrThrow(['tar', '-xf', tar, '-C', folder])
+  await rm(tar)
+}
+
 /** This machine's cp; ldd names what it is linked with. */
 async function addGnuCp(root: string): Promise<void> {
   const version = await runOrThrow(['/bin/cp', '--version'])

@@ -1,14 +1,22 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { afterAll, beforeAll } from 'vitest'
 import { logTail } from '../../lab/logTail.ts'
 import { startOperator, type OperatorSettings } from '../../lab/operator.ts'
 import { createSupervisor, type ManagedProcess, type Supervisor } from '../../lab/supervisor.ts'
-import type { TestLab } from './testLab.ts'
+import type { TestFolder } from '../../lab/testFolder.ts'
+import type { LabState } from '../../lab/state.ts'
+
+/** What an operator is started with. */
+export interface OperatorSurroundings {
+  readonly state: LabState
+  /** The image of the operator and the loader, in the lab's registry. */
+  readonly workerImage: string
+  readonly folder: TestFolder
+}
 
 /** The operator as a process of its own, started as `npm start` does it. */
 export class Operator {
-  readonly #lab: TestLab
+  readonly #lab: OperatorSurroundings
   #settings: OperatorSettings
   #run:
     | { readonly process: ManagedProcess; readonly supervisor: Supervisor; readonly dead: EventTarget }
@@ -17,8 +25,8 @@ export class Operator {
 
   readonly #name: string
 
-  /** `settings`: more of the operator's configuration. `name`: tells replicas of one test file apart. */
-  constructor(lab: TestLab, settings: OperatorSettings, name: string) {
+  /** `settings`: more of the operator's configuration. `name`: tells replicas apart. */
+  constructor(lab: OperatorSurroundings, settings: OperatorSettings, name: string) {
     this.#lab = lab
     this.#settings = settings
     this.#name = name
@@ -73,16 +81,18 @@ export class Operator {
     this.#run = undefined
   }
 
+  /** One for each of its lives. */
+  get logFiles(): readonly string[] {
+    return this.#logs
+  }
+
   /** The end of its log, over all its lives. */
-  log(lines = 60): string {
-    return this.#logs.map((file) => `== ${file}\n${logTail(file, lines).join('\n')}`).join('\n')
+  log(lines?: number): string {
+    return operatorLog(this.#logs, lines)
   }
 }
 
-/** An operator for a test file: started before its first test, stopped after its last. */
-export function useOperator(lab: TestLab, settings: OperatorSettings = {}, name = 'operator'): Operator {
-  const operator = new Operator(lab, settings, name)
-  beforeAll(async () => await operator.start())
-  afterAll(async () => await operator.stop())
-  return operator
+/** The last lines of each of an operator's logs. */
+export function operatorLog(files: readonly string[], lines = 60): string {
+  return files.map((file) => `== ${file}\n${logTail(file, lines).join('\n')}`).join('\n')
 }

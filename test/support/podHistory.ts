@@ -17,6 +17,8 @@ export interface PodHistory {
   all(): readonly SeenPod[]
   /** Build pods only, of one Module when `module` is given. */
   builds(module?: string): readonly SeenPod[]
+  /** Worker pods only, of one action or one Module when they are given. */
+  workers(action?: 'Load' | 'Unload', module?: string): readonly SeenPod[]
   /** How many build pods of one Module and kernel there were at one time at most, those being deleted too. */
   readonly mostBuildsAtOnce: number
   stop(): Promise<void>
@@ -34,12 +36,14 @@ export async function watchPods(kube: Kube, namespace: string): Promise<PodHisto
   })
   let mostBuildsAtOnce = 0
   const all = () => [...seen.values()]
-  const builds = (module?: string) =>
-    all().filter(
-      ({ pod: { metadata } }) =>
-        metadata.labels?.[labels.resourceType] === 'BuildImage' &&
-        (module === undefined || metadata.labels[labels.moduleName] === module),
-    )
+  /** Those that have the first label, with this value and of this Module when they are given. */
+  const labelled = (label: string, value: string | undefined, module: string | undefined) =>
+    all().filter(({ pod: { metadata } }) => {
+      const found = metadata.labels?.[label]
+      const isMeant = found !== undefined && (value === undefined || found === value)
+      return isMeant && (module === undefined || metadata.labels?.[labels.moduleName] === module)
+    })
+  const builds = (module?: string) => labelled(labels.resourceType, 'BuildImage', module)
   informer.subscribe(({ type, object }) => {
     const { uid, name } = object.metadata
     seen.set(uid, { uid, name, pod: object, gone: type === 'deleted' })
@@ -53,6 +57,7 @@ export async function watchPods(kube: Kube, namespace: string): Promise<PodHisto
   return {
     all,
     builds,
+    workers: (action, module) => labelled(labels.workerAction, action, module),
     get mostBuildsAtOnce() {
       return mostBuildsAtOnce
     },

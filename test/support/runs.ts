@@ -18,7 +18,7 @@ export function runId(lab: TestLab, ref: ModuleRef, kernel: string): string {
 
 /** Kernel runs of a Module, open and closed. `condition`: more of the query, such as `KmmHeld=true`. */
 export async function runsOf(lab: TestLab, ref: ModuleRef, condition = 'TRUE'): Promise<SeenRun[]> {
-  const more = condition === 'TRUE' ? '' : ` AND ${condition}`
+  const more = condition === 'TRUE' ? '' : ` AND (${condition})`
   const query =
     `WorkflowType="moduleKernel" AND KmmCluster="${lab.cluster}" AND KmmNamespace="${ref.namespace}"` +
     ` AND KmmModule="${ref.name}"${more}`

@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
-import { expect, onTestFinished } from 'vitest'
+import { expect } from 'vitest'
 import type { WriteBody } from '../../activities/kube/kube.ts'
 import {
   modules,
@@ -13,8 +12,7 @@ import { annotations } from '../../api/names.ts'
 import { moduleSchema, type Condition, type KernelStatus, type Module } from '../../api/module.ts'
 import { addSimulatedNode } from '../../lab/simulated/nodes.ts'
 import { eventually } from './eventually.ts'
-import type { Operator } from './operator.ts'
-import { watchPods, type PodHistory } from './podHistory.ts'
+import type { PodHistory } from './podHistory.ts'
 import type { TestLab } from './testLab.ts'
 import { dockerfile, scenarioLabel, tinyDockerfile, tinyModule, type TinyModule } from './tinyModule.ts'
 
@@ -175,30 +173,4 @@ export class Scenario {
     for (const { name, gone, pod } of this.pods.all())
       console.error(`pod ${name}${gone ? ' (gone)' : ''}`, inspect(pod.status, { depth: 6 }))
   }
-}
-
-/**
- * Begins a scenario in a new namespace; it ends with the test, even one that left the operator down. `level`: of the
- * namespace's Pod Security.
- */
-export async function openScenario(
-  lab: TestLab,
-  operator: Operator,
-  name: string,
-  level: 'privileged' | 'restricted' = 'privileged',
-): Promise<Scenario> {
-  const namespace = `t-${name}-${randomBytes(2).toString('hex')}`
-  const labels = { 'pod-security.kubernetes.io/enforce': level }
-  const metadata = { name: namespace, labels }
-  await lab.kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata })
-  const scenario = new Scenario(lab, namespace, await watchPods(lab.kube, namespace))
-  onTestFinished(async ({ task }) => {
-    if (task.result?.state === 'fail') {
-      console.error(operator.log())
-      await scenario.show()
-    }
-    await operator.start()
-    await scenario.close()
-  })
-  return scenario
 }

@@ -2,26 +2,25 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import type { WriteBody } from '../../activities/kube/kube.ts'
-import { modules, nodeModulesConfigs, nodes } from '../../activities/kube/resources.ts'
-import { nodeModulesConfigSchema } from '../../api/nodeModulesConfig.ts'
-import { loadNodeLabels, loadNodeName } from '../../lab/realNodes.ts'
-import { simulatedTaint } from '../../lab/simulated/nodes.ts'
-import { moduleColumns } from '../support/columns.ts'
-import { eventually } from '../support/eventually.ts'
-import { useOperator } from '../support/operator.ts'
-import { watchPods } from '../support/podHistory.ts'
-import { digestOf, emptyRepository, tagsOf } from '../support/registry.ts'
-import { runId, runsOf } from '../support/runs.ts'
-import { Scenario } from '../support/scenario.ts'
-import { deployFolder, useLab } from '../support/testLab.ts'
+import type { WriteBody } from '../../../activities/kube/kube.ts'
+import { modules, nodeModulesConfigs, nodes } from '../../../activities/kube/resources.ts'
+import { nodeModulesConfigSchema } from '../../../api/nodeModulesConfig.ts'
+import { loadNodeLabels, loadNodeName } from '../../../lab/realNodes.ts'
+import { simulatedTaint } from '../../../lab/simulated/nodes.ts'
+import { moduleColumns } from '../../support/columns.ts'
+import { eventually } from '../../support/eventually.ts'
+import { sharedOperator } from '../../support/stories.ts'
+import { watchPods } from '../../support/podHistory.ts'
+import { digestOf, emptyRepository, tagsOf } from '../../support/registry.ts'
+import { runId, runsOf } from '../../support/runs.ts'
+import { Scenario } from '../../support/scenario.ts'
+import { deployFolder, useLab } from '../../support/testLab.ts'
 
 const namespace = 'kmm-ci'
 const name = 'kmm-ci'
 const ref = { namespace, name }
 
 const lab = useLab()
-const operator = useOperator(lab)
 
 /** deploy/examples/kmm-ci with the lab's registry, as `npm start` applies it. */
 function example(): WriteBody[] {
@@ -43,7 +42,7 @@ async function recordsOfModule(): Promise<string[]> {
 }
 
 /** Each test goes on where the one before it ended. */
-describe('the example of npm start, on a real kernel', () => {
+describe('the example of npm start, on a real kernel', { concurrent: false }, () => {
   let story: Scenario
   let kernel: string
   beforeAll(async () => {
@@ -55,7 +54,7 @@ describe('the example of npm start, on a real kernel', () => {
   })
   afterEach(async ({ task }) => {
     if (task.result?.state !== 'fail') return
-    console.error(operator.log())
+    console.error(sharedOperator.log())
     await story.show()
   })
   afterAll(async () => await story.close())

@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
-import { apiVersion } from '../../api/names.ts'
-import { buildNodeName, loadNodeLabels, loadNodeName } from '../../lab/realNodes.ts'
-import { nodes, type Pod } from '../../activities/kube/resources.ts'
-import { eventually } from '../support/eventually.ts'
-import { useOperator } from '../support/operator.ts'
-import { openScenario, type Scenario } from '../support/scenario.ts'
-import { deployFolder, useLab } from '../support/testLab.ts'
-import { dockerfile, tinyBuild } from '../support/tinyModule.ts'
+import { beforeAll, expect } from 'vitest'
+import { apiVersion } from '../../../api/names.ts'
+import { buildNodeName, loadNodeLabels, loadNodeName } from '../../../lab/realNodes.ts'
+import { nodes, type Pod } from '../../../activities/kube/resources.ts'
+import { eventually } from '../../support/eventually.ts'
+import { stories } from '../../support/stories.ts'
+import type { Scenario } from '../../support/scenario.ts'
+import { deployFolder, useLab } from '../../support/testLab.ts'
+import { dockerfile, tinyBuild } from '../../support/tinyModule.ts'
 
 /** The Dockerfiles of the user guide, built with kaniko and loaded into the guest's kernel. */
 const lab = useLab()
-const operator = useOperator(lab)
+const test = stories(lab)
 let kernel: string
 beforeAll(async () => {
   const node = await lab.kube.get(nodes, { name: loadNodeName })
@@ -57,26 +57,28 @@ function nodeModuleMounts({ spec }: Pod): Record<string, boolean> {
   )
 }
 
-test('the Dockerfiles of the guide: two modules, a module that needs an in-tree one, and depmod left out', async () => {
-  const story = await openScenario(lab, operator, 'guide')
+test('the Dockerfiles of the guide: two modules, a module that needs an in-tree one, and depmod left out', async ({
+  open,
+}) => {
+  const story = await open('guide')
   const twoModules = example('two-modules.Dockerfile')
   const depmod = /^RUN depmod .*$/m
   expect(twoModules).toMatch(depmod)
   const before = await loadedInGuest()
-  for (const name of ['kmm_ci_a', 'kmm_ci_b', 'kmm_ci_crc', 'crc7']) expect(before).not.toContain(name)
+  for (const name of ['acme_driver', 'acme_core', 'acme_crc', 'crc7']) expect(before).not.toContain(name)
 
   await Promise.all([
-    apply(story, 'two', 'kmm_ci_a', twoModules),
-    apply(story, 'in-tree', 'kmm_ci_crc', example('in-tree.Dockerfile')),
-    apply(story, 'no-depmod', 'kmm_ci_a', twoModules.replace(depmod, '')),
+    apply(story, 'two', 'acme_driver', twoModules),
+    apply(story, 'in-tree', 'acme_crc', example('in-tree.Dockerfile')),
+    apply(story, 'no-depmod', 'acme_driver', twoModules.replace(depmod, '')),
   ])
   await Promise.all([story.untilLoaded('two'), story.untilLoaded('in-tree')])
 
   const loaded = new Map((await lab.vm.lsmod()).map((module) => [module.name, module]))
-  // depmod alone tells that kmm_ci_a needs kmm_ci_b: the Module names only the first.
-  expect(loaded.get('kmm_ci_b')?.usedBy).toEqual(['kmm_ci_a'])
+  // depmod alone tells that acme_driver needs acme_core: the Module names only the first.
+  expect(loaded.get('acme_core')?.usedBy).toEqual(['acme_driver'])
   // modprobe followed the link `host` and loaded the node's own module.
-  expect(loaded.get('crc7')?.usedBy).toEqual(['kmm_ci_crc'])
+  expect(loaded.get('crc7')?.usedBy).toEqual(['acme_crc'])
 
   const entry = await story.untilKernel('no-depmod', 'LoadFailed', (e) => e.phase === 'LoadFailed', kernel)
   expect(entry).toMatchObject({ reason: 'DepmodMissing', nodes: { failed: 1 } })
@@ -87,7 +89,7 @@ test('the Dockerfiles of the guide: two modules, a module that needs an in-tree 
   for (const { pod } of story.pods.builds()) {
     expect(nodeModuleMounts(pod)).toEqual({ '/host/lib/modules': false })
   }
-  const workers = story.pods.all().filter(({ name }) => name.startsWith('kmm-worker-'))
+  const workers = story.pods.workers()
   expect(workers).toHaveLength(3)
   for (const { pod } of workers) {
     expect(nodeModuleMounts(pod)).toEqual({ '/lib/modules': false, '/host/lib/modules': false })
@@ -107,7 +109,7 @@ test('the Dockerfiles of the guide: two modules, a module that needs an in-tree 
 
   await Promise.all([story.deleteModule('two'), story.deleteModule('in-tree')])
   const after = await loadedInGuest()
-  for (const name of ['kmm_ci_a', 'kmm_ci_b', 'kmm_ci_crc']) expect(after).not.toContain(name)
+  for (const name of ['acme_driver', 'acme_core', 'acme_crc']) expect(after).not.toContain(name)
   await eventually(
     'no build pod is left',
     () => story.pods.builds(),

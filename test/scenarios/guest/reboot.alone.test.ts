@@ -1,17 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { WriteBody } from '../../activities/kube/kube.ts'
-import { modules, nodeModulesConfigs, nodes } from '../../activities/kube/resources.ts'
-import { apiVersion, labels, readyLabel } from '../../api/names.ts'
-import { nodeModulesConfigSchema, recordEntries } from '../../api/nodeModulesConfig.ts'
-import { loadNodeLabels, loadNodeName } from '../../lab/realNodes.ts'
-import { eventually } from '../support/eventually.ts'
-import { pushInTreeModule, type InTree } from '../support/inTreeImage.ts'
-import { watchNode, type NodeHistory } from '../support/nodeHistory.ts'
-import { useOperator } from '../support/operator.ts'
-import { watchPods } from '../support/podHistory.ts'
-import { emptyRepository } from '../support/registry.ts'
-import { Scenario } from '../support/scenario.ts'
-import { useLab } from '../support/testLab.ts'
+import type { WriteBody } from '../../../activities/kube/kube.ts'
+import { modules, nodeModulesConfigs, nodes } from '../../../activities/kube/resources.ts'
+import { apiVersion, readyLabel } from '../../../api/names.ts'
+import { nodeModulesConfigSchema, recordEntries } from '../../../api/nodeModulesConfig.ts'
+import { loadNodeLabels, loadNodeName } from '../../../lab/realNodes.ts'
+import { eventually } from '../../support/eventually.ts'
+import { pushInTreeModule, type InTree } from '../../support/inTreeImage.ts'
+import { watchNode, type NodeHistory } from '../../support/nodeHistory.ts'
+import { useOperator } from '../../support/stories.ts'
+import { watchPods } from '../../support/podHistory.ts'
+import { emptyRepository } from '../../support/registry.ts'
+import { Scenario } from '../../support/scenario.ts'
+import { useLab } from '../../support/testLab.ts'
 
 const lab = useLab()
 const operator = useOperator(lab)
@@ -84,11 +84,6 @@ describe('a node that is started anew', () => {
   }
   const labelOf = async (name: InTree) =>
     (await lab.kube.get(nodes, { name: loadNodeName }))?.metadata.labels?.[readyLabel(refOf(name))]
-  const workerPods = (name: InTree) =>
-    story.pods.all().filter(({ pod: { metadata } }) => {
-      const of = metadata.labels?.[labels.moduleName]
-      return of === name && metadata.labels?.[labels.workerAction] !== undefined
-    })
 
   test('before: three Modules are loaded in the first kernel', async () => {
     await story.apply(
@@ -167,7 +162,7 @@ describe('a node that is started anew', () => {
     }
     await eventually(
       'no worker pod is left',
-      () => (['brd', 'dummy', 'nlmon'] as const).flatMap((name) => workerPods(name)),
+      () => (['brd', 'dummy', 'nlmon'] as const).flatMap((name) => story.pods.workers(undefined, name)),
       (all) => all.every(({ gone }) => gone),
     )
     await story.untilCondition('dummy', { type: 'Ready', status: 'False', reason: 'NoMapping' })

@@ -1,0 +1,151 @@
+import { describe, expect } from 'vitest'
+import { pods } from '../../activities/kube/resources.ts'
+import { eventually } from '../support/eventually.ts'
+import { temporalCli } from '../support/runs.ts'
+import type { Scenario } from '../support/scenario.ts'
+import { simulateBuildNode } from '../support/simulatedBuildNode.ts'
+import { simulateReadOnlyRegistry } from '../support/simulatedReadOnlyRegistry.ts'
+import { stories } from '../support/stories.ts'
+import { useLab } from '../support/testLab.ts'
+import { dockerfile, fetching, tinyBuild, tinyDockerfile, tinyModule } from '../support/tinyModule.ts'
+
+const lab = useLab()
+const test = stories(lab)
+const name = 'tiny'
+
+/** Waits until a build is held with this reason. */
+async function untilHeld(story: Scenario, name: string, reason: string) {
+  return await story.untilKernel(name, `is held with ${reason}`, (entry) => {
+    expect(entry).toMatchObject({ phase: 'BuildFailed', reason })
+  })
+}
+
+interface Failure {
+  readonly reason: string
+  readonly dockerfile: (story: Scenario) => string
+  /** Stands in the error lines. */
+  readonly says?: RegExp
+}
+
+const source = 'int f(void) { return nowhere; }'
+const compile = JSON.stringify(['/bin/sh', '-c', `echo '${source}' > /f.c && gcc -c /f.c -o /f.o`])
+const failures: readonly Failure[] = [
+  {
+    reason: 'CompileFailed',
+    dockerfile: ({ lab: { state } }) => `FROM ${state.images?.buildBase}\nRUN ${compile}\n`,
+    says: /f\.c:1:\d+: error: .nowhere. undeclared/,
+  },
+  {
+    reason: 'DockerfileError',
+    dockerfile: ({ base }) => `FROM ${base}\nFOO bar\n`,
+    says: /unknown instruction: FOO/,
+  },
+  { reason: 'BaseImagePull', dockerfile: ({ lab: { state } }) => `FROM ${state.registry}/not/there:1\n` },
+  {
+    // The limit is that of the tier's operator.
+    reason: 'OutOfMemory',
+    dockerfile: ({ base }) =>
+      tinyDockerfile(base, ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=1500M', 'count=1']),
+  },
+]
+
+describe('what a real build fails of is told apart, and its pod is kept', () => {
+  test.for(failures)('$reason', async ({ reason, dockerfile: text, says }, { open }) => {
+    const story = await open('fails')
+    const { namespace } = story
+    await story.addNode()
+    const { registry } = lab.state
+    await story.apply(dockerfile(namespace, name, text(story)), tinyModule({ namespace, name, registry }))
+    const { errorLines } = await untilHeld(story, name, reason)
+    if (says !== undefined) expect(errorLines).toMatch(says)
+    expect(story.pods.builds()).toMatchObject([{ gone: false }])
+  })
+
+  test('PushRefused', async ({ open, onTestFinished }) => {
+    const { host, close } = await simulateReadOnlyRegistry(lab.state.address)
+    onTestFinished(close)
+    const story = await open('push')
+    await story.addNode()
+    const mapping = { containerImage: `${host}/a/b:1`, build: tinyBuild(name) }
+    await story.applyTiny(name, [], { mapping })
+    await untilHeld(story, name, 'PushRefused')
+  })
+
+  test('DeadlineExceeded', async ({ open, gate }) => {
+    const story = await open('deadline')
+    await story.addNode()
+    await story.applyTiny(name, [fetching(gate.wait)])
+    await gate.untilKnocked()
+    const [pod] = story.pods.builds()
+    const ref = { namespace: story.namespace, name: pod?.name ?? '' }
+    await lab.kube.patch(pods, ref, { spec: { activeDeadlineSeconds: 1 } })
+    await untilHeld(story, name, 'DeadlineExceeded')
+  })
+})
+
+test('an evicted build is made again by itself', async ({ open, gate }) => {
+  const story = await open('evicted')
+  const { namespace } = story
+  await story.addNode()
+  await story.applyTiny(name, [fetching(gate.wait)])
+  await gate.untilKnocked()
+  const pod = story.pods.builds()[0]?.name ?? ''
+  await lab.kube.transport.json({
+    verb: 'create',
+    resource: 'pods/eviction',
+    path: `/api/v1/namespaces/${namespace}/pods/${pod}/eviction`,
+    body: {
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: { namespace, name: pod },
+      deleteOptions: { gracePeriodSeconds: 1 },
+    },
+  })
+  const entry = await story.untilKernel(name, 'says that it was evicted', ({ reason }) => {
+    expect(reason).toBe('Evicted')
+  })
+  expect(entry).toMatchObject({ phase: 'Building', interruptions: [{ attempt: 1, reason: 'Evicted' }] })
+  await gate.untilKnocked(2)
+  expect(await story.kernelStatus(name)).toMatchObject({ interruptions: [{ attempt: 1 }] })
+  gate.open()
+  await story.untilLoaded(name)
+  const loaded = await story.kernelStatus(name)
+  expect(loaded).toMatchObject({ attempt: 2 })
+  expect(loaded).not.toHaveProperty('interruptions')
+})
+
+test('a build whose Node is lost is made again; a failed one that vanishes with its Node is not', async ({
+  open,
+}) => {
+  const story = await open('lost')
+  await story.addNode()
+  const node = await simulateBuildNode(story)
+  const on = (name: string) => ({ mapping: { build: { ...tinyBuild(name), selector: node.selector } } })
+  await story.applyTiny('fails', [], on('fails'))
+  await story.applyTiny('runs', [], on('runs'))
+  await node.play('fails', 'failed')
+  await untilHeld(story, 'fails', 'BuildFailed')
+  await node.play('runs', 'running')
+  await node.remove()
+
+  await story.untilKernel('runs', 'has lost its node', ({ interruptions }) => {
+    expect(interruptions).toMatchObject([{ attempt: 1, reason: 'NodeLost' }])
+  })
+  await eventually(
+    'the build that ran is made again',
+    () => story.pods.builds('runs'),
+    (all) => all.length === 2,
+  )
+  const held = await story.untilKernel('fails', 'says that its pod vanished', ({ message }) => {
+    expect(message).toContain('Its pod has vanished with node')
+    expect(story.pods.builds('fails')).toMatchObject([{ gone: true }])
+  })
+  expect(held).toMatchObject({ phase: 'BuildFailed', reason: 'BuildFailed', attempt: 1 })
+  const run = ['--workflow-id', held.workflowId ?? '', '--name', 'retryBuild']
+  await temporalCli(lab, 'workflow', 'signal', ...run)
+  await eventually(
+    'the failed build is made again',
+    () => story.pods.builds('fails'),
+    (all) => all.length === 2,
+  )
+})

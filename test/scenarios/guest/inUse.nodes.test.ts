@@ -1,0 +1,122 @@
+import { beforeAll, expect } from 'vitest'
+import { nodes, pods } from '../../../activities/kube/resources.ts'
+import { readyLabel } from '../../../api/names.ts'
+import { loadNodeName } from '../../../lab/realNodes.ts'
+import { eventually } from '../../support/eventually.ts'
+import { inTreeModule, pushInTreeModule } from '../../support/inTreeImage.ts'
+import { startPrivateRegistry } from '../../support/privateRegistry.ts'
+import { stories } from '../../support/stories.ts'
+import { useLab } from '../../support/testLab.ts'
+
+/** Each story has a module of its own in the guest's kernel. */
+const lab = useLab()
+const test = stories(lab)
+let kernel: string
+beforeAll(async () => {
+  const node = await lab.kube.get(nodes, { name: loadNodeName })
+  kernel = node?.status?.nodeInfo?.kernelVersion ?? ''
+})
+
+const loaded = async (module: string) => (await lab.vm.lsmod()).some(({ name }) => name === module)
+const disks = async () => Number((await lab.vm.console.run('cat /sys/module/brd/parameters/rd_nr')).output)
+
+test('users.md 1: a module in use waits visibly, and a wish to keep it ends the unload', async ({
+  open,
+  onTestFinished,
+}) => {
+  const story = await open('in-use')
+  const { namespace } = story
+  const image = await pushInTreeModule(`${lab.state.registry}/${namespace}/brd:1`, kernel, 'brd')
+  const ramDisks = (count: number) =>
+    inTreeModule({ namespace, module: 'brd', image, parameters: [`rd_nr=${count}`] })
+  const label = async () => {
+    const node = await lab.kube.get(nodes, { name: loadNodeName })
+    return node?.metadata.labels?.[readyLabel({ namespace, name: 'brd' })]
+  }
+  await story.apply(ramDisks(1))
+  await story.untilLoaded('brd')
+  expect(await disks()).toBe(1)
+  // Somebody in the guest uses it.
+  await lab.vm.console.run('nohup sleep 3600 </dev/ram0 >/dev/null 2>&1 & echo $! >/run/kmm/holder')
+  const release = async () =>
+    void (await lab.vm.console.run('kill "$(cat /run/kmm/holder)" 2>/dev/null; true'))
+  onTestFinished(release)
+
+  // Same kernel, other parameters: the old one is to be unloaded first.
+  await story.apply(ramDisks(2))
+  const waits = await story.untilKernel(
+    'brd',
+    'says that it is in use, and when it is tried again',
+    ({ reason, message }) =>
+      reason === 'InUse' && /^Node load-1: .*reference count 1.*tried again at 20/.test(message ?? ''),
+    kernel,
+  )
+  expect(waits).toMatchObject({ phase: 'Unloading', nodes: { loaded: 0, failed: 0, waiting: 1 } })
+  await story.untilKernel(
+    'brd',
+    'tries again',
+    ({ message }) => /failed [2-9] times/.test(message ?? ''),
+    kernel,
+  )
+  expect(await label()).toBeUndefined()
+  expect(await disks()).toBe(1)
+
+  // The old parameters are wanted again.
+  await story.apply(ramDisks(1))
+  await story.untilLoaded('brd')
+  const unloads = story.pods.workers('Unload').length
+  await release()
+  expect(await disks()).toBe(1)
+  expect(story.pods.workers('Unload')).toHaveLength(unloads)
+
+  await story.apply(ramDisks(2))
+  await eventually('nobody uses it any more: it is reloaded', disks, (count) => count === 2)
+  await story.untilLoaded('brd')
+  await story.deleteModule('brd')
+  expect(await loaded('brd')).toBe(false)
+})
+
+test('a pod whose image cannot be pulled says so in the words of its node, and goes for another image', async ({
+  open,
+}) => {
+  const story = await open('no-pull')
+  const { namespace } = story
+  // The operator reaches this one; the node takes it for one with TLS.
+  const { host } = await startPrivateRegistry(lab.folder, lab.state.address, { name: 'unknown' })
+  const image = await pushInTreeModule(`${host}/veth:1`, kernel, 'veth')
+  await story.apply(inTreeModule({ namespace, module: 'veth', image }))
+  const entry = await story.untilKernel(
+    'veth',
+    'says that it cannot be pulled',
+    ({ reason }) => reason === 'ImagePullBackOff',
+    kernel,
+  )
+  expect(entry).toMatchObject({
+    phase: 'Loading',
+    message: expect.stringMatching(/^Node load-1: pod kmm-worker-veth-/),
+  })
+  expect(entry.message).toContain('server gave HTTP response to HTTPS client')
+  const [stuck] = story.pods.workers('Load')
+
+  const good = await pushInTreeModule(`${lab.state.registry}/${namespace}/veth:1`, kernel, 'veth')
+  await story.apply(inTreeModule({ namespace, module: 'veth', image: good }))
+  await story.untilLoaded('veth')
+  expect(story.pods.workers('Load').find(({ uid }) => uid === stuck?.uid)).toMatchObject({ gone: true })
+  expect((await story.kernelStatus('veth', kernel))?.reason).toBeUndefined()
+})
+
+test('users.md 7: worker pods that somebody deletes are made again', async ({ open }) => {
+  const story = await open('deleted')
+  const { namespace } = story
+  const image = await pushInTreeModule(`${lab.state.registry}/${namespace}/macvlan:1`, kernel, 'macvlan')
+  await story.apply(inTreeModule({ namespace, module: 'macvlan', image }))
+  await eventually(
+    'there is a worker pod',
+    () => story.pods.workers('Load').at(-1),
+    (pod) => pod !== undefined,
+  )
+  await story.remove(pods, story.pods.workers('Load').at(-1)?.name ?? '')
+  await story.untilLoaded('macvlan')
+  expect(await loaded('macvlan')).toBe(true)
+  expect((await story.kernelStatus('macvlan', kernel))?.nodes).toMatchObject({ loaded: 1, failed: 0 })
+})
