@@ -74,10 +74,6 @@ export async function startVm(options: VmOptions): Promise<StartedVm> {
       'sh',
       join(import.meta.dirname, 'run.sh'),
       paths.power,
-      // Under emulation it is by far the slowest machine of a cluster, and what all others wait for.
-      'nice',
-      '-n',
-      '-5',
       artefacts.qemu,
       ...qemuArguments({
         name,
