@@ -438,10 +438,12 @@ describe('nodes:STM-7, the worker pod that is there', () => {
       'ImagePullBackOff',
       'Back-off pulling image "r/a": ErrImagePull: failed to resolve reference "r/a": r/a: not found',
     ],
-  ])("%s: the registry's words, once", (reason, message) => {
+  ])("%s: the registry's words, once, and what helps", (reason, message) => {
     const trouble = {
       reason: 'ImagePullBackOff',
-      message: `pod ${load.name}: failed to resolve reference "r/a": r/a: not found`,
+      message:
+        `pod ${load.name}: failed to resolve reference "r/a": r/a: not found. If the registry has lost the image, ` +
+        'raise spec.imageRebuildTriggerGeneration: it is looked for and built again.',
     }
     expect(plan({ pod: { ...load, state: { kind: 'pending', reason, message } } })).toMatchObject({
       work: { trouble },

@@ -218,14 +218,21 @@ function workFor(node: NodeFacts, action: NodeWork['action'], configHash: string
 /** The kubelet says the same in two ways by turns; what the registry said stands in both. */
 const backOff = /^Back-off pulling image "[^"]*"(?:: )?(?:ErrImagePull: )?/
 
+/** A digest that status has is not looked for again by itself: a rebuilt image would be rolled out everywhere. */
+const lostImage = /not found|manifest unknown/i
+const lostImageFix =
+  '. If the registry has lost the image, raise spec.imageRebuildTriggerGeneration: it is looked for and built again.'
+
 function trouble(pod: PodFacts): Pick<NodeWork, 'trouble'> {
   if (pod.state.kind !== 'pending' || pod.state.reason === undefined) return {}
   const { reason, message = '' } = pod.state
   const words = message.replace(backOff, '').slice(0, 1024)
+  const isPull = reason === 'ErrImagePull' || reason === 'ImagePullBackOff'
+  const fix = isPull && lostImage.test(words) ? lostImageFix : ''
   return {
     trouble: {
-      reason: reason === 'ErrImagePull' ? 'ImagePullBackOff' : reason,
-      message: `pod ${pod.name}: ${words || message}`,
+      reason: isPull ? 'ImagePullBackOff' : reason,
+      message: `pod ${pod.name}: ${words || message}${fix}`,
     },
   }
 }

@@ -82,7 +82,10 @@ test("a pod whose image cannot be pulled says so in the registry's words, and is
   await apply(story)
   const entry = await story.untilKernel(name, 'says so', ({ reason }) => reason === 'ImagePullBackOff')
   const [first] = story.pods.workers('Load')
-  expect(entry.message).toBe(`Node ${node}: pod ${first?.name}: ${words}`)
+  expect(entry.message).toBe(
+    `Node ${node}: pod ${first?.name}: ${words}. If the registry has lost the image, raise ` +
+      'spec.imageRebuildTriggerGeneration: it is looked for and built again.',
+  )
   await setParameter(story, 'debug=1')
   await story.untilLoaded(name)
   expect(story.pods.workers('Load')).toMatchObject([{ uid: first?.uid, gone: true }, {}])

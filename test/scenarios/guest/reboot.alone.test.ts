@@ -12,6 +12,7 @@ import { watchPods } from '../../support/podHistory.ts'
 import { emptyRepository } from '../../support/registry.ts'
 import { Scenario } from '../../support/scenario.ts'
 import { useLab } from '../../support/testLab.ts'
+import { dockerfile, tinyBuild } from '../../support/tinyModule.ts'
 
 const lab = useLab()
 const operator = useOperator(lab)
@@ -19,6 +20,8 @@ const operator = useOperator(lab)
 const bootId = async () => (await lab.vm.console.run('cat /proc/sys/kernel/random/boot_id')).output.trim()
 const release = async () => (await lab.vm.console.run('uname -r')).output.trim()
 const loaded = async () => (await lab.vm.lsmod()).map((module) => module.name)
+
+const namespace = 'reboots'
 
 /** Each test goes on where the one before it ended: a boot takes a minute under emulation. */
 describe('a node that is started anew', () => {
@@ -29,7 +32,6 @@ describe('a node that is started anew', () => {
   beforeAll(async () => {
     first = await release()
     second = lab.vm.kernels.find((kernel) => kernel !== first) ?? ''
-    const namespace = 'reboots'
     story = new Scenario(lab, namespace, await watchPods(lab.kube, namespace))
     const enforce = { 'pod-security.kubernetes.io/enforce': 'privileged' }
     await story.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: enforce } })
@@ -38,6 +40,7 @@ describe('a node that is started anew', () => {
       pushInTreeModule(imageOf('brd', second), second, 'brd'),
       pushInTreeModule(imageOf('dummy', first), first, 'dummy'),
       pushInTreeModule(imageOf('nlmon', first), first, 'nlmon'),
+      pushInTreeModule(`${lab.state.registry}/reboots-base/veth:${first}`, first, 'veth'),
     ])
     history = await watchNode(lab.kube, loadNodeName, refOf('brd'))
   })
@@ -54,7 +57,7 @@ describe('a node that is started anew', () => {
   })
 
   const imageOf = (name: InTree, kernel: string) => `${lab.state.registry}/reboots/${name}:${kernel}`
-  const refOf = (name: InTree) => ({ namespace: 'reboots', name })
+  const refOf = (name: InTree) => ({ namespace, name })
   const moduleOf = (name: InTree, mapping: object): WriteBody => ({
     apiVersion,
     kind: 'Module',
@@ -85,17 +88,30 @@ describe('a node that is started anew', () => {
   const labelOf = async (name: InTree) =>
     (await lab.kube.get(nodes, { name: loadNodeName }))?.metadata.labels?.[readyLabel(refOf(name))]
 
-  test('before: three Modules are loaded in the first kernel', async () => {
+  /** Neither the registry nor the node has it any more. */
+  const loseImage = async (name: InTree) => {
+    await emptyRepository(lab.state.registry, `reboots/${name}`)
+    await lab.vm.console.run(
+      `ctr -n k8s.io images ls -q | grep reboots/${name} | xargs -r ctr -n k8s.io images rm --sync`,
+      60_000,
+    )
+  }
+
+  test('before: four Modules are loaded in the first kernel', async () => {
     await story.apply(
       moduleOf('brd', { regexp: '^.+$' }),
       moduleOf('dummy', { literal: first }),
       moduleOf('nlmon', { regexp: '^.+$' }),
+      // One that is built, of an image that holds its module already.
+      dockerfile(namespace, 'veth', `FROM ${lab.state.registry}/reboots-base/veth:${first}\n`),
+      moduleOf('veth', { literal: first, build: tinyBuild('veth') }),
     )
-    for (const name of ['brd', 'dummy', 'nlmon'] as const) await story.untilLoaded(name)
+    for (const name of ['brd', 'dummy', 'nlmon', 'veth'] as const) await story.untilLoaded(name)
     expect(await loaded()).toEqual(expect.arrayContaining(['brd', 'dummy', 'nlmon']))
   })
 
   test('same kernel: loaded again; the label goes first, and comes back when it is true again', async () => {
+    await loseImage('veth')
     const before = await bootId()
     await lab.vm.reboot()
     const now = await bootId()
@@ -119,13 +135,25 @@ describe('a node that is started anew', () => {
     expect(states.at(-1)).toBe(`${now} Ready labelled`)
   })
 
+  test('users.md 9: an image that the registry lost is missed after the reboot, and built again on request', async () => {
+    const entry = await story.untilKernel(
+      'veth',
+      'cannot be pulled',
+      ({ reason }) => reason === 'ImagePullBackOff',
+      first,
+    )
+    expect(entry.message).toContain('raise spec.imageRebuildTriggerGeneration')
+    expect(story.pods.builds()).toHaveLength(1)
+    const spec = { imageRebuildTriggerGeneration: 1 }
+    await lab.kube.patch(modules, refOf('veth'), { spec })
+    await story.untilLoaded('veth')
+    expect(story.pods.builds()).toHaveLength(2)
+    await story.deleteModule('veth')
+  })
+
   test('another kernel: its run takes over, and nothing of the first is left', async () => {
     // users.md 3: the decision to unload nlmon is made in the first kernel, and its pod cannot begin there.
-    await emptyRepository(lab.state.registry, 'reboots/nlmon')
-    await lab.vm.console.run(
-      `ctr -n k8s.io images ls -q | grep reboots/nlmon | xargs -r ctr -n k8s.io images rm --sync`,
-      60_000,
-    )
+    await loseImage('nlmon')
     await story.remove(modules, 'nlmon')
     await story.untilKernel(
       'nlmon',
