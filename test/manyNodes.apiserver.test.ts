@@ -44,9 +44,8 @@ async function entriesOn(story: Scenario, node: string, module = name) {
   })
 }
 
-test('maxParallel bounds how many nodes are reloaded at once', async ({ open }) => {
-  const story = await open('many')
-  const count = 15
+/** Many nodes that load a Module, and how many of them were worked on at once at most. */
+async function manyLoaded(story: Scenario, count: number) {
   for (let index = 0; index < count; index++) await story.addNode()
   let most = 0
   const watching = setInterval(() => {
@@ -55,24 +54,59 @@ test('maxParallel bounds how many nodes are reloaded at once', async ({ open }) 
   onTestFinished(() => clearInterval(watching))
   await applyReady(story)
   await story.untilLoaded(name)
-  const modprobe = { parameters: ['debug=1'] }
   const ref = { namespace: story.namespace, name }
-  await lab.kube.patch(modules, ref, { spec: { moduleLoader: { container: { modprobe } } } })
-  await eventually(
-    'all nodes have the new parameter',
-    async () =>
-      (await lab.kube.list(nodeModulesConfigs)).items.map((item) => nodeModulesConfigSchema.parse(item)),
-    (records) => {
-      const facts = records.flatMap((r) => recordEntries(r, ref).fact ?? [])
-      expect(facts.filter(({ config }) => config?.modprobe.parameters?.includes('debug=1'))).toHaveLength(
-        count,
+  return {
+    setParameter: async (parameter: string) => {
+      const modprobe = { parameters: [parameter] }
+      await lab.kube.patch(modules, ref, { spec: { moduleLoader: { container: { modprobe } } } })
+    },
+    /** Waits until so many nodes, or more, have loaded with it. */
+    untilParameter: async (parameter: string, nodeCount: number) => {
+      await eventually(
+        `${nodeCount} nodes have ${parameter}`,
+        async () =>
+          (await lab.kube.list(nodeModulesConfigs)).items.map((item) => nodeModulesConfigSchema.parse(item)),
+        (records) => {
+          const facts = records.flatMap((record) => recordEntries(record, ref).fact ?? [])
+          const having = facts.filter(({ config }) => config?.modprobe.parameters?.includes(parameter))
+          expect(having.length).toBeGreaterThanOrEqual(nodeCount)
+        },
       )
     },
-  )
+    mostAtOnce: () => most,
+  }
+}
+
+test('maxParallel bounds how many nodes are reloaded at once', async ({ open }) => {
+  const story = await open('many')
+  const count = 15
+  const { setParameter, untilParameter, mostAtOnce } = await manyLoaded(story, count)
+  await setParameter('debug=1')
+  await untilParameter('debug=1', count)
   await story.untilLoaded(name)
   expect(story.pods.workers()).toHaveLength(3 * count)
-  expect(most).toBeGreaterThan(1)
-  expect(most).toBeLessThanOrEqual(maxParallel)
+  expect(mostAtOnce()).toBeGreaterThan(1)
+  expect(mostAtOnce()).toBeLessThanOrEqual(maxParallel)
+})
+
+test('users.md 10: an operator that is killed, and a Module that is edited, in the middle of a rollout', async ({
+  open,
+}) => {
+  const story = await open('rollout')
+  const count = 15
+  const { setParameter, untilParameter, mostAtOnce } = await manyLoaded(story, count)
+  await setParameter('debug=1')
+  await untilParameter('debug=1', 1)
+  await operator.kill9()
+  const before = story.pods.workers().length
+  expect(before).toBeLessThan(3 * count)
+  await setParameter('debug=2')
+  await operator.start()
+  await untilParameter('debug=2', count)
+  await story.untilLoaded(name)
+  // What had not begun with debug=1 is not taken there on the way.
+  expect(story.pods.workers().length).toBeLessThan(5 * count)
+  expect(mostAtOnce()).toBeLessThanOrEqual(maxParallel)
 })
 
 test('users.md 2: a reboot that never shows NotReady: not ready at first, then loaded again', async ({
