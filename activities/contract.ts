@@ -69,25 +69,36 @@ export interface NodeRef {
   readonly uid: string
 }
 
+/**
+ * Which Secrets a build was made with, by name: uid and resourceVersion, never contents or a hash of them (design:
+ * "Inputs have a hash").
+ */
+export type SecretVersions = Readonly<Record<string, string>>
+
+/** What is known of a build that left no image, and outlives its pod. */
+export interface BuildTraces {
+  /** Where it ran. */
+  readonly node?: NodeRef
+  readonly secrets?: SecretVersions
+}
+
 /** How a build pod ended. `log` is its tail, at most 64 KiB, secrets masked; `errorLines` at most 2 KiB of it. */
 export type BuildOutcome =
   | { readonly kind: 'succeeded'; readonly digest: string | undefined; readonly log: string }
-  | {
+  | ({
       readonly kind: 'failed'
       readonly reason: string
       readonly message: string
       readonly errorLines: string
       readonly log: string
-      readonly node?: NodeRef
-    }
+    } & BuildTraces)
   /** The cluster ended the pod before the build came to an end of its own. */
-  | {
+  | ({
       readonly kind: 'interrupted'
       readonly reason: string
       readonly message: string
       readonly log: string
-      readonly node?: NodeRef
-    }
+    } & BuildTraces)
   /** The pod is gone without an end that anybody saw. */
   | { readonly kind: 'gone' }
 
@@ -111,7 +122,7 @@ export type NodeOutcome = {
 
 export type HoldNews =
   | { readonly kind: 'podGone' }
-  /** A Secret that the build uses is another than the failed pod had. */
+  /** A Secret that the build uses is another than the failed build had. */
   | { readonly kind: 'secretChanged'; readonly secret: string }
   /** It is there, for all target nodes or for others than the hold knows. */
   | ({ readonly kind: 'imagePresent' } & ImageFacts)
@@ -138,6 +149,8 @@ export interface KernelActivities {
     request: KernelRequest & {
       image: string
       pod: PodRef | undefined
+      /** Of the failed build, whose pod may be gone. */
+      secrets?: SecretVersions
       /** The hold is on an image that is made for these architectures: the same is no news. */
       made?: readonly string[]
     },

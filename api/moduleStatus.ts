@@ -85,6 +85,12 @@ export const kernelStatusSchema = z.looseObject({
     .looseObject({ name: z.string().describe('Its name.'), uid: z.string().describe('Its uid.') })
     .optional()
     .describe('Node on which the build ran that failed last.'),
+  buildSecrets: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe(
+      'Secrets that build was made with: uid and resourceVersion by name, nothing of their contents.',
+    ),
   interruptions: z.array(interruptedBuildSchema).optional().meta({
     description: 'Attempts that the cluster ended; a build is made again by itself at most 3 times.',
     'x-kubernetes-list-type': 'atomic',

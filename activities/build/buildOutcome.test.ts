@@ -26,7 +26,7 @@ const beginning = [
 function outcome(lines: readonly string[], state: Parameters<typeof buildOutcome>[1] = failed()) {
   const log = new LogTail((line) => line)
   for (const line of [...beginning, ...lines]) log.add(line)
-  return buildOutcome('fpga-build-1', state, node, log)
+  return buildOutcome('fpga-build-1', state, { node }, log)
 }
 
 const stage = 'error building image: error building stage:'
@@ -182,7 +182,7 @@ test('success comes with the digest of the termination message', () => {
 test('what the cluster ended is told by the cluster, with the log as far as it came', () => {
   const log = new LogTail((line) => line)
   log.add('half a build')
-  expect(interruptedOutcome({ reason: 'Evicted', message: 'low on memory' }, undefined, log)).toEqual({
+  expect(interruptedOutcome({ reason: 'Evicted', message: 'low on memory' }, {}, log)).toEqual({
     kind: 'interrupted',
     reason: 'Evicted',
     message: 'low on memory',

@@ -1,4 +1,4 @@
-import type { BuildOutcome, NodeRef } from '../contract.ts'
+import type { BuildOutcome, BuildTraces } from '../contract.ts'
 import type { Interruption, PodState } from '../../api/facts.ts'
 import type { LogTail } from './logTail.ts'
 
@@ -76,12 +76,7 @@ const causes: readonly Cause[] = [
  * Names how a build pod came to its own end on a node: its digest, or a reason a person understands with the lines
  * that say why. What limits of the user's ended (out of memory, deadline) is told apart from what the build did.
  */
-export function buildOutcome(
-  pod: string,
-  state: Ended,
-  node: NodeRef | undefined,
-  log: LogTail,
-): BuildOutcome {
+export function buildOutcome(pod: string, state: Ended, traces: BuildTraces, log: LogTail): BuildOutcome {
   if (state.kind === 'succeeded') {
     return { kind: 'succeeded', digest: /sha256:[0-9a-f]{64}/.exec(state.message)?.[0], log: log.marked() }
   }
@@ -93,17 +88,17 @@ export function buildOutcome(
     message: `${message}${exit}; see the log of pod ${pod}.`,
     errorLines: log.errorLines(),
     log: log.marked(),
-    ...(node && { node }),
+    ...traces,
   }
 }
 
 /** What the cluster ended is no failed build: what it says counts, and the log as far as it came. */
 export function interruptedOutcome(
   { reason, message }: Interruption,
-  node: NodeRef | undefined,
+  traces: BuildTraces,
   log: LogTail,
 ): BuildOutcome {
-  return { kind: 'interrupted', reason, message, log: log.marked(), ...(node && { node }) }
+  return { kind: 'interrupted', reason, message, log: log.marked(), ...traces }
 }
 
 function failureReason(

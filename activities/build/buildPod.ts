@@ -4,6 +4,7 @@ import { dnsKernel } from '../../api/kernel.ts'
 import type { ResolvedMapping } from '../../api/mapping.ts'
 import type { Module } from '../../api/module.ts'
 import { annotations, apiVersion, buildPodName, labels } from '../../api/names.ts'
+import type { SecretVersions } from '../contract.ts'
 import type { PodBody } from '../podBody.ts'
 import {
   authoritiesFolder,
@@ -13,7 +14,6 @@ import {
   executorImage,
 } from './executor.ts'
 import { type KernelNode, placement } from './placement.ts'
-import type { SecretVersions } from './secretVersions.ts'
 
 export interface BuildPodInput {
   readonly module: Module

@@ -64,10 +64,8 @@ async function world(script: Script, options: { registry?: object; pulled?: obje
     did,
     said: () => applyObject.mock.calls.map(([body]) => body.status.kernels[0]),
     check: async () => await environment.run(async () => await checkImage(deps, { ...about, image, entry })),
-    look: async (made?: string[]) =>
-      await environment.run(
-        async () => await watchHold(deps, { ...about, image, pod: undefined, ...(made && { made }) }),
-      ),
+    look: async (hold: { made?: string[]; secrets?: Record<string, string> } = {}) =>
+      await environment.run(async () => await watchHold(deps, { ...about, image, pod: undefined, ...hold })),
   }
 }
 
@@ -118,13 +116,29 @@ test('authorities that went bad after the start are named, and nothing is asked'
   expect(asked).toEqual([])
 })
 
+test('the hold of a failed build is looked at soon, also without its pod: who mends a Secret does so soon', async () => {
+  const { look } = await world(() => refusal(404, 'MANIFEST_UNKNOWN'))
+  const secrets = { token: 'uid-1/7' }
+  await expect(look({ secrets })).rejects.toMatchObject({ type: 'StillHeld', nextRetryDelay: 15_000 })
+  await expect(look()).rejects.toMatchObject({ nextRetryDelay: 300_000 })
+})
+
 test('a hold on an image for other nodes ends by another image, not by the same', async () => {
   const fits = await world(has('amd64'))
-  expect(await fits.look(['arm64'])).toMatchObject({ kind: 'imagePresent', architectures: ['amd64'] })
+  expect(await fits.look({ made: ['arm64'] })).toMatchObject({
+    kind: 'imagePresent',
+    architectures: ['amd64'],
+  })
   const other = await world(has('arm64'))
   expect(await other.look()).toMatchObject({ kind: 'imagePresent', architectures: ['arm64'] })
-  expect(await other.look(['s390x'])).toMatchObject({ kind: 'imagePresent', architectures: ['arm64'] })
-  await expect(other.look(['arm64'])).rejects.toMatchObject({ type: 'StillHeld', nextRetryDelay: 300_000 })
+  expect(await other.look({ made: ['s390x'] })).toMatchObject({
+    kind: 'imagePresent',
+    architectures: ['arm64'],
+  })
+  await expect(other.look({ made: ['arm64'] })).rejects.toMatchObject({
+    type: 'StillHeld',
+    nextRetryDelay: 300_000,
+  })
 })
 
 const closed: Script = ({ path }) => (path === '/v2/' ? {} : refusal(401, 'UNAUTHORIZED'))

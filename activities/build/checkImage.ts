@@ -2,9 +2,17 @@ import { Context } from '@temporalio/activity'
 import { uncoveredBy } from '../../api/architectures.ts'
 import { buildOrigin } from '../../api/buildOrigin.ts'
 import { withDigest } from '../../api/imageReference.ts'
-import { annotations, imageLabels } from '../../api/names.ts'
+import { imageLabels } from '../../api/names.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
-import type { CheckRequest, HoldNews, ImageAnswer, ImageFacts, KernelSubject, PodRef } from '../contract.ts'
+import type {
+  CheckRequest,
+  HoldNews,
+  ImageAnswer,
+  ImageFacts,
+  KernelSubject,
+  PodRef,
+  SecretVersions,
+} from '../contract.ts'
 import { viewSettings, type Dependencies } from '../dependencies.ts'
 import type { ImageCheck } from '../registry/checkImage.ts'
 import { waitBecause } from '../status.ts'
@@ -63,19 +71,21 @@ const firstHoldPaceMs = 15_000
  */
 export async function watchHold(
   deps: Dependencies,
-  request: { subject: KernelSubject; image: string; pod: PodRef | undefined; made?: readonly string[] },
+  request: {
+    subject: KernelSubject
+    image: string
+    pod: PodRef | undefined
+    secrets?: SecretVersions
+    made?: readonly string[]
+  },
 ): Promise<HoldNews> {
-  const { subject, image, pod, made } = request
-  if (pod !== undefined) {
-    const facts = deps.cache.pods(subject.ref).find((p) => p.uid === pod.uid)
-    if (facts === undefined) return { kind: 'podGone' }
-    const secret = await changedSecret(
-      deps.kube,
-      subject.ref.namespace,
-      facts.annotations[annotations.secretVersions],
-    )
-    if (secret !== undefined) return { kind: 'secretChanged', secret: `${subject.ref.namespace}/${secret}` }
+  const { subject, image, pod, secrets, made } = request
+  if (pod !== undefined && !deps.cache.pods(subject.ref).some(({ uid }) => uid === pod.uid)) {
+    return { kind: 'podGone' }
   }
+  const { namespace } = subject.ref
+  const secret = await changedSecret(deps.kube, namespace, secrets)
+  if (secret !== undefined) return { kind: 'secretChanged', secret: `${namespace}/${secret}` }
   const { answer, by } = await askForImage(deps, subject, image)
   const { view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
   if (answer.kind === 'present') {
@@ -86,14 +96,16 @@ export async function watchHold(
   }
   const what = pod === undefined ? '' : `pod ${pod.name} is still there, `
   const message = `still held: ${what}the registry says of ${image}: ${answer.kind}`
-  const delayMs = answer.kind === 'pulling' ? pullPaceMs : Math.max(paceOfHold(by, pod), paceOf(answer) ?? 0)
+  const delayMs =
+    answer.kind === 'pulling' ? pullPaceMs : Math.max(paceOfHold(by, pod ?? secrets), paceOf(answer) ?? 0)
   return await waitBecause(deps, subject, undefined, { reason: 'StillHeld', message, delayMs })
 }
 
-function paceOfHold(by: keyof typeof holdPaceMs, pod: PodRef | undefined): number {
+/** `build`: what the hold knows of a failed build, if it is one. */
+function paceOfHold(by: keyof typeof holdPaceMs, build: object | undefined): number {
   const { attempt } = Context.current().info
   const growing = firstHoldPaceMs * 2 ** (attempt - 1)
-  return pod === undefined || by === 'node' ? holdPaceMs[by] : Math.min(growing, holdPaceMs[by])
+  return build === undefined || by === 'node' ? holdPaceMs[by] : Math.min(growing, holdPaceMs[by])
 }
 
 /** What status keeps of an image. Where it was built counts only when that was in this cluster (images:KMI-7). */

@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { labels } from '../../api/names.ts'
+import { annotations, labels } from '../../api/names.ts'
 import { createClusterCache, type ClusterCache } from '../cluster/cache.ts'
 import type { BuildOutcome } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
@@ -39,7 +39,12 @@ async function running() {
   const { object } = await kube.create(pods, {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { namespace, name, labels: { [labels.partOf]: 'kmm' } },
+    metadata: {
+      namespace,
+      name,
+      labels: { [labels.partOf]: 'kmm' },
+      annotations: { [annotations.secretVersions]: '{"token":"uid-1/7"}' },
+    },
     spec: {
       nodeName: node.name,
       containers: [{ name: 'kaniko', image: 'x' }],
@@ -92,10 +97,11 @@ const disrupted = (reason: string) => ({
 })
 
 describe('how a build pod ends', () => {
-  test('failed by itself: with the node it ran on', async () => {
+  test('failed by itself: with the node it ran on and the versions of its Secrets', async () => {
     const { outcome, say, node } = await running()
     await say(ended(1))
-    expect(await outcome).toMatchObject({ kind: 'failed', reason: 'BuildFailed', node })
+    const secrets = { token: 'uid-1/7' }
+    expect(await outcome).toMatchObject({ kind: 'failed', reason: 'BuildFailed', node, secrets })
   })
 
   test('evicted by the kubelet: the pod stays, the build is interrupted', async () => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Context } from '@temporalio/activity'
 import type { PodFacts } from '../../api/facts.ts'
 import { isLost } from '../../api/viewBuildPods.ts'
-import type { BuildOutcome, FollowRequest, NodeRef, PodRef } from '../contract.ts'
+import type { BuildOutcome, BuildTraces, FollowRequest, NodeRef, PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { heartbeating } from '../heartbeat.ts'
 import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
@@ -12,6 +12,7 @@ import { buildOutcome, interruptedOutcome } from './buildOutcome.ts'
 import { LogTail } from './logTail.ts'
 import { withFix } from './waitingFix.ts'
 import { masker, secretValues } from './mask.ts'
+import { secretVersionsOf } from './secretVersions.ts'
 
 /** A build pod that has not started so long after it was last heard of is said to be stuck. */
 const startPatienceMs = 60_000
@@ -87,13 +88,15 @@ function hasEnded({ state, deleting, interruption }: PodFacts): boolean {
 /** A pod that went together with its Node went by no person's will. */
 function outcomeOf({ last, node, is }: End, log: LogTail): BuildOutcome {
   const { state, interruption, nodeName } = last
-  if (interruption !== undefined) return interruptedOutcome(interruption, node, log)
+  const secrets = secretVersionsOf(last)
+  const traces: BuildTraces = { ...(node && { node }), ...(secrets && { secrets }) }
+  if (interruption !== undefined) return interruptedOutcome(interruption, traces, log)
   if (is === 'lost' || (is === 'gone' && nodeName !== undefined && node === undefined)) {
     const message = `Node ${nodeName} is gone or does not answer.`
-    return interruptedOutcome({ reason: 'NodeLost', message }, node, log)
+    return interruptedOutcome({ reason: 'NodeLost', message }, traces, log)
   }
   if (is === 'ended' && (state.kind === 'succeeded' || state.kind === 'failed')) {
-    return buildOutcome(last.name, state, node, log)
+    return buildOutcome(last.name, state, traces, log)
   }
   return { kind: 'gone' }
 }

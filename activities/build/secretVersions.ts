@@ -1,25 +1,26 @@
+import type { PodFacts } from '../../api/facts.ts'
+import { annotations } from '../../api/names.ts'
+import type { SecretVersions } from '../contract.ts'
 import type { Kube } from '../kube/kube.ts'
 import { secrets, type Secret } from '../kube/resources.ts'
-
-/**
- * Which Secrets a build pod was made with, by name: uid and resourceVersion, never contents or a hash of them. It
- * stands in an annotation of the pod (design: "Inputs have a hash").
- */
-export type SecretVersions = Readonly<Record<string, string>>
 
 /** The version of a Secret. */
 export function versionOf({ metadata }: Pick<Secret, 'metadata'>): string {
   return `${metadata.uid}/${metadata.resourceVersion}`
 }
 
-/** The first Secret that is another one now than the pod was made with; one that is missing will be another later. */
+/** What a build pod was made with, as its annotation says; undefined when it needs no Secret. */
+export function secretVersionsOf({ annotations: its }: Pick<PodFacts, 'annotations'>) {
+  const versions = JSON.parse(its[annotations.secretVersions] ?? '{}') as SecretVersions
+  return Object.keys(versions).length === 0 ? undefined : versions
+}
+
+/** The first Secret that is another one now than the build was made with; one that is missing will be another later. */
 export async function changedSecret(
   kube: Pick<Kube, 'get'>,
   namespace: string,
-  annotation: string | undefined,
+  known: SecretVersions = {},
 ): Promise<string | undefined> {
-  if (annotation === undefined) return undefined
-  const known = JSON.parse(annotation) as SecretVersions
   for (const [name, version] of Object.entries(known)) {
     const secret = await kube.get(secrets, { namespace, name })
     if (secret !== undefined && versionOf(secret) !== version) return name

@@ -23,12 +23,12 @@ export function learnFromEnd(
     case 'gone':
       return {}
     case 'interrupted': {
-      const { reason, message, node } = outcome
-      return { interruption: { inputHash, attempt, reason, message, at, ...(node && { node }) } }
+      const { kind: _kind, log: _log, ...why } = outcome
+      return { interruption: { inputHash, attempt, at, ...why } }
     }
     case 'failed': {
-      const { reason, message, errorLines, node } = outcome
-      return { failure: { ...facts, reason, message, errorLines, ...(node && { node }) } }
+      const { kind: _kind, log: _log, ...why } = outcome
+      return { failure: { ...facts, ...why } }
     }
     case 'succeeded': {
       const message = `Pod ${pod.name} says it pushed ${image}, but the registry does not have it.`

@@ -1,3 +1,4 @@
+import type { BuildTraces } from '../../activities/contract.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import { buildPodName } from '../../api/names.ts'
@@ -10,7 +11,7 @@ import type { KernelMemory, KernelPlan, Step } from './plan.ts'
 /** What status knows of the last build. */
 export type BuildFacts = Pick<
   KernelStatus,
-  'inputHash' | 'attempt' | 'buildPod' | 'buildNode' | 'errorLines' | 'interruptions'
+  'inputHash' | 'attempt' | 'buildPod' | 'buildNode' | 'buildSecrets' | 'errorLines' | 'interruptions'
 >
 
 /** The step of the image track, of which there is at most one kind at a time. */
@@ -54,26 +55,26 @@ function lastBuild(
   }
   const { failure, interruption } = memory
   if (interruption !== undefined) {
-    const { inputHash, attempt, node } = interruption
-    return {
-      inputHash,
-      attempt,
-      buildPod: interruptedPod(view, attempt)?.name,
-      buildNode: node && { ...node },
-    }
+    const { inputHash, attempt } = interruption
+    const buildPod = interruptedPod(view, attempt)?.name
+    return { inputHash, attempt, buildPod, ...storedTraces(interruption) }
   }
   if (failure !== undefined) {
-    const { inputHash, attempt, pod, errorLines, node } = failure
-    return { inputHash, attempt, buildPod: pod, errorLines, buildNode: node && { ...node } }
+    const { inputHash, attempt, pod, errorLines } = failure
+    return { inputHash, attempt, buildPod: pod, errorLines, ...storedTraces(failure) }
   }
   return storedBuild(view)
+}
+
+function storedTraces({ node, secrets }: BuildTraces): Pick<BuildFacts, 'buildNode' | 'buildSecrets'> {
+  return { buildNode: node && { ...node }, buildSecrets: secrets && { ...secrets } }
 }
 
 /** What was built under another reference says nothing of this one. */
 function storedBuild({ wish, stored }: KernelView): Omit<BuildFacts, 'interruptions'> {
   if (stored === undefined || (wish.kind === 'wanted' && stored.image !== wish.image)) return {}
-  const { inputHash, attempt, buildPod, errorLines, buildNode } = stored
-  return { inputHash, attempt, buildPod, errorLines, buildNode }
+  const { inputHash, attempt, buildPod, errorLines, buildNode, buildSecrets } = stored
+  return { inputHash, attempt, buildPod, errorLines, buildNode, buildSecrets }
 }
 
 /**

@@ -89,6 +89,25 @@ describe('a build without an image', () => {
     })
   })
 
+  test('a changed Secret ends that hold too, though the pod that knew its Secrets is gone', async () => {
+    const cluster = new SimulatedCluster()
+    const secrets = { token: 'uid-1/7' }
+    cluster.outcomes = [{ ...failure, node: { name: 'n1', uid: 'node-1' }, secrets }]
+    await withRun(cluster, async (run) => {
+      await held(cluster)
+      expect(cluster.stored?.buildSecrets).toEqual(secrets)
+      cluster.pods = []
+      cluster.lostNode = 'n1'
+      await run.signal(doorbell, news)
+      const looked = () => [cluster.looked?.pod, cluster.looked?.secrets]
+      await expect.poll(looked, { timeout: 20_000 }).toEqual([undefined, secrets])
+      cluster.nodeWork = 'loaded'
+      cluster.holdNews = { kind: 'secretChanged', secret: 'ns/token' }
+      await run.result()
+      expect(cluster.stored).toMatchObject({ phase: 'Loaded', attempt: 2 })
+    })
+  })
+
   test('a changed Secret ends the hold: the failed pod goes, the build is made again', async () => {
     const cluster = new SimulatedCluster()
     cluster.outcomes = [failure]

@@ -166,11 +166,13 @@ describe('a build that the cluster ended four times', () => {
 
 describe('a failed pod that is gone', () => {
   const node = { name: 'n1', uid: 'node-1' }
-  const failure = { ...testBuildFailure, node }
+  const secrets = { token: 'uid-1/7' }
+  const failure = { ...testBuildFailure, node, secrets }
   const { entry: stored } = said({ pods: [evicted] }, { ...absent, failure })
 
-  test('its node is written down with the failure', () => {
+  test('its node and the versions of its Secrets are written down with the failure', () => {
     expect(stored).toMatchObject({ phase: 'BuildFailed', buildNode: node, buildPod: failure.pod })
+    expect(stored).toMatchObject({ buildSecrets: secrets })
   })
   test('deleted by hand: the build is made again', () => {
     expect(plan({ stored: stored! }).steps).toMatchObject([{ kind: 'build', attempt: 2 }])
@@ -182,6 +184,17 @@ describe('a failed pod that is gone', () => {
     expect(again().holds[0]?.message).toBe('A command failed.')
     const twice = said({ stored: entry as KernelStatus, lostNode: 'n1' })
     expect(twice.entry).toEqual(entry)
+  })
+  test('its Secrets are looked at with it and without it, by this run and by the next', () => {
+    const look = { kind: 'image', secrets }
+    const held = (change: Partial<KernelView>, memory?: KernelMemory) => plan(change, memory).holds
+    const { buildSecrets: _versions, ...before } = stored!
+    expect(held({ stored: before, pods: [evicted] }, { ...absent, failure })).toMatchObject([{ look }])
+    expect(held({ stored: stored!, pods: [evicted] })).toMatchObject([{ look: { ...look, pod: {} } }])
+    expect(held({ stored: stored!, lostNode: 'n1' })).toMatchObject([{ look }])
+    const { entry } = said({ stored: stored!, lostNode: 'n1' })
+    expect(entry).toMatchObject({ buildSecrets: secrets })
+    expect(said({ stored: stored!, digest: 'sha256:1' }).entry).not.toHaveProperty('buildSecrets')
   })
   test('a retry releases that hold, as do other inputs', () => {
     const memory = { ...absent, released: plan({ stored: stored!, lostNode: 'n1' }).holds[0]?.releases ?? [] }

@@ -26,7 +26,7 @@ export function interrupted(view: KernelView, memory: KernelMemory): Partial<Ker
   if (pod === undefined && wasDeletedByHand(view)) return undefined
   const message = `The cluster ended the build ${rerun} times, the last time so: ${last.message}`
   const unblock = `Mend the cause, then ${pod === undefined ? '' : 'delete the pod, or '}${signal}`
-  return { holds: [holdOnBuild(key, { reason: last.reason, message, unblock }, view, pod)] }
+  return { holds: [holdOnBuild(key, { reason: last.reason, message, unblock }, view, memory, pod)] }
 }
 
 /** The pod of an interrupted attempt; one that is lost goes by itself, and nobody waits for it. */
@@ -52,7 +52,7 @@ export function failed(view: KernelView, memory: KernelMemory): Partial<KernelPl
   const key = `failed:${pod.uid}`
   if (memory.released.includes(key)) return { steps: [remove(pod, 'a retry was asked for')] }
   const failure = memory.failure?.podUid === pod.uid ? memory.failure : storedFailure(view)
-  return { holds: [holdOnBuild(key, { ...failure, unblock: unblockFailed }, view, pod)] }
+  return { holds: [holdOnBuild(key, { ...failure, unblock: unblockFailed }, view, memory, pod)] }
 }
 
 /** A failed pod that is gone together with its Node was not deleted by a person: the hold stays. */
@@ -64,7 +64,8 @@ export function vanished(view: KernelView, memory: KernelMemory): Partial<Kernel
   if (inputHash !== hash || interruptionsOf(view, memory).at(-1)?.attempt === attempt) return undefined
   const key = `vanished:${buildPod}`
   if (memory.released.includes(key)) return undefined
-  return { holds: [holdOnBuild(key, { ...storedFailure(view), unblock: unblockVanished(lostNode) }, view)] }
+  const why = { ...storedFailure(view), unblock: unblockVanished(lostNode) }
+  return { holds: [holdOnBuild(key, why, view, memory)] }
 }
 
 /** A build ended well, but the registry does not have its image. */
@@ -75,18 +76,21 @@ export function unverified(view: KernelView, memory: KernelMemory): Partial<Kern
   const key = `unverified:${pod.uid}`
   if (memory.released.includes(key)) return { steps: [remove(pod, 'a retry was asked for')] }
   const unblock = `Look why the registry lost the image, then delete the pod, or ${signal}`
-  return { holds: [holdOnBuild(key, { ...failure, unblock }, view, pod)] }
+  return { holds: [holdOnBuild(key, { ...failure, unblock }, view, memory, pod)] }
 }
 
 function holdOnBuild(
   key: string,
   why: { readonly reason: string; readonly message: string; readonly unblock: string },
   view: KernelView,
+  { failure, interruption }: KernelMemory,
   pod?: BuildPodView,
 ): Hold {
   const image = view.wish.kind === 'wanted' ? view.wish.image : ''
   const place = pod === undefined ? {} : { pod: { name: pod.name, uid: pod.uid } }
-  return { ...hold(key, why.reason, why.message, why.unblock), look: { kind: 'image', image, ...place } }
+  const secrets = (failure ?? interruption)?.secrets ?? view.stored?.buildSecrets
+  const look = { kind: 'image' as const, image, ...place, ...(secrets && { secrets }) }
+  return { ...hold(key, why.reason, why.message, why.unblock), look }
 }
 
 /** What an earlier run wrote of a failed build, without what it said would help. */

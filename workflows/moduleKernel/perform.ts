@@ -164,9 +164,9 @@ export class Performer {
   /** Looks at a hold until it has ended by itself. */
   async look(hold: Hold, look: Exclude<Hold['look'], { kind: 'nothing' }>): Promise<void> {
     const { activities, about, learn } = this.#run
-    const { image } = look
+    const { image, secrets, made } = look
     const pod = look.pod === undefined ? undefined : this.#podRef(look.pod)
-    const request = { ...about(), image, pod, ...(look.made === undefined ? {} : { made: look.made }) }
+    const request = { ...about(), image, pod, ...(secrets && { secrets }), ...(made && { made }) }
     const summary = `hold: look at ${look.pod === undefined ? image : `pod ${look.pod.name}`} now and then`
     const news = await activities.asking.watchHold.executeWithOptions({ summary }, [request])
     switch (news.kind) {

@@ -1,4 +1,4 @@
-import type { ImageAnswer, NodeRef } from '../../activities/contract.ts'
+import type { BuildTraces, ImageAnswer, SecretVersions } from '../../activities/contract.ts'
 import type { BuildPodView } from '../../api/kernelView.ts'
 import type { NodeWork } from '../../api/nodePlan.ts'
 
@@ -18,7 +18,7 @@ export interface KernelMemory {
 }
 
 /** A build that ended without a usable image. */
-export interface BuildFailure {
+export interface BuildFailure extends BuildTraces {
   readonly inputHash: string
   readonly attempt: number
   readonly pod: string
@@ -26,17 +26,15 @@ export interface BuildFailure {
   readonly reason: string
   readonly message: string
   readonly errorLines: string
-  readonly node?: NodeRef
 }
 
 /** A build that the cluster ended; `at` (RFC 3339) is when this run noticed. */
-export interface BuildInterruption {
+export interface BuildInterruption extends BuildTraces {
   readonly inputHash: string
   readonly attempt: number
   readonly reason: string
   readonly message: string
   readonly at: string
-  readonly node?: NodeRef
 }
 
 /** One piece of work. Steps with one `key` are the same piece: started once, cancelled when no longer planned. */
@@ -91,6 +89,8 @@ export interface Hold {
         readonly kind: 'image'
         readonly image: string
         readonly pod?: { readonly name: string; readonly uid: string }
+        /** That the failed build was made with: another one ends the hold. */
+        readonly secrets?: SecretVersions
         /** What the image that is there is made for, when that is what is wrong with it. */
         readonly made?: readonly string[]
       }

@@ -35,6 +35,8 @@ export class SimulatedCluster implements KernelActivities {
   calls: string[] = []
   build: BuildWish | undefined
   holdNews: HoldNews | undefined
+  /** What was asked in the last look at a hold. */
+  looked: Parameters<KernelActivities['watchHold']>[0] | undefined
   rival: KernelView['rival']
   /** Pause between two looks at a hold. */
   holdPaceMs = 100
@@ -112,7 +114,8 @@ export class SimulatedCluster implements KernelActivities {
     this.calls.push(`remove ${pod.name}`)
     this.pods = this.pods.filter((p) => p.uid !== pod.uid)
   }
-  async watchHold() {
+  async watchHold(request: Parameters<KernelActivities['watchHold']>[0]) {
+    this.looked = request
     if (this.holdNews !== undefined) return this.holdNews
     this.calls.push('look')
     throw ApplicationFailure.create({ message: 'still held', nextRetryDelay: this.holdPaceMs })
