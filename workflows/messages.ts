@@ -31,5 +31,11 @@ export interface KernelRunState {
 }
 export const state = defineQuery<KernelRunState>('state')
 
-/** The last lines (64 KiB at most) of the run's last build. */
-export const buildLog = defineQuery<{ pod: string; log: string } | undefined>('buildLog')
+/** The end of a build's log: 64 KiB at most, secrets masked, error lines marked. */
+export interface KeptLog {
+  readonly pod: string
+  readonly log: string
+}
+
+/** The log of the run's last build. */
+export const buildLog = defineQuery<KeptLog | undefined>('buildLog')

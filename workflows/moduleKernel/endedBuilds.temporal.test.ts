@@ -130,4 +130,19 @@ describe('a build without an image', () => {
       expect(await run.query(buildLog)).toEqual({ pod: 'p-1', log: 'built' })
     })
   })
+
+  test('a hold that outgrows its history goes on in a new one, and keeps the whole log', async () => {
+    const cluster = new SimulatedCluster()
+    const log = `>>> "error": ü\n`.repeat(4096)
+    cluster.outcomes = [{ ...failure, log }]
+    await withRun(cluster, async (run) => {
+      await held(cluster)
+      const before = (await run.describe()).runId
+      await Promise.all(Array.from({ length: 1_000 }, () => run.signal(doorbell, news)))
+      const runId = async () => (await run.describe()).runId
+      await expect.poll(runId, { timeout: 20_000 }).not.toBe(before)
+      expect(await run.query(buildLog)).toEqual({ pod: 'p-1', log })
+      expect(cluster.calls.filter((call) => call.startsWith('follow'))).toHaveLength(1)
+    })
+  })
 })

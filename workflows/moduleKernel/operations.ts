@@ -5,6 +5,7 @@ import {
   isCancellation,
   sleep,
 } from '@temporalio/workflow'
+import type { KeptLog } from '../messages.ts'
 import { describeStep } from './describeStep.ts'
 import { Performer, type Run } from './perform.ts'
 import type { Hold, KernelPlan, Step } from './plan.ts'
@@ -29,9 +30,9 @@ export class Operations {
   /** Keys of what has ended since the run began to look. */
   readonly #ended = new Set<string>()
 
-  constructor(run: Run) {
+  constructor(run: Run, log?: KeptLog) {
     this.#run = run
-    this.#performer = new Performer(run)
+    this.#performer = new Performer(run, log)
   }
 
   /** Is anything going on besides looks at holds and pauses of nodes before their next try? */
@@ -102,7 +103,7 @@ export class Operations {
     }
   }
 
-  lastLog(): { pod: string; log: string } | undefined {
+  lastLog(): KeptLog | undefined {
     return this.#performer.lastLog()
   }
 

@@ -1,6 +1,7 @@
 import { condition, sleep } from '@temporalio/workflow'
 import type { KernelRequest, PodRef, Seen } from '../../activities/contract.ts'
 import type { KernelStatus } from '../../api/module.ts'
+import type { KeptLog } from '../messages.ts'
 import type { activitiesOn } from '../options.ts'
 import { learnFromEnd, pauseBefore } from './buildEnds.ts'
 import { describeStep } from './describeStep.ts'
@@ -28,13 +29,15 @@ type Question = { readonly image: string; readonly generation: number | null }
 /** What each kind of step does: activities and timers, and what the run learns from them. */
 export class Performer {
   readonly #run: Run
-  #log: { pod: string; log: string } | undefined
+  #log: KeptLog | undefined
 
-  constructor(run: Run) {
+  /** `log`: of the last build, when an earlier part of the run has seen it. */
+  constructor(run: Run, log?: KeptLog) {
     this.#run = run
+    this.#log = log
   }
 
-  lastLog(): { pod: string; log: string } | undefined {
+  lastLog(): KeptLog | undefined {
     return this.#log
   }
 

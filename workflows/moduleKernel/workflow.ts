@@ -14,7 +14,7 @@ import type { KernelSubject, Seen } from '../../activities/contract.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import { searchAttributes } from '../searchAttributes.ts'
-import { buildLog, doorbell, retry, retryBuild, state, type RetryRequest } from '../messages.ts'
+import { buildLog, doorbell, retry, retryBuild, state, type KeptLog, type RetryRequest } from '../messages.ts'
 import { activitiesOn } from '../options.ts'
 import { mergeSeen } from '../seen.ts'
 import { decideKernel } from './decide.ts'
@@ -32,6 +32,11 @@ export interface KernelRunInput {
   /** Pause before a build that the cluster ended is made again the first time, in milliseconds; later ones grow. */
   readonly rerunPauseMs: number
   readonly seen: Seen
+  /**
+   * Of the last build, carried over when a long history is continued: a run may hold longer than Temporal keeps the
+   * part that has the log as its activity's result.
+   */
+  readonly log?: KeptLog
 }
 
 /**
@@ -63,15 +68,18 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   const hear = (news: Seen) => void (seen = mergeSeen(seen, news))
   const activities = activitiesOn(input.watchQueue)
   const about = () => ({ subject, seen })
-  const operations = new Operations({
-    about,
-    activities,
-    rerunPauseMs: input.rerunPauseMs,
-    ring,
-    hear,
-    entry: () => entry,
-    learn: (change) => void (memory = change(memory)),
-  })
+  const operations = new Operations(
+    {
+      about,
+      activities,
+      rerunPauseMs: input.rerunPauseMs,
+      ring,
+      hear,
+      entry: () => entry,
+      learn: (change) => void (memory = change(memory)),
+    },
+    input.log,
+  )
 
   /** A retry that came before the run knew whether anything is held; whatever comes later is never kept. */
   let early = false
@@ -136,7 +144,8 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       if (uid !== undefined && uid !== subject.uid) {
         await operations.cancelAll()
         await condition(allHandlersFinished)
-        return await continueAsNew<typeof moduleKernel>({ ...input, subject: { ...subject, uid }, seen })
+        const { log: _log, ...rest } = input
+        return await continueAsNew<typeof moduleKernel>({ ...rest, subject: { ...subject, uid }, seen })
       }
       plan = decideKernel(view, memory)
       looked = true
@@ -157,7 +166,8 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
         if (isLong()) {
           await operations.cancelAll()
           await condition(allHandlersFinished)
-          return await continueAsNew<typeof moduleKernel>({ ...input, seen })
+          const log = operations.lastLog()
+          return await continueAsNew<typeof moduleKernel>({ ...input, seen, ...(log && { log }) })
         }
         await condition(() => bells > heard)
       } else if (bells === heard) {
