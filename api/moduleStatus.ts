@@ -123,7 +123,7 @@ export const moduleStatusSchema = z.looseObject({
     .optional()
     .meta({
       description:
-        'Ready, ImagesReady, Progressing and Degraded; BuildNodeDiffers for images built in the cluster.',
+        'Ready, ImagesReady, Progressing and Degraded; the warnings BuildNodeDiffers and TagMoved.',
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['type'],
     }),

@@ -214,6 +214,7 @@ describe('transition times and writes', () => {
     ['a foreign condition is no change', stored((c) => [...c, old({ type: 'Foreign' })]), false],
     ['a missing condition', stored((c) => c.slice(1)), true],
     ['a warning that is over', stored((c) => [...c, old({ type: 'BuildNodeDiffers' })]), true],
+    ['another warning that is over', stored((c) => [...c, old({ type: 'TagMoved' })]), true],
     ['another status', stored(first({ status: 'Unknown' })), true],
     ['another reason', stored(first({ reason: 'Other' })), true],
     ['another message', stored(first({ message: 'other' })), true],

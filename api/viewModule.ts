@@ -1,4 +1,3 @@
-import { buildNodeCondition, buildNodeDiffers } from './buildOrigin.ts'
 import { nodeEligibility } from './eligibility.ts'
 import { storedModule, type ClusterSnapshot, type NodeFacts } from './facts.ts'
 import type { Condition, KernelStatus, Module, ModuleStatus } from './module.ts'
@@ -7,6 +6,7 @@ import { isLeftLoaded, moduleConfigHash, recordEntries, type NodeModulesConfig }
 import type { StoredModule, UnreadableModule } from './readModule.ts'
 import { mappingFault, unreadableVerdicts } from './specFaults.ts'
 import { lifeOf, recordOf } from './viewKernel.ts'
+import { warningsOf, warningTypes } from './warnings.ts'
 
 /** Counters and conditions as nodes and kernels say they should be. */
 export interface ModuleSummary {
@@ -21,10 +21,9 @@ export function summarizeModule(cluster: ClusterSnapshot, module: Module, now: s
     .filter(
       (node) => module.spec.moduleLoader !== undefined && nodeEligibility(module, node).kind === 'target',
     )
-  const builds = buildNodeCondition(module.status?.kernels ?? [], targets)
   const deleting = module.metadata.deletionTimestamp !== undefined
   const remains = deleting ? remainsOf(cluster, module.metadata) : []
-  const verdicts = [...conditionsOf(module, targets, remains), ...(builds === undefined ? [] : [builds])]
+  const verdicts = [...conditionsOf(module, targets, remains), ...warningsOf(cluster, module, targets)]
   return {
     moduleLoader: countNodes(cluster, module.metadata, targets.length),
     conditions: verdicts.map((verdict) => stamp(module, verdict, now)),
@@ -176,10 +175,11 @@ export function isOutdated(module: StoredModule, summary: ModuleSummary): boolea
   const counters = Object.entries(summary.moduleLoader).some(
     ([name, value]) => (moduleLoader as Record<string, unknown>)[name] !== value,
   )
-  const isThere = (all: readonly Condition[]) => all.some(({ type }) => type === buildNodeDiffers)
+  const isOver = ({ type }: Condition) =>
+    warningTypes.includes(type) && !summary.conditions.some((wanted) => wanted.type === type)
   return (
     counters ||
-    (isThere(conditions) && !isThere(summary.conditions)) ||
+    conditions.some(isOver) ||
     summary.conditions.some((wanted) => {
       const stored = conditions.find((c) => c.type === wanted.type)
       const { status, reason, message, observedGeneration } = wanted
