@@ -14,6 +14,7 @@ describe('images:CFG-2 defaults', () => {
       build: {
         image: 'gcr.io/kaniko-project/executor:v1.24.0',
         env: [],
+        maxParallel: 10,
         pushRetry: 3,
         downloadRetry: 3,
       },

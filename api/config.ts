@@ -54,6 +54,8 @@ const build = z.strictObject({
   resources: z.strictObject({ requests: resources.optional(), limits: resources.optional() }).optional(),
   /** Seconds after which a build pod is stopped; absent: never. */
   deadlineSeconds: z.int().min(1).optional(),
+  /** Builds that run at once in the cluster. */
+  maxParallel: z.int().min(1).default(10),
   pushRetry: z.int().min(0).default(3),
   downloadRetry: z.int().min(0).default(3),
   /** Where builds run whose Module says nothing. */

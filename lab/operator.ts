@@ -20,6 +20,9 @@ export function definitionFiles(): string[] {
   )
 }
 
+/** Many stories are told at once in a lab, and some hold a build back: none shall wait for another's. */
+const maxParallelBuilds = 100
+
 /** Keys of the operator's configuration file. */
 export interface OperatorSettings {
   readonly build?: object
@@ -59,7 +62,11 @@ export async function startOperator(options: OperatorOptions): Promise<ManagedPr
     stringify({
       temporal: { address, namespace: temporalNamespace },
       healthProbeBindAddress: health,
-      build: { ...(executor === undefined ? {} : { image: executor }), ...build },
+      build: {
+        maxParallel: maxParallelBuilds,
+        ...(executor === undefined ? {} : { image: executor }),
+        ...build,
+      },
       ...settings,
     }),
   )

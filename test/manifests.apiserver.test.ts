@@ -119,10 +119,10 @@ describe('rights of the operator', () => {
   })
 
   test('may keep Leases in its own namespace', async () => {
-    for (const verb of ['get', 'create', 'update', 'delete']) {
+    for (const verb of ['get', 'list', 'create', 'update', 'delete']) {
       expect(await may(verb, 'leases@coordination.k8s.io', operatorNamespace)).toBe(true)
     }
-    for (const verb of ['list', 'watch', 'patch', 'deletecollection']) {
+    for (const verb of ['watch', 'patch', 'deletecollection']) {
       expect(await may(verb, 'leases@coordination.k8s.io', operatorNamespace)).toBe(false)
     }
   })

@@ -7,7 +7,7 @@ import { guardedModule, testBuildPod, testCluster } from '../../api/testCluster.
 import type { Dependencies } from '../dependencies.ts'
 import { createKube } from '../kube/client.ts'
 import { leases, namespaces } from '../kube/resources.ts'
-import { claimImage, giveUpClaim } from './claim.ts'
+import { claimImage, claimsBefore, giveUpClaim } from './claim.ts'
 
 const namespace = `claims-${process.pid}`
 const kube = createKube(inject('kubeconfig'))
@@ -68,6 +68,22 @@ describe('one build per image reference (images:BLD-S10)', () => {
     await giveUp('a', image)
     expect(await holderOf(image)).toBeUndefined()
     expect(await claim('b', image)).toEqual({ kind: 'ours' })
+  })
+
+  test('claims are in one order, whoever asks when; those that do not stand are not counted', async () => {
+    const images = names.map((name) => `reg.example/order-${name}:1`)
+    const order = async (at: number, by = deps) => await as(names[at]!, () => claimsBefore(by, images[at]!))
+    await claim('a', images[0]!)
+    const first = await order(0)
+    await Promise.all(['b', 'c', 'd'].map((name, i) => claim(name, images[i + 1]!)))
+    await claim('e', images[4]!)
+    const places = await Promise.all([1, 2, 3].map((at) => order(at)))
+    expect(new Set(places)).toEqual(new Set([first + 1, first + 2, first + 3]))
+    expect([await order(0), await order(4)]).toEqual([first, first + 4])
+    expect(await order(4, depsWith(modules.slice(4)))).toBe(await order(0, depsWith(modules.slice(4))))
+    await giveUp('a', images[0]!)
+    expect(await order(4)).toBe(first + 3)
+    await expect(order(0)).rejects.toThrow('was taken away')
   })
 
   test('nothing is given up while a pod of the run still builds the image', async () => {

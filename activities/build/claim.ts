@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity'
 import { claimName, claimSeconds, claimStands, isBuilding, type Claim } from '../../api/claim.ts'
 import { annotations, kernelOfRun, labels } from '../../api/names.ts'
+import { newer } from '../../api/resourceVersion.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { isConflict } from '../kube/errors.ts'
 import { type Lease, leases } from '../kube/resources.ts'
@@ -43,6 +44,21 @@ export async function giveUpClaim(deps: Dependencies, image: string, holder = th
   const lease = await deps.kube.get(leases, ref)
   if (lease === undefined || claimOf(lease).holder !== holder) return
   await deps.kube.delete(leases, ref, { uid: lease.metadata.uid })
+}
+
+/**
+ * How many claims that stand were made before this run's claim on an image. A claim is never changed, so the API
+ * server's own order of them is the order of builds: whoever begins only while fewer than N are before it, begins as
+ * one of at most N, whichever replica looks when (images:BLD-S12 Better).
+ */
+export async function claimsBefore(deps: Dependencies, image: string): Promise<number> {
+  const { kube, cache, namespace } = deps
+  const { items } = await kube.list(leases, { namespace, labelSelector: `${labels.component}=ImageClaim` })
+  const own = items.find(({ metadata }) => metadata.name === claimName(image))
+  if (own === undefined) throw new Error(`the claim on ${image} was taken away`)
+  const version = own.metadata.resourceVersion
+  const earlier = items.filter(({ metadata }) => newer(version, metadata.resourceVersion))
+  return earlier.filter((lease) => claimStands(cache, claimOf(lease), Date.now())).length
 }
 
 /** The workflow id of the run that this activity works for. */

@@ -1,6 +1,7 @@
 import { viewKernel } from '../../api/viewKernel.ts'
 import { kernelOfRun, kernelWords, labels } from '../../api/names.ts'
-import { imageClaimed } from '../../api/claim.ts'
+import { buildQueued, buildsBefore, queuedSentence } from '../../api/buildQueue.ts'
+import { imageClaimed, isBuilding } from '../../api/claim.ts'
 import { Context } from '@temporalio/activity'
 import { ApplicationFailure } from '@temporalio/common'
 import type { BuildRequest, BuildStart } from '../contract.ts'
@@ -14,7 +15,7 @@ import { moduleOf, storedReason, waitBecause } from '../status.ts'
 import { sayWhy } from '../waitSaying.ts'
 import { buildPod } from './buildPod.ts'
 import { checkImage } from './checkImage.ts'
-import { claimImage, giveUpClaim } from './claim.ts'
+import { claimImage, claimsBefore, giveUpClaim } from './claim.ts'
 import { secretObstacle } from './secretObstacle.ts'
 import { versionOf } from './secretVersions.ts'
 
@@ -24,9 +25,14 @@ const outsidePaceMs = 15_000
 /** How soon an image that another run builds is looked at again; when its pod is seen, the run waits for that. */
 const claimPaceMs = 5_000
 
+/** How soon a build looks whether its turn has come, for each that is before it; at most a minute. */
+const turnPaceMs = 5_000
+const longestTurnPaceMs = 60_000
+
 /**
  * Creates the pod of one build attempt, once this run has the claim on the image and the registry has said again
- * that it does not exist (images:BLD-S10). The name depends on inputs and attempt alone, so a repeated call finds the
+ * that it does not exist (images:BLD-S10), and fewer than `build.maxParallel` builds are before it (images:BLD-S12).
+ * The name depends on inputs and attempt alone, so a repeated call finds the
  * pod it made before. What another run builds, missing Secrets and a refusing cluster are said in status and looked
  * at again; meanwhile the image is not claimed.
  */
@@ -60,6 +66,12 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const wait = (reason: string, message: string, delayMs = outsidePaceMs) =>
     waitBecause(deps, subject, entry, { reason, message, delayMs })
   const { namespace } = subject.ref
+  const limit = deps.config.build.maxParallel
+  const waitForTurn = (before: number) =>
+    wait(buildQueued, queuedSentence(before, limit), Math.min(before * turnPaceMs, longestTurnPaceMs))
+  const builds = isBuilding(deps.cache, subject, image)
+  const before = buildsBefore(deps.cache, subject, entry?.since ?? '')
+  if (!builds && before >= limit) return await waitForTurn(before)
   const versions: Record<string, string> = {}
   const obstacle = await secretObstacle(mapping, namespace, async (name) => {
     const secret = await deps.kube.get(secrets, { namespace, name })
@@ -73,6 +85,9 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     const who = holder === undefined ? claimed.claim.holder : kernelWords(holder)
     return await wait('ImageClaimed', imageClaimed(image, who), claimPaceMs)
   }
+  // Many that begin at once do not see each other in the caches; their claims are in order.
+  const claims = builds ? 0 : await claimsBefore(deps, image)
+  if (claims >= limit) return await waitForTurn(claims)
   const answer = await checkImage(deps, { ...request, image })
   if (answer.kind === 'present') return answer
   const { caFile } = deps.config.registry

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest'
+import { buildsBefore, queuedSentence } from './buildQueue.ts'
+import type { ClusterSnapshot, PodFacts } from './facts.ts'
+import type { KernelStatus, Module } from './module.ts'
+import { annotations } from './names.ts'
+import {
+  guardedModule,
+  testBuildPod,
+  testCluster,
+  testConfig,
+  testKernel,
+  testRef,
+  testWorkerPod,
+} from './testCluster.ts'
+
+const noon = '2026-01-01T12:00:00Z'
+const earlier = '2026-01-01T11:00:00Z'
+const later = '2026-01-01T13:00:00Z'
+const queued = (since: string, change: Partial<KernelStatus> = {}): KernelStatus => ({
+  kernel: testKernel,
+  phase: 'Building',
+  reason: 'BuildQueued',
+  since,
+  ...change,
+})
+
+/** A cluster of the test Module, which asks, and of Module "other" with these entries and pods. */
+function world(kernels: KernelStatus[], pods: PodFacts[] = [], deleting = false): ClusterSnapshot {
+  const module = guardedModule({}, { status: { kernels }, deleting })
+  const other: Module = { ...module, metadata: { ...module.metadata, name: 'other' } }
+  const cluster = testCluster({
+    modules: [guardedModule({}, { status: { kernels: [queued(noon)] } }), other],
+  })
+  return { ...cluster, pods: ({ name }) => (name === 'other' ? pods : []) }
+}
+const ended = (kind: 'succeeded' | 'failed') =>
+  testBuildPod({ state: { kind, message: '', finishedAt: earlier } })
+const lost = testBuildPod({ deleting: true, nodeName: 'gone' })
+
+test.each<[string, number, ClusterSnapshot]>([
+  ['nobody else', 0, world([])],
+  ['one that waits for longer', 1, world([queued(earlier)])],
+  ['one that came later', 0, world([queued(later)])],
+  ['one that came at the same moment: names decide', 0, world([queued(noon)])],
+  ['one that runs, whenever it came', 1, world([queued(later, { reason: 'x' })], [testBuildPod()])],
+  ['one that runs and still says that it waits counts once', 1, world([queued(earlier)], [testBuildPod()])],
+  [
+    'one that waits beside one that runs',
+    2,
+    world(
+      [queued(earlier)],
+      [testBuildPod({ annotations: { [annotations.kernel]: 'another kernel of the Module' } })],
+    ),
+  ],
+  ['one that waits for something else', 0, world([queued(earlier, { reason: 'SecretMissing' })])],
+  ['one that is no build any more', 0, world([queued(earlier, { phase: 'Cancelled' })])],
+  ['one of a Module that is being deleted', 0, world([queued(earlier)], [], true)],
+  ['builds that have ended', 0, world([], [ended('failed'), ended('succeeded')])],
+  ['a build that is lost with its node', 0, world([], [lost])],
+  ['a worker pod', 0, world([], [testWorkerPod('Load', testConfig())])],
+])('before a build: %s', (_name, count, cluster) => {
+  expect(buildsBefore(cluster, { ref: testRef, kernel: testKernel }, noon)).toBe(count)
+})
+
+test('of two that come at the same moment exactly one is before the other', () => {
+  const cluster = world([queued(noon)])
+  const of = (name: string) => buildsBefore(cluster, { ref: { ...testRef, name }, kernel: testKernel }, noon)
+  expect([of('fpga'), of('other')]).toEqual([0, 1])
+})
+
+test('what is said names the key that raises the limit', () => {
+  expect(queuedSentence(1, 1)).toMatch(/^1 build is before it, and at most one runs at once in the cluster\./)
+  expect(queuedSentence(12, 10)).toMatch(/^12 builds are before it, and at most 10 run at once/)
+  expect(queuedSentence(12, 10)).toContain('build.maxParallel')
+})

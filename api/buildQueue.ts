@@ -1,0 +1,49 @@
+import type { ClusterSnapshot, PodFacts } from './facts.ts'
+import type { KernelStatus } from './module.ts'
+import { annotations, labels, moduleKey, type KernelRef } from './names.ts'
+import { isLost } from './viewBuildPods.ts'
+
+/** Reason of a kernel whose build waits for its turn (images:BLD-S12 Better). */
+export const buildQueued = 'BuildQueued'
+
+/** What such a kernel says: `before` builds come first, `limit` run at once. */
+export function queuedSentence(before: number, limit: number): string {
+  const builds = before === 1 ? '1 build is' : `${before} builds are`
+  const most = limit === 1 ? 'one runs' : `${limit} run`
+  return (
+    `${builds} before it, and at most ${most} at once in the cluster. It begins by itself when its turn comes; ` +
+    "a greater build.maxParallel in the operator's configuration lets more run."
+  )
+}
+
+/**
+ * How many builds of the cluster come before one that wants to begin and is in phase Building `since` (RFC 3339):
+ * those that run, and those that wait for longer. Their order stands in status, so it outlives operators and is the
+ * same for all of them. Its own build pod, if there is one, is not asked about here.
+ */
+export function buildsBefore(cluster: ClusterSnapshot, { ref, kernel }: KernelRef, since: string): number {
+  const own = placeOf(moduleKey(ref), kernel, since)
+  const all = [...cluster.modules(), ...cluster.unreadableModules()]
+  const counts = all.map(({ metadata, status }) => {
+    const key = moduleKey(metadata)
+    const running = cluster.pods(metadata).filter((pod) => isRunningBuild(cluster, pod))
+    const kernels = new Set(running.map((pod) => pod.annotations[annotations.kernel]))
+    const waits = (entry: KernelStatus) =>
+      entry.phase === 'Building' && entry.reason === buildQueued && !kernels.has(entry.kernel)
+    const isBefore = (entry: KernelStatus) => placeOf(key, entry.kernel, entry.since ?? '') < own
+    const entries = metadata.deletionTimestamp === undefined ? (status?.kernels ?? []) : []
+    return running.length + entries.filter((entry) => waits(entry) && isBefore(entry)).length
+  })
+  return counts.reduce((sum, count) => sum + count, 0)
+}
+
+function isRunningBuild(cluster: ClusterSnapshot, pod: PodFacts): boolean {
+  const { state } = pod
+  if (pod.labels[labels.inputHash] === undefined || isLost(pod, cluster.nodes())) return false
+  return state.kind !== 'succeeded' && state.kind !== 'failed'
+}
+
+/** Earlier places are smaller; no two kernels have one place. */
+function placeOf(module: string, kernel: string, since: string): string {
+  return `${since} ${module} ${kernel}`
+}

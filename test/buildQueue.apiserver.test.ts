@@ -1,0 +1,63 @@
+import { expect, vi } from 'vitest'
+import { pods } from '../activities/kube/resources.ts'
+import type { KernelStatus } from '../api/module.ts'
+import { eventually } from './support/eventually.ts'
+import { useSimulatedLab } from './support/simulatedLab.ts'
+import { stories, useOperator } from './support/stories.ts'
+import { dockerfile, tinyModule } from './support/tinyModule.ts'
+
+/** Two replicas over a real control plane and Temporal; no node takes their build pods, and the test ends them. */
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
+const lab = useSimulatedLab()
+const settings = { build: { maxParallel: 1 } }
+const operator = useOperator(lab, settings)
+const replica = useOperator(lab, settings, 'replica')
+const test = stories(lab, operator)
+
+test('images:BLD-S12: of builds that begin at once as many run as may, the others wait in turn', async ({
+  open,
+}) => {
+  const story = await open('queue')
+  const { namespace } = story
+  const { registry } = lab.state
+  await story.addNode()
+  const names = ['a', 'b', 'c', 'd']
+  for (const name of names) await story.apply(dockerfile(namespace, name, 'FROM scratch'))
+  await Promise.all(names.map(async (name) => await story.apply(tinyModule({ namespace, name, registry }))))
+  const begun = () => story.pods.builds()
+  /** The Modules that wait, in the order in which they came, with the number of builds that they say are before them. */
+  const waiting = async () => {
+    const found = await Promise.all(
+      names.map(async (name) => ({ name, entry: await story.kernelStatus(name) })),
+    )
+    return found
+      .filter(({ entry }) => entry?.reason === 'BuildQueued')
+      .toSorted((a, b) => placeOf(a).localeCompare(placeOf(b)))
+      .map(({ name, entry }) => `${name} ${/^\d+/.exec(entry?.message ?? '')?.[0]}`)
+  }
+  const placeOf = ({ name, entry }: { name: string; entry: KernelStatus | undefined }) =>
+    `${entry?.since} ${name}`
+  const untilQueued = async (count: number) => {
+    const seen = await eventually('everybody knows the place', waiting, (queue) =>
+      expect(queue.map((text) => text.slice(-1))).toEqual(['1', '2', '3'].slice(0, count)),
+    )
+    return seen.map((text) => text.slice(0, 1))
+  }
+
+  const [first = '', second, third] = await untilQueued(3)
+  await eventually('one has begun', begun, (all) => all.length > 0)
+  expect((await story.kernelStatus(first))?.message).toBe(
+    '1 build is before it, and at most one runs at once in the cluster. It begins by itself when its turn comes; ' +
+      "a greater build.maxParallel in the operator's configuration lets more run.",
+  )
+
+  // A restart of either replica changes nothing.
+  for (const each of [operator, replica]) await each.restartWith(settings)
+  const [built] = begun()
+  const ref = { namespace, name: built?.name ?? '' }
+  await lab.kube.patch(pods, ref, { status: { phase: 'Failed' } }, { subresource: 'status' })
+  expect(await untilQueued(2)).toEqual([second, third])
+  await eventually('the next has begun', begun, (all) => all.length > 1)
+  expect(begun()).toHaveLength(2)
+  expect(story.pods.builds(first)).toHaveLength(1)
+})
