@@ -149,13 +149,22 @@ describe('nodes:STM-6, what one node needs', () => {
       'Unload v1',
     ],
     [
-      'in another kernel there is nothing to unload by, and it is forgotten with its firmware',
+      'also in another kernel',
       {
         module: undefined,
         node: rebooted,
         record: testRecord(otherKernel, { ...loaded(otherKernel), firmwareHostPath: '/lib/firmware' }),
       },
-      'Forget',
+      'Unload old',
+    ],
+    [
+      'and while the image for that kernel is made',
+      {
+        wanted: unverified,
+        node: rebooted,
+        record: testRecord(otherKernel, { ...loaded(otherKernel), firmwareHostPath: '/lib/firmware' }),
+      },
+      'Unload old',
     ],
     [
       'what was only written down is forgotten',

@@ -131,14 +131,17 @@ function compare(input: NodePlanInput): NodePlan {
   const forget: NodePlan = { kind: 'tidy', work: workFor(node, 'Forget', ''), loaded: false }
   switch (desired.kind) {
     case 'nothing': {
-      const left = loaded ?? firmwareLeft(node, fact)
+      const left = loaded ?? firmwareLeft(fact)
       if (left === undefined) return forget
       const unload = actOn(node, 'Unload', left, fact)
       const stays = input.giveUp === 'all' || (input.giveUp === 'failing' && unload.kind === 'failed')
       return stays && loaded !== undefined ? leaveBe(node, loaded) : unload
     }
-    case 'later':
-      return loaded === undefined && recorded ? forget : { kind: 'waiting' }
+    case 'later': {
+      const left = firmwareLeft(fact)
+      if (loaded !== undefined || !recorded) return { kind: 'waiting' }
+      return left === undefined ? forget : actOn(node, 'Unload', left, fact)
+    }
     case 'entry':
       return loaded === undefined
         ? actOn(node, 'Load', desired.entry, fact)
@@ -163,9 +166,9 @@ function leaveBe(node: NodeFacts, entry: ModuleEntry): NodePlan {
   return { kind: 'leave', work, loaded: false, entry }
 }
 
-/** Firmware outlives the boot. In another kernel the image has no modules that could be looked at. */
-function firmwareLeft(node: NodeFacts, fact: ModuleStatusEntry | undefined): ModuleEntry | undefined {
-  if (fact?.firmwareHostPath === undefined || fact.config?.kernelVersion !== node.kernel) return undefined
+/** Firmware outlives the boot, and the kernel. */
+function firmwareLeft(fact: ModuleStatusEntry | undefined): ModuleEntry | undefined {
+  if (fact?.firmwareHostPath === undefined || fact.config === undefined) return undefined
   return { ...fact, config: fact.config }
 }
 

@@ -285,6 +285,21 @@ describe('firmware', () => {
     expect(await readdir(node.host.path('/lib/firmware'))).toEqual([])
   })
 
+  it('of another kernel goes without modprobe, whatever its own arguments are', async () => {
+    await runCommand(node.host, firmware())
+    await node.write('/proc/modules', line('kmm_ci_a'))
+    const before = await node.calls()
+    const command = testCommand(
+      { firmwarePath: '/firmware', rawArgs: { load: ['a'], unload: ['-r', 'a'] } },
+      { action: 'Unload', firmware: { owner: 'drivers/fpga', leave: '/lib/firmware' } },
+    )
+    const config = { ...command.config, kernelVersion: '5.10.0' }
+    const result = await runCommand(node.host, { ...command, config })
+    expect(result).toMatchObject({ exitStatus: 0, message: expect.stringContaining('kernel 5.10.0') })
+    expect(await node.calls()).toEqual(before)
+    expect(await readdir(node.host.path('/lib/firmware'))).toEqual([])
+  })
+
   it('that somebody changed is left, and the unload that leaves it is done', async () => {
     await runCommand(node.host, firmware())
     await node.write('/proc/modules', '')

@@ -86,9 +86,14 @@ async function load(host: Host, command: WorkerCommand, trace: Trace): Promise<v
   if (installed !== undefined) trace.firmwareHostPath = installed
 }
 
-/** The module goes, then its firmware, of which a failure is only noted (nodes:WRK-8). */
+/**
+ * The module goes, then its firmware, of which a failure is only noted (nodes:WRK-8). What was loaded in another kernel
+ * went with that.
+ */
 async function unload(host: Host, command: WorkerCommand, trace: Trace): Promise<void> {
-  await removeModule(host, command, trace)
+  const { kernelVersion } = command.config
+  if (kernelVersion === command.kernel) await removeModule(host, command, trace)
+  else trace.notes.push(`it was loaded in kernel ${kernelVersion}, not in this one`)
   await leave(host, command, command.firmware?.leave, trace)
 }
 

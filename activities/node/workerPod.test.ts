@@ -159,6 +159,11 @@ describe('nodes:WPD-6 only when needed', () => {
       ['image-extractor', 'config', 'image', 'lib-firmware', 'lib-modules'],
     ],
     [
+      'nothing of the image where only firmware of another kernel is left',
+      { action: 'Unload', node: testNode({ kernel: '6.9.9' }), modprobe: everything },
+      ['config', 'image', 'lib-firmware', 'lib-modules'],
+    ],
+    [
       'no firmware directory on the nodes: the loader says so',
       { modprobe: { ...modprobe, firmwarePath: '/f' }, worker: { ...worker, firmwareHostPath: null } },
       plain,

@@ -63,7 +63,9 @@ export function workerPod(input: WorkerPodInput): PodBody {
     // Where KMM puts it: raw arguments of existing Modules say `-d /tmp/opt` (nodes:WRK Better).
     { name: 'image', mountPath: `/tmp${tree}`, subPath: 'modules', readOnly: true },
   ]
-  const extractors = [extractor(entry, 'image-extractor', tree, 'modules')]
+  // What was loaded in another kernel went with it: the image, which has no modules for this one, is not needed.
+  const isLoadable = config.kernelVersion === node.kernel
+  const extractors = isLoadable ? [extractor(entry, 'image-extractor', tree, 'modules')] : []
   if (firmware?.install !== undefined) {
     extractors.push(extractor(entry, 'firmware-extractor', modprobe.firmwarePath ?? '', 'firmware'))
     mounts.push({ name: 'image', mountPath: workerPaths.firmware, subPath: 'firmware', readOnly: true })

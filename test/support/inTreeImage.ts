@@ -1,4 +1,4 @@
-import { copyFile, mkdir } from 'node:fs/promises'
+import { copyFile, glob, mkdir, readFile, truncate } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { kernelTree, targetKernelPackages } from '../../lab/images/kernels.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
@@ -61,5 +61,18 @@ export function inTreeModule({ namespace, module, image, ...modprobe }: InTreeMo
     kind: 'Module',
     metadata: { namespace, name: module },
     spec: { selector: loadNodeLabels, moduleLoader: { container } },
+  }
+}
+
+/** What ends a signed kernel module: its signature, 12 bytes of which the last 4 are its length, and this. */
+const signatureMagic = '~Module signature appended~\n'
+
+/** Takes the signatures off the modules of an image. Throws when there is one without. */
+export async function unsign(root: string): Promise<void> {
+  for await (const file of glob(join(root, '**/*.ko'))) {
+    const content = await readFile(file)
+    const end = content.length - signatureMagic.length
+    if (content.toString('latin1', end) !== signatureMagic) throw new Error(`${file} is not signed`)
+    await truncate(file, end - 12 - content.readUInt32BE(end - 4))
   }
 }

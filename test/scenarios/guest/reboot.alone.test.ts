@@ -1,11 +1,14 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { WriteBody } from '../../../activities/kube/kube.ts'
 import { modules, nodeModulesConfigs, nodes } from '../../../activities/kube/resources.ts'
 import { apiVersion, readyLabel } from '../../../api/names.ts'
 import { nodeModulesConfigSchema, recordEntries } from '../../../api/nodeModulesConfig.ts'
 import { loadNodeLabels, loadNodeName } from '../../../lab/realNodes.ts'
+import { firmwareHostPath } from '../../support/firmware.ts'
 import { eventually } from '../../support/eventually.ts'
-import { pushInTreeModule, type InTree } from '../../support/inTreeImage.ts'
+import { pushInTreeModule, unsign, type InTree } from '../../support/inTreeImage.ts'
 import { watchNode, type NodeHistory } from '../../support/nodeHistory.ts'
 import { useOperator } from '../../support/stories.ts'
 import { watchPods } from '../../support/podHistory.ts'
@@ -15,7 +18,7 @@ import { useLab } from '../../support/testLab.ts'
 import { dockerfile, tinyBuild } from '../../support/tinyModule.ts'
 
 const lab = useLab()
-const operator = useOperator(lab)
+const operator = useOperator(lab, { worker: { firmwareHostPath } })
 
 const bootId = async () => (await lab.vm.console.run('cat /proc/sys/kernel/random/boot_id')).output.trim()
 const release = async () => (await lab.vm.console.run('uname -r')).output.trim()
@@ -38,7 +41,11 @@ describe('a node that is started anew', () => {
     await Promise.all([
       pushInTreeModule(imageOf('brd', first), first, 'brd'),
       pushInTreeModule(imageOf('brd', second), second, 'brd'),
-      pushInTreeModule(imageOf('dummy', first), first, 'dummy'),
+      pushInTreeModule(imageOf('dummy', first), first, 'dummy', async (root) => {
+        await mkdir(join(root, 'firmware'))
+        await writeFile(join(root, 'firmware/dummy.bin'), 'of the image')
+      }),
+      pushInTreeModule(imageOf('macvlan', second), second, 'macvlan', (root) => unsign(root)),
       pushInTreeModule(imageOf('nlmon', first), first, 'nlmon'),
       pushInTreeModule(`${lab.state.registry}/reboots-base/veth:${first}`, first, 'veth'),
     ])
@@ -58,7 +65,7 @@ describe('a node that is started anew', () => {
 
   const imageOf = (name: InTree, kernel: string) => `${lab.state.registry}/reboots/${name}:${kernel}`
   const refOf = (name: InTree) => ({ namespace, name })
-  const moduleOf = (name: InTree, mapping: object): WriteBody => ({
+  const moduleOf = (name: InTree, mapping: object, modprobe: object = {}): WriteBody => ({
     apiVersion,
     kind: 'Module',
     metadata: refOf(name),
@@ -66,7 +73,7 @@ describe('a node that is started anew', () => {
       selector: loadNodeLabels,
       moduleLoader: {
         container: {
-          modprobe: { moduleName: name },
+          modprobe: { moduleName: name, ...modprobe },
           kernelMappings: [
             {
               containerImage: `${lab.state.registry}/reboots/${name}:\${KERNEL_FULL_VERSION}`,
@@ -88,6 +95,8 @@ describe('a node that is started anew', () => {
   const labelOf = async (name: InTree) =>
     (await lab.kube.get(nodes, { name: loadNodeName }))?.metadata.labels?.[readyLabel(refOf(name))]
 
+  const firmware = async () =>
+    (await lab.vm.console.run(`cat ${firmwareHostPath}/dummy.bin 2>/dev/null; true`)).output.trim()
   /** Neither the registry nor the node has it any more. */
   const loseImage = async (name: InTree) => {
     await emptyRepository(lab.state.registry, `reboots/${name}`)
@@ -100,7 +109,7 @@ describe('a node that is started anew', () => {
   test('before: four Modules are loaded in the first kernel', async () => {
     await story.apply(
       moduleOf('brd', { regexp: '^.+$' }),
-      moduleOf('dummy', { literal: first }),
+      moduleOf('dummy', { literal: first }, { firmwarePath: '/firmware' }),
       moduleOf('nlmon', { regexp: '^.+$' }),
       // One that is built, of an image that holds its module already.
       dockerfile(namespace, 'veth', `FROM ${lab.state.registry}/reboots-base/veth:${first}\n`),
@@ -108,6 +117,7 @@ describe('a node that is started anew', () => {
     )
     for (const name of ['brd', 'dummy', 'nlmon', 'veth'] as const) await story.untilLoaded(name)
     expect(await loaded()).toEqual(expect.arrayContaining(['brd', 'dummy', 'nlmon']))
+    expect(await firmware()).toBe('of the image')
   })
 
   test('same kernel: loaded again; the label goes first, and comes back when it is true again', async () => {
@@ -181,6 +191,7 @@ describe('a node that is started anew', () => {
     )
     expect(await entriesOf('nlmon')).toEqual({ wish: undefined, fact: undefined })
     expect(await labelOf('nlmon')).toBeUndefined()
+    expect(await firmware()).toBe('')
     for (const name of ['brd', 'dummy'] as const) {
       await eventually(
         `the status of ${name} knows the second kernel only`,
@@ -194,6 +205,15 @@ describe('a node that is started anew', () => {
       (all) => all.every(({ gone }) => gone),
     )
     await story.untilCondition('dummy', { type: 'Ready', status: 'False', reason: 'NoMapping' })
+  })
+
+  test('a kernel that takes signed modules only: named, and nothing is tried again', async () => {
+    await lab.vm.console.run('echo 1 > /sys/module/module/parameters/sig_enforce')
+    await story.apply(moduleOf('macvlan', { literal: second }))
+    const entry = await story.untilKernel('macvlan', 'fails', ({ phase }) => phase === 'LoadFailed', second)
+    expect(entry).toMatchObject({ reason: 'KeyRejected', nodes: { failed: 1 } })
+    expect(story.pods.workers('Load', 'macvlan')).toHaveLength(1)
+    await story.deleteModule('macvlan')
   })
 
   test('users.md 8: a Module deleted while the node starts goes with the boot; the others are loaded', async () => {
