@@ -66,6 +66,7 @@ function buildPodOf(module: Module, mapping: ResolvedMapping): PodBody {
     inputHash,
     attempt: 1,
     secretVersions: {},
+    loginSecret: mapping.imageRepoSecret?.name,
     nodes,
     cluster: 'c',
     build,

@@ -43,8 +43,9 @@ export async function askForImage(deps: Dependencies, subject: KernelSubject, im
     insecure: mapping.registryTLS.insecure ?? false,
     insecureSkipTLSVerify: mapping.registryTLS.insecureSkipTLSVerify ?? false,
     credentials: logins.credentials,
-    // A build pushes with the login of imageRepoSecret.
-    mayPush: mapping.build !== undefined && mapping.imageRepoSecret !== undefined,
+    // A build pushes with the same login.
+    mayPush:
+      mapping.build !== undefined && (mapping.imageRepoSecret !== undefined || logins.credentials.length > 0),
     traits: true,
     signal: Context.current().cancellationSignal,
   })

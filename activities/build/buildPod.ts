@@ -32,6 +32,8 @@ export interface BuildPodInput {
   readonly authorities?: string | undefined
   /** Of the Secrets that the build uses. */
   readonly secretVersions: SecretVersions
+  /** Name of the Secret whose docker configuration the executor gets. */
+  readonly loginSecret: string | undefined
   readonly build: OperatorConfig['build']
 }
 
@@ -63,12 +65,9 @@ export function buildPod(input: BuildPodInput): PodBody {
   for (const [index, secret] of (build.secrets ?? []).entries()) {
     mount({ name: `secret-${index}`, secret: { secretName: secret.name } }, `/run/secrets/${secret.name}`)
   }
-  if (mapping.imageRepoSecret !== undefined) {
+  if (input.loginSecret !== undefined) {
     const items = [{ key: '.dockerconfigjson', path: 'config.json' }]
-    mount(
-      { name: 'registry-auth', secret: { secretName: mapping.imageRepoSecret.name, items } },
-      '/kaniko/.docker',
-    )
+    mount({ name: 'registry-auth', secret: { secretName: input.loginSecret, items } }, '/kaniko/.docker')
   }
   const { authorities } = input
   if (authorities !== undefined) mount(authoritiesVolume, authoritiesFolder)

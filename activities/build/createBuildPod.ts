@@ -16,6 +16,7 @@ import { sayWhy } from '../waitSaying.ts'
 import { buildPod } from './buildPod.ts'
 import { checkImage } from './checkImage.ts'
 import { claimImage, claimsBefore, giveUpClaim } from './claim.ts'
+import { executorLogin } from './executorLogin.ts'
 import { secretObstacle } from './secretObstacle.ts'
 import { versionOf } from './secretVersions.ts'
 
@@ -79,6 +80,9 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     return secret
   })
   if (obstacle !== undefined) await wait(obstacle.reason, obstacle.message)
+  const login = await executorLogin(deps.kube, namespace, mapping)
+  if (login.kind === 'unfit') return await wait(login.reason, login.message)
+  if (login.kind === 'secret' && login.version !== undefined) versions[login.name] = login.version
   const claimed = await claimImage(deps, { image, inputHash })
   if (claimed.kind === 'theirs') {
     const holder = kernelOfRun(claimed.claim.holder)
@@ -103,6 +107,7 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     cluster: deps.cluster,
     authorities: caFile === undefined ? undefined : readAuthorities(caFile),
     secretVersions: versions,
+    loginSecret: login.kind === 'secret' ? login.name : undefined,
     build: deps.config.build,
   })
   try {

@@ -10,7 +10,7 @@ interface SecretLike {
 
 const nameText = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 /** The key that the executor reads a docker configuration from. */
-const dockerConfigKey = '.dockerconfigjson'
+export const dockerConfigKey = '.dockerconfigjson'
 
 /**
  * Why a Secret of the build would keep its pod in ContainerCreating, or make it fail for a reason nobody finds in its

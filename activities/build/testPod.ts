@@ -41,6 +41,7 @@ export function testPod(change: PodChange = {}): PodBody {
     cluster: 'c1',
     authorities: change.authorities,
     secretVersions: { token: 'uid-1/7' },
+    loginSecret: resolved.mapping.imageRepoSecret?.name,
     build: { ...settings, ...change.settings },
   })
 }

@@ -1,5 +1,5 @@
 import { expect, vi } from 'vitest'
-import { pods } from '../activities/kube/resources.ts'
+import { pods, secrets, serviceAccounts } from '../activities/kube/resources.ts'
 import type { KernelStatus } from '../api/module.ts'
 import { eventually } from './support/eventually.ts'
 import { useSimulatedLab } from './support/simulatedLab.ts'
@@ -60,4 +60,37 @@ test('images:BLD-S12: of builds that begin at once as many run as may, the other
   await eventually('the next has begun', begun, (all) => all.length > 1)
   expect(begun()).toHaveLength(2)
   expect(story.pods.builds(first)).toHaveLength(1)
+})
+
+test('images:IMG-10: a build logs in as the image check does: with a pull secret of the service account', async ({
+  open,
+}) => {
+  const story = await open('login')
+  const { namespace } = story
+  const { registry } = lab.state
+  await story.addNode()
+  const auth = Buffer.from('user:password').toString('base64')
+  await lab.kube.create(secrets, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/dockerconfigjson',
+    metadata: { namespace, name: 'pull' },
+    stringData: { '.dockerconfigjson': JSON.stringify({ auths: { [registry]: { auth } } }) },
+  })
+  const account = { namespace, name: 'default' }
+  await eventually('there is a service account', () => lab.kube.get(serviceAccounts, account), Boolean)
+  await lab.kube.patch(serviceAccounts, account, { imagePullSecrets: [{ name: 'pull' }] })
+  await story.apply(
+    dockerfile(namespace, 'a', 'FROM scratch'),
+    tinyModule({ namespace, name: 'a', registry }),
+  )
+  const [built] = await eventually(
+    'there is a build pod',
+    () => story.pods.builds(),
+    (all) => all.length > 0,
+  )
+  const { metadata, spec } = built?.pod ?? {}
+  const config = spec?.containers[0]?.volumeMounts?.find(({ mountPath }) => mountPath === '/kaniko/.docker')
+  expect(spec?.volumes?.find(({ name }) => name === config?.name)?.secret?.secretName).toBe('pull')
+  expect(metadata?.annotations?.['kmm.sigs.x-k8s.io/secret-versions']).toContain('"pull":')
 })
