@@ -1,4 +1,4 @@
-import type { ClusterSnapshot, PodFacts } from './facts.ts'
+import { isLeaving, type ClusterSnapshot, type PodFacts } from './facts.ts'
 import { formatImageReference, ImageReferenceError, parseImageReference } from './imageReference.ts'
 import { annotations, kernelOfRun, labels, sha256, type KernelRef } from './names.ts'
 import { isLost } from './viewBuildPods.ts'
@@ -46,9 +46,7 @@ export function claimStands(cluster: ClusterSnapshot, claim: Claim, now: number)
   const holder = kernelOfRun(claim.holder)
   if (holder === undefined) return false
   if (isBuilding(cluster, holder, claim.image)) return true
-  const module = cluster.module(holder.ref)
-  const leaves = module === undefined || module.metadata.deletionTimestamp !== undefined
-  return !leaves && now - claim.takenAt < claimSeconds * 1000
+  return !isLeaving(cluster.module(holder.ref)) && now - claim.takenAt < claimSeconds * 1000
 }
 
 /** Has a kernel run a build pod for this image that has not ended? */

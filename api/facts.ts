@@ -92,3 +92,8 @@ export interface ClusterSnapshot {
 export function storedModule(cluster: ClusterSnapshot, ref: ModuleRef): StoredModule | undefined {
   return cluster.module(ref) ?? cluster.unreadable(ref)
 }
+
+/** Is the Module gone, or going? */
+export function isLeaving(module: Pick<StoredModule, 'metadata'> | undefined): boolean {
+  return module === undefined || module.metadata.deletionTimestamp !== undefined
+}

@@ -1,5 +1,5 @@
 import { nodeEligibility } from './eligibility.ts'
-import type { NodeFacts, PodFacts } from './facts.ts'
+import { isLeaving, type NodeFacts, type PodFacts } from './facts.ts'
 import type { Module } from './module.ts'
 import { readyLabel, type ModuleRef } from './names.ts'
 import type { ModuleConfig, ModuleEntry, ModuleStatusEntry, NodeModulesConfig } from './nodeModulesConfig.ts'
@@ -150,15 +150,14 @@ function compare(input: NodePlanInput): NodePlan {
 }
 
 /** What is loaded in the present boot of the node, with what it was loaded with. */
-function loadedNow({ record, ref, node }: NodePlanInput): ModuleEntry | undefined {
+export function loadedNow({
+  record,
+  ref,
+  node,
+}: Pick<NodePlanInput, 'record' | 'ref' | 'node'>): ModuleEntry | undefined {
   const { fact } = recordEntries(record, ref)
   if (fact?.config === undefined || fact.bootId !== node.bootId) return undefined
   return { ...fact, config: fact.config }
-}
-
-/** Is the Module gone, or going? */
-function isLeaving(module: Module | undefined): boolean {
-  return module === undefined || module.metadata.deletionTimestamp !== undefined
 }
 
 function leaveBe(node: NodeFacts, entry: ModuleEntry): NodePlan {

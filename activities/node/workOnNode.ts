@@ -1,9 +1,9 @@
 import { ApplicationFailure } from '@temporalio/common'
 import { Context } from '@temporalio/activity'
-import { storedModule, type NodeFacts } from '../../api/facts.ts'
+import { isLeaving, storedModule, type NodeFacts } from '../../api/facts.ts'
 import { forceReason } from '../../api/forceFinalize.ts'
 import type { ModuleRef } from '../../api/names.ts'
-import type { NodePlan, NodeWork } from '../../api/nodePlan.ts'
+import { loadedNow, type NodePlan, type NodeWork } from '../../api/nodePlan.ts'
 import { recordEntries, type ModuleEntry } from '../../api/nodeModulesConfig.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
 import type { WorkerPodCommand } from '../../api/workerPodCommand.ts'
@@ -95,11 +95,12 @@ async function forgetModule({ deps, ref, node }: Task): Promise<NodeOutcome> {
 
 /** Makes `...ready` tell the truth, and takes back a failure that matters no more. */
 async function relabel({ deps, ref, node }: Task): Promise<NodeOutcome> {
-  const { fact } = recordEntries(deps.cache.nodeModulesConfig(node.name), ref)
-  const loaded = fact?.config !== undefined && fact.bootId === node.bootId
+  const known = deps.cache.nodeModulesConfig(node.name)
+  const { fact } = recordEntries(known, ref)
+  const loaded = loadedNow({ record: known, ref, node }) !== undefined
   const labelled = await setReady(deps, ref, node, loaded)
   const record = recordRefOf(deps, node)
-  if (!loaded || fact.failure === undefined || record === undefined) {
+  if (!loaded || fact?.failure === undefined || record === undefined) {
     return { kind: 'done', message: loaded ? 'ready' : 'not ready', seen: labelled }
   }
   const { failure: _failure, ...rest } = fact
@@ -140,8 +141,7 @@ class NamespaceGone extends Error {}
 async function withoutPod(task: Task, action: 'Load' | 'Unload', entry: ModuleEntry): Promise<NodeOutcome> {
   const { deps, ref, node } = task
   const why = 'its namespace is gone, or being deleted, and takes no worker pod'
-  const module = storedModule(deps.cache, ref)
-  const leaves = module === undefined || module.metadata.deletionTimestamp !== undefined
+  const leaves = isLeaving(storedModule(deps.cache, ref))
   return action === 'Unload' && leaves ? await leaveLoaded(deps, { ref, node, entry }, why) : obsolete(why)
 }
 
