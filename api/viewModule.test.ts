@@ -147,6 +147,14 @@ describe('conditions', () => {
       Degraded: 'False AsExpected',
     })
   })
+  test('a tag that two kernels found at different digests is a warning, and the Module is ready', () => {
+    const image = 'reg.example/fpga:1'
+    const kernels = [
+      { ...loadedEntry, image, digest: 'sha256:1' },
+      { ...loadedEntry, image, digest: 'sha256:2', kernel: other },
+    ]
+    expect(reasons(kernels)).toMatchObject({ TagMoved: 'True DigestsDiffer', Ready: 'True Loaded' })
+  })
   test('a Module being deleted is not ready', () => {
     expect(reasons([loadedEntry], {}, guardedModule({}, { deleting: true }))).toMatchObject({
       Ready: 'False Deleting',
