@@ -1,4 +1,4 @@
-import { beforeAll, expect } from 'vitest'
+import { expect } from 'vitest'
 import { nodes, pods } from '../../../activities/kube/resources.ts'
 import { readyLabel } from '../../../api/names.ts'
 import { loadNodeName } from '../../../lab/realNodes.ts'
@@ -6,16 +6,13 @@ import { eventually } from '../../support/eventually.ts'
 import { inTreeModule, pushInTreeModule } from '../../support/inTreeImage.ts'
 import { startPrivateRegistry } from '../../support/privateRegistry.ts'
 import { stories } from '../../support/stories.ts'
+import { useLoadKernel } from '../../support/loadNode.ts'
 import { useLab } from '../../support/testLab.ts'
 
 /** Each story has a module of its own in the guest's kernel. */
 const lab = useLab()
 const test = stories(lab)
-let kernel: string
-beforeAll(async () => {
-  const node = await lab.kube.get(nodes, { name: loadNodeName })
-  kernel = node?.status?.nodeInfo?.kernelVersion ?? ''
-})
+const kernel = useLoadKernel(lab)
 
 const loaded = async (module: string) => (await lab.vm.lsmod()).some(({ name }) => name === module)
 const disks = async () => Number((await lab.vm.console.run('cat /sys/module/brd/parameters/rd_nr')).output)
@@ -26,7 +23,7 @@ test('users.md 1: a module in use waits visibly, and a wish to keep it ends the 
 }) => {
   const story = await open('in-use')
   const { namespace } = story
-  const image = await pushInTreeModule(`${lab.state.registry}/${namespace}/brd:1`, kernel, 'brd')
+  const image = await pushInTreeModule(`${lab.state.registry}/${namespace}/brd:1`, kernel.release, 'brd')
   const ramDisks = (count: number) =>
     inTreeModule({ namespace, module: 'brd', image, parameters: [`rd_nr=${count}`] })
   const label = async () => {
@@ -49,14 +46,14 @@ test('users.md 1: a module in use waits visibly, and a wish to keep it ends the 
     'says that it is in use, and when it is tried again',
     ({ reason, message }) =>
       reason === 'InUse' && /^Node load-1: .*reference count 1.*tried again at 20/.test(message ?? ''),
-    kernel,
+    kernel.release,
   )
   expect(waits).toMatchObject({ phase: 'Unloading', nodes: { loaded: 0, failed: 0, waiting: 1 } })
   await story.untilKernel(
     'brd',
     'tries again',
     ({ message }) => /failed [2-9] times/.test(message ?? ''),
-    kernel,
+    kernel.release,
   )
   expect(await label()).toBeUndefined()
   expect(await disks()).toBe(1)
@@ -83,13 +80,13 @@ test('a pod whose image cannot be pulled says so in the words of its node, and g
   const { namespace } = story
   // The operator reaches this one; the node takes it for one with TLS.
   const { host } = await startPrivateRegistry(lab.folder, lab.state.address, { name: 'unknown' })
-  const image = await pushInTreeModule(`${host}/veth:1`, kernel, 'veth')
+  const image = await pushInTreeModule(`${host}/veth:1`, kernel.release, 'veth')
   await story.apply(inTreeModule({ namespace, module: 'veth', image }))
   const entry = await story.untilKernel(
     'veth',
     'says that it cannot be pulled',
     ({ reason }) => reason === 'ImagePullBackOff',
-    kernel,
+    kernel.release,
   )
   expect(entry).toMatchObject({
     phase: 'Loading',
@@ -98,17 +95,21 @@ test('a pod whose image cannot be pulled says so in the words of its node, and g
   expect(entry.message).toContain('server gave HTTP response to HTTPS client')
   const [stuck] = story.pods.workers('Load')
 
-  const good = await pushInTreeModule(`${lab.state.registry}/${namespace}/veth:1`, kernel, 'veth')
+  const good = await pushInTreeModule(`${lab.state.registry}/${namespace}/veth:1`, kernel.release, 'veth')
   await story.apply(inTreeModule({ namespace, module: 'veth', image: good }))
   await story.untilLoaded('veth')
   expect(story.pods.workers('Load').find(({ uid }) => uid === stuck?.uid)).toMatchObject({ gone: true })
-  expect((await story.kernelStatus('veth', kernel))?.reason).toBeUndefined()
+  expect((await story.kernelStatus('veth', kernel.release))?.reason).toBeUndefined()
 })
 
 test('users.md 7: worker pods that somebody deletes are made again', async ({ open }) => {
   const story = await open('deleted')
   const { namespace } = story
-  const image = await pushInTreeModule(`${lab.state.registry}/${namespace}/macvlan:1`, kernel, 'macvlan')
+  const image = await pushInTreeModule(
+    `${lab.state.registry}/${namespace}/macvlan:1`,
+    kernel.release,
+    'macvlan',
+  )
   await story.apply(inTreeModule({ namespace, module: 'macvlan', image }))
   await eventually(
     'there is a worker pod',
@@ -118,5 +119,5 @@ test('users.md 7: worker pods that somebody deletes are made again', async ({ op
   await story.remove(pods, story.pods.workers('Load').at(-1)?.name ?? '')
   await story.untilLoaded('macvlan')
   expect(await loaded('macvlan')).toBe(true)
-  expect((await story.kernelStatus('macvlan', kernel))?.nodes).toMatchObject({ loaded: 1, failed: 0 })
+  expect((await story.kernelStatus('macvlan', kernel.release))?.nodes).toMatchObject({ loaded: 1, failed: 0 })
 })

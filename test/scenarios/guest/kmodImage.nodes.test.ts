@@ -1,23 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, expect } from 'vitest'
+import { expect } from 'vitest'
 import { apiVersion } from '../../../api/names.ts'
-import { buildNodeName, loadNodeLabels, loadNodeName } from '../../../lab/realNodes.ts'
+import { buildNodeName, loadNodeLabels } from '../../../lab/realNodes.ts'
 import { nodes, type Pod } from '../../../activities/kube/resources.ts'
 import { eventually } from '../../support/eventually.ts'
 import { stories } from '../../support/stories.ts'
 import type { Scenario } from '../../support/scenario.ts'
+import { useLoadKernel } from '../../support/loadNode.ts'
 import { deployFolder, useLab } from '../../support/testLab.ts'
 import { dockerfile, tinyBuild } from '../../support/tinyModule.ts'
 
 /** The Dockerfiles of the user guide, built with kaniko and loaded into the guest's kernel. */
 const lab = useLab()
 const test = stories(lab)
-let kernel: string
-beforeAll(async () => {
-  const node = await lab.kube.get(nodes, { name: loadNodeName })
-  kernel = node?.status?.nodeInfo?.kernelVersion ?? ''
-})
+const kernel = useLoadKernel(lab)
 
 const example = (name: string) => readFileSync(join(deployFolder, 'examples/kmod-image', name), 'utf8')
 const loadedInGuest = async () => (await lab.vm.lsmod()).map((module) => module.name)
@@ -80,9 +77,14 @@ test('the Dockerfiles of the guide: two modules, a module that needs an in-tree 
   // modprobe followed the link `host` and loaded the node's own module.
   expect(loaded.get('crc7')?.usedBy).toEqual(['acme_crc'])
 
-  const entry = await story.untilKernel('no-depmod', 'LoadFailed', (e) => e.phase === 'LoadFailed', kernel)
+  const entry = await story.untilKernel(
+    'no-depmod',
+    'LoadFailed',
+    (e) => e.phase === 'LoadFailed',
+    kernel.release,
+  )
   expect(entry).toMatchObject({ reason: 'DepmodMissing', nodes: { failed: 1 } })
-  expect(entry.message).toContain(`RUN depmod -b /opt ${kernel}`)
+  expect(entry.message).toContain(`RUN depmod -b /opt ${kernel.release}`)
   await story.untilCondition('no-depmod', { type: 'Degraded', status: 'True', reason: 'DepmodMissing' })
 
   // The mounts are those of the page, for builds and for worker pods, and nobody may write to them.
@@ -98,7 +100,7 @@ test('the Dockerfiles of the guide: two modules, a module that needs an in-tree 
   // Where it was built is written down, and the target node has the same distribution and release.
   const builder = (await lab.kube.get(nodes, { name: buildNodeName }))?.status?.nodeInfo
   for (const name of ['two', 'in-tree']) {
-    expect((await story.kernelStatus(name, kernel))?.builtOn).toEqual({
+    expect((await story.kernelStatus(name, kernel.release))?.builtOn).toEqual({
       node: buildNodeName,
       kernel: builder?.kernelVersion,
       osImage: builder?.osImage,

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, expect } from 'vitest'
+import { expect } from 'vitest'
 import { nodeModulesConfigs, nodes, pods } from '../../../activities/kube/resources.ts'
 import { nodeModulesConfigSchema, recordEntries } from '../../../api/nodeModulesConfig.ts'
 import { loadNodeName } from '../../../lab/realNodes.ts'
@@ -8,24 +8,21 @@ import { eventually } from '../../support/eventually.ts'
 import { firmwareHostPath } from '../../support/firmware.ts'
 import { inTreeModule, pushInTreeModule } from '../../support/inTreeImage.ts'
 import { stories, useOperator } from '../../support/stories.ts'
+import { useLoadKernel } from '../../support/loadNode.ts'
 import { useLab } from '../../support/testLab.ts'
 
 /** What would disturb others that load modules on the only load node. */
 const lab = useLab()
 const operator = useOperator(lab, { worker: { firmwareHostPath } })
 const test = stories(lab, operator)
-let kernel: string
-beforeAll(async () => {
-  const node = await lab.kube.get(nodes, { name: loadNodeName })
-  kernel = node?.status?.nodeInfo?.kernelVersion ?? ''
-})
+const kernel = useLoadKernel(lab)
 
 test('nodes:STM-7: a worker pod that the node does not admit says so, and is made again', async ({
   open,
 }) => {
   const story = await open('no-room')
   const { namespace } = story
-  const image = await pushInTreeModule(`${lab.state.registry}/${namespace}/veth:1`, kernel, 'veth')
+  const image = await pushInTreeModule(`${lab.state.registry}/${namespace}/veth:1`, kernel.release, 'veth')
   const node = await lab.kube.get(nodes, { name: loadNodeName })
   const cpu = Number(node?.status?.allocatable?.['cpu'] ?? 0)
   const filler = {
@@ -59,7 +56,7 @@ test('nodes:STM-7: a worker pod that the node does not admit says so, and is mad
       // Worker pods go before others; this one finds none to end.
       reason === 'UnexpectedAdmissionError' &&
       /^Node load-1: .*res: cpu.*tried again at 20/.test(message ?? ''),
-    kernel,
+    kernel.release,
   )
   await story.remove(pods, 'filler')
   await story.untilLoaded('veth')
@@ -71,7 +68,7 @@ test('firmware goes from where it was put, by an operator with another directory
   const guest = async (command: string) => (await lab.vm.console.run(command)).output.trim()
   const image = await pushInTreeModule(
     `${lab.state.registry}/${namespace}/veth:1`,
-    kernel,
+    kernel.release,
     'veth',
     async (root) => {
       await mkdir(join(root, 'firmware/acme'), { recursive: true })
