@@ -1,10 +1,11 @@
 import { expect } from 'vitest'
 import type { WriteBody } from '../../activities/kube/kube.ts'
-import { modules, nodes, secrets } from '../../activities/kube/resources.ts'
+import { modules, nodes, secrets, serviceAccounts } from '../../activities/kube/resources.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { run } from '../../lab/programs/exec.ts'
 import { buildNodeLabels, buildNodeName } from '../../lab/realNodes.ts'
 import { stories } from '../support/stories.ts'
+import { eventually } from '../support/eventually.ts'
 import { registrySecret, startRegistryInLab } from '../support/privateRegistry.ts'
 import type { Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
@@ -107,6 +108,24 @@ test("arguments, Secrets, the node's modules and the login are where the page sa
   expect(story.pods.builds()).toHaveLength(1)
   expect((await story.kernelStatus(name, kernel))?.builtOn).toEqual(builtOn)
   await story.untilCondition(name, { type: 'BuildNodeDiffers', status: 'False', reason: 'SameDistribution' })
+})
+
+test("images:IMG-10: a login that only the service account's pull secrets have", async ({ open }) => {
+  const registry = await startRegistryInLab(lab, { name: 'account-registry', login: true })
+  const story = await open('account')
+  const { namespace } = story
+  await story.addNode()
+  await story.apply(registrySecret(namespace, 'pull', registry.host))
+  await eventually(
+    'the namespace has its service account',
+    () => lab.kube.get(serviceAccounts, { namespace, name: 'default' }),
+    (account) => account !== undefined,
+  )
+  const imagePullSecrets = [{ name: 'pull' }]
+  await lab.kube.patch(serviceAccounts, { namespace, name: 'default' }, { imagePullSecrets })
+  await story.applyTiny(name, [], { registry: registry.host })
+  await story.untilLoaded(name)
+  expect(story.pods.builds()).toHaveLength(1)
 })
 
 test('a build that cannot start says why and what helps, and starts when that is mended', async ({

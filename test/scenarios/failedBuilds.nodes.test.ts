@@ -1,7 +1,6 @@
 import { describe, expect } from 'vitest'
-import { pods } from '../../activities/kube/resources.ts'
+import { pods, secrets } from '../../activities/kube/resources.ts'
 import { eventually } from '../support/eventually.ts'
-import { temporalCli } from '../support/runs.ts'
 import type { Scenario } from '../support/scenario.ts'
 import { simulateBuildNode } from '../support/simulatedBuildNode.ts'
 import { simulateReadOnlyRegistry } from '../support/simulatedReadOnlyRegistry.ts'
@@ -120,8 +119,18 @@ test('a build whose Node is lost is made again; a failed one that vanishes with 
   const story = await open('lost')
   await story.addNode()
   const node = await simulateBuildNode(story)
-  const on = (name: string) => ({ mapping: { build: { ...tinyBuild(name), selector: node.selector } } })
-  await story.applyTiny('fails', [], on('fails'))
+  const on = (name: string, more: object = {}) => ({
+    mapping: { build: { ...tinyBuild(name), selector: node.selector, ...more } },
+  })
+  const { namespace } = story
+  const metadata = { namespace, name: 'pass' }
+  await lab.kube.create(secrets, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata,
+    stringData: { word: 'wrong' },
+  })
+  await story.applyTiny('fails', [], on('fails', { secrets: [{ name: 'pass' }] }))
   await story.applyTiny('runs', [], on('runs'))
   await node.play('fails', 'failed')
   await untilHeld(story, 'fails', 'BuildFailed')
@@ -141,10 +150,9 @@ test('a build whose Node is lost is made again; a failed one that vanishes with 
     expect(story.pods.builds('fails')).toMatchObject([{ gone: true }])
   })
   expect(held).toMatchObject({ phase: 'BuildFailed', reason: 'BuildFailed', attempt: 1 })
-  const run = ['--workflow-id', held.workflowId ?? '', '--name', 'retryBuild']
-  await temporalCli(lab, 'workflow', 'signal', ...run)
+  await lab.kube.patch(secrets, metadata, { stringData: { word: 'right' } })
   await eventually(
-    'the failed build is made again',
+    'the changed Secret lets the failed build be made again',
     () => story.pods.builds('fails'),
     (all) => all.length === 2,
   )
