@@ -64,8 +64,8 @@ export function workerPod(input: WorkerPodInput): PodBody {
     { name: 'image', mountPath: `/tmp${tree}`, subPath: 'modules', readOnly: true },
   ]
   // What was loaded in another kernel went with it: the image, which has no modules for this one, is not needed.
-  const isLoadable = config.kernelVersion === node.kernel
-  const extractors = isLoadable ? [extractor(entry, 'image-extractor', tree, 'modules')] : []
+  const isGone = action === 'Unload' && config.kernelVersion !== node.kernel
+  const extractors = isGone ? [] : [extractor(entry, 'image-extractor', tree, 'modules')]
   if (firmware?.install !== undefined) {
     extractors.push(extractor(entry, 'firmware-extractor', modprobe.firmwarePath ?? '', 'firmware'))
     mounts.push({ name: 'image', mountPath: workerPaths.firmware, subPath: 'firmware', readOnly: true })
