@@ -39,9 +39,11 @@ export default defineConfig({
         include: ['**/*.test.ts'],
         exclude: ['node_modules/**', '.lab/**', '**/*.{temporal,apiserver,nodes,alone,programs}.test.ts'],
         maxWorkers: 2,
+        // Nothing of one file is left for the next; loading the code anew for each is half the work.
+        isolate: false,
       }),
       // Most of the time these wait: for a server, a timer, a pod.
-      tier(2, 'temporal', { globalSetup: 'test/setup/temporal.ts', maxWorkers: 4 }),
+      tier(2, 'temporal', { globalSetup: 'test/setup/temporal.ts', maxWorkers: 3 }),
       tier(3, 'apiserver', { globalSetup: 'test/setup/apiserver.ts', fileParallelism: false }),
       tier(4, 'nodes', {
         ...withLab,

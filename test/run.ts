@@ -5,27 +5,27 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import { elapsed } from '../lab/programs/progress.ts'
-import { startOwnLab } from './setup/lab.ts'
+import { startOwnLab, withOperatorImage } from './setup/lab.ts'
 
 /**
  * `npm test`: checks the code (format, lint, types) and runs every tier, each with what it needs brought up by its own
  * global setup. `npm test -- unit nodes` runs these tiers only. The last line is the sum of all.
  *
- * Two lanes go on at the same time: the lab takes minutes to come up, and its tiers wait more than they work.
+ * The lab comes up beside the first steps and serves all tiers that need one. What keeps a machine of two cores busy
+ * runs by itself; what waits more than it works runs beside something else.
  *
  * A tier that this machine cannot run is named and counted as one skipped test; with KMM_TEST_REQUIRE=all it fails.
  */
-const tiers = ['unit', 'temporal', 'apiserver', 'nodes', 'alone'] as const
-type Tier = (typeof tiers)[number]
-type Step = Tier | 'lint'
-const withoutLab: readonly Step[] = ['lint', 'unit', 'temporal', 'apiserver']
-const withLab: readonly Step[] = ['nodes', 'alone']
+const steps = ['lint', 'unit', 'temporal', 'apiserver', 'nodes', 'alone'] as const
+type Step = (typeof steps)[number]
+const onLab: readonly Step[] = ['nodes', 'alone']
 
 interface Counts {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
 }
+const oneFailed: Counts = { passed: 0, failed: 1, skipped: 0 }
 
 const report = z.object({
   numPassedTests: z.number(),
@@ -38,75 +38,69 @@ const report = z.object({
 const begun = performance.now()
 const requireAll = process.env['KMM_TEST_REQUIRE'] === 'all'
 const wanted = process.argv.slice(2)
-const unknown = wanted.filter((name) => !tiers.includes(name as Tier) && name !== 'lint')
+const unknown = wanted.filter((name) => !steps.includes(name as Step))
 if (unknown.length > 0) {
-  process.stderr.write(`unknown tier ${unknown.join(', ')}: give any of lint, ${tiers.join(', ')}\n`)
+  process.stderr.write(`unknown tier ${unknown.join(', ')}: give any of ${steps.join(', ')}\n`)
   process.exit(2)
 }
-
 const isWanted = (step: Step) => wanted.length === 0 || wanted.includes(step)
-const lanes = await Promise.all([
-  runLane(withoutLab.filter(isWanted), process.env),
-  runLabLane(withLab.filter(isWanted)),
-])
-const counts = lanes.flat()
+
+const counts: Counts[] = []
+const lab = onLab.some(isWanted) && nodesObstacle() === undefined ? openLab() : undefined
+await run('lint', 'unit')
+await run('nodes')
+await Promise.all([run('temporal', 'apiserver'), run('alone')])
+await (await lab)?.close()
 process.exitCode = counts.every(({ failed }) => failed === 0) ? 0 : 1
 process.stdout.write(`\nafter ${elapsed(performance.now() - begun)}:\n${told(counts)}\n`)
 
-/** The sum, as the last line has it. */
-function told(all: readonly Counts[]): string {
-  const sum = (field: keyof Counts) => all.reduce((total, count) => total + count[field], 0)
-  return `${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`
-}
-
-async function runLane(steps: readonly Step[], env: NodeJS.ProcessEnv): Promise<Counts[]> {
-  const done: Counts[] = []
-  for (const step of steps) {
+/** Runs these steps one after the other, as far as they are wanted. */
+async function run(...these: readonly Step[]): Promise<void> {
+  for (const step of these.filter(isWanted)) {
     heading(step)
     const since = performance.now()
-    const counted = step === 'lint' ? await lint() : await runTier(step, env)
-    done.push(counted)
-    heading(`${step}: ${told([counted])} (${elapsed(performance.now() - since)})`)
+    const count = await runStep(step)
+    counts.push(count)
+    heading(`${step}: ${told([count])} (${elapsed(performance.now() - since)})`)
   }
-  return done
 }
 
-/** One lab serves all the tiers that need one. */
-async function runLabLane(steps: readonly Step[]): Promise<Counts[]> {
-  if (steps.length === 0) return []
+async function runStep(step: Step): Promise<Counts> {
+  if (step === 'lint') {
+    const code = await execute('npm', ['run', '--silent', 'lint'], process.env)
+    return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : oneFailed
+  }
+  if (!onLab.includes(step)) return await runTier(step, process.env)
   const obstacle = nodesObstacle()
   if (obstacle !== undefined) {
-    process.stdout.write(`${steps.join(' and ')} cannot run here: ${obstacle}\n`)
-    return steps.map(() => ({ passed: 0, failed: requireAll ? 1 : 0, skipped: requireAll ? 0 : 1 }))
+    process.stdout.write(`tier ${step} cannot run here: ${obstacle}\n`)
+    return requireAll ? oneFailed : { passed: 0, failed: 0, skipped: 1 }
   }
-  if ((process.env['KMM_TEST_LAB'] ?? '') !== '') return await runLane(steps, process.env)
+  const dir = (await lab)?.dir
+  return dir === undefined ? oneFailed : await runTier(step, { ...process.env, KMM_TEST_LAB: dir })
+}
+
+/** The lab in the folder KMM_TEST_LAB, which stays up, or one of our own; undefined, and told, when there is none. */
+async function openLab(): Promise<{ readonly dir: string; readonly close: () => Promise<void> } | undefined> {
+  const dir = process.env['KMM_TEST_LAB'] ?? ''
+  if (dir !== '') return { dir, close: async () => undefined }
   heading('lab')
   try {
-    const lab = await startOwnLab()
-    try {
-      return await runLane(steps, { ...process.env, KMM_TEST_LAB: lab.dir })
-    } finally {
-      await lab.close()
-    }
+    return await withOperatorImage(await startOwnLab())
   } catch (error) {
     process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`)
-    return steps.map(() => ({ passed: 0, failed: 1, skipped: 0 }))
+    return undefined
   }
 }
 
-async function lint(): Promise<Counts> {
-  const code = await run('npm', ['run', '--silent', 'lint'], process.env)
-  return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 }
-}
-
-async function runTier(tier: Tier, env: NodeJS.ProcessEnv): Promise<Counts> {
+async function runTier(tier: Step, env: NodeJS.ProcessEnv): Promise<Counts> {
   const folder = await mkdtemp(join(tmpdir(), 'kmm-test-'))
   const outputFile = join(folder, 'report.json')
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`]
-    const code = await run('vitest', ['run', '--project', tier, ...reporters], env)
+    const code = await execute('vitest', ['run', '--project', tier, ...reporters], env)
     const result = report.safeParse(JSON.parse(await readFile(outputFile, 'utf8').catch(() => 'null')))
-    if (!result.success) return { passed: 0, failed: 1, skipped: 0 }
+    if (!result.success) return oneFailed
     const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = result.data
     const skipped = numPendingTests + numTodoTests
     // A set-up or a file that broke fails the tier although no test of it counts.
@@ -124,12 +118,18 @@ function nodesObstacle(): string | undefined {
   return process.getuid?.() === 0 ? undefined : 'real nodes need root'
 }
 
+/** The sum, as the last line has it. */
+function told(all: readonly Counts[]): string {
+  const sum = (field: keyof Counts) => all.reduce((total, count) => total + count[field], 0)
+  return `${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`
+}
+
 function heading(name: string): void {
   process.stdout.write(`\n== ${name}\n`)
 }
 
-/** What it prints is passed on by whole lines, as two lanes print at the same time. */
-async function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+/** Resolves with the exit code. What it prints is passed on by whole lines, as two programs print at the same time. */
+async function execute(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const colours = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}
   const child = spawn(command, args, { stdio: ['inherit', 'pipe', 'pipe'], env: { ...colours, ...env } })
   for (const [from, to] of [

@@ -37,15 +37,20 @@ export interface TierLab extends OpenLab {
  */
 export async function openTierLab(project: TestProject): Promise<TierLab> {
   const folder = process.env['KMM_TEST_LAB'] ?? ''
-  const lab = folder === '' ? await startOwnLab() : existingLab(folder)
+  const lab = await withOperatorImage(folder === '' ? await startOwnLab() : existingLab(folder))
+  const { state, workerImage } = lab
+  project.provide('lab', { state, workerImage })
+  return lab
+}
+
+/** Puts the operator's image into a lab, and begins to pull it to the virtual machine, where that takes long. */
+export async function withOperatorImage(lab: OpenLab): Promise<TierLab> {
   const progress = createProgress()
   const over = new AbortController()
   try {
     const { dir, state } = lab
     const programs = ensurePrograms(['crane'])
     const workerImage = await operatorImage({ dir, state, programs }, { progress, signal: over.signal })
-    project.provide('lab', { state, workerImage })
-    // Loading modules needs it on the virtual machine; other tests can run meanwhile.
     const pulled = prepull(state, workerImage, over.signal).catch(() => undefined)
     const close = async () => {
       over.abort()

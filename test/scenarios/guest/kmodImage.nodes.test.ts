@@ -54,20 +54,16 @@ function nodeModuleMounts({ spec }: Pod): Record<string, boolean> {
   )
 }
 
-test('the Dockerfiles of the guide: two modules, a module that needs an in-tree one, and depmod left out', async ({
+test('the Dockerfiles of the guide: two modules, and a module that needs an in-tree one', async ({
   open,
 }) => {
   const story = await open('guide')
-  const twoModules = example('two-modules.Dockerfile')
-  const depmod = /^RUN depmod .*$/m
-  expect(twoModules).toMatch(depmod)
   const before = await loadedInGuest()
   for (const name of ['acme_driver', 'acme_core', 'acme_crc', 'crc7']) expect(before).not.toContain(name)
 
   await Promise.all([
-    apply(story, 'two', 'acme_driver', twoModules),
+    apply(story, 'two', 'acme_driver', example('two-modules.Dockerfile')),
     apply(story, 'in-tree', 'acme_crc', example('in-tree.Dockerfile')),
-    apply(story, 'no-depmod', 'acme_driver', twoModules.replace(depmod, '')),
   ])
   await Promise.all([story.untilLoaded('two'), story.untilLoaded('in-tree')])
 
@@ -77,22 +73,12 @@ test('the Dockerfiles of the guide: two modules, a module that needs an in-tree 
   // modprobe followed the link `host` and loaded the node's own module.
   expect(loaded.get('crc7')?.usedBy).toEqual(['acme_crc'])
 
-  const entry = await story.untilKernel(
-    'no-depmod',
-    'LoadFailed',
-    (e) => e.phase === 'LoadFailed',
-    kernel.release,
-  )
-  expect(entry).toMatchObject({ reason: 'DepmodMissing', nodes: { failed: 1 } })
-  expect(entry.message).toContain(`RUN depmod -b /opt ${kernel.release}`)
-  await story.untilCondition('no-depmod', { type: 'Degraded', status: 'True', reason: 'DepmodMissing' })
-
   // The mounts are those of the page, for builds and for worker pods, and nobody may write to them.
   for (const { pod } of story.pods.builds()) {
     expect(nodeModuleMounts(pod)).toEqual({ '/host/lib/modules': false })
   }
   const workers = story.pods.workers()
-  expect(workers).toHaveLength(3)
+  expect(workers).toHaveLength(2)
   for (const { pod } of workers) {
     expect(nodeModuleMounts(pod)).toEqual({ '/lib/modules': false, '/host/lib/modules': false })
   }

@@ -45,7 +45,8 @@ describe('a node that is started anew', () => {
         await mkdir(join(root, 'firmware'))
         await writeFile(join(root, 'firmware/dummy.bin'), 'of the image')
       }),
-      pushInTreeModule(imageOf('macvlan', second), second, 'macvlan', (root) => unsign(root)),
+      pushInTreeModule(imageOf('macvlan', first), first, 'macvlan'),
+      pushInTreeModule(unsigned(), first, 'macvlan', unsign),
       pushInTreeModule(imageOf('nlmon', first), first, 'nlmon'),
       pushInTreeModule(`${lab.state.registry}/reboots-base/veth:${first}`, first, 'veth'),
     ])
@@ -60,9 +61,9 @@ describe('a node that is started anew', () => {
   afterAll(async () => {
     await history?.stop()
     await story?.close()
-    if ((await release()) !== first) await lab.vm.reboot({ kernel: first })
   })
 
+  const unsigned = () => `${lab.state.registry}/reboots/macvlan:unsigned`
   const imageOf = (name: InTree, kernel: string) => `${lab.state.registry}/reboots/${name}:${kernel}`
   const refOf = (name: InTree) => ({ namespace, name })
   const moduleOf = (name: InTree, mapping: object, modprobe: object = {}): WriteBody => ({
@@ -106,16 +107,17 @@ describe('a node that is started anew', () => {
     )
   }
 
-  test('before: four Modules are loaded in the first kernel', async () => {
+  test('before: five Modules are loaded in the first kernel', async () => {
     await story.apply(
       moduleOf('brd', { regexp: '^.+$' }),
       moduleOf('dummy', { literal: first }, { firmwarePath: '/firmware' }),
       moduleOf('nlmon', { regexp: '^.+$' }),
+      moduleOf('macvlan', { literal: first }),
       // One that is built, of an image that holds its module already.
       dockerfile(namespace, 'veth', `FROM ${lab.state.registry}/reboots-base/veth:${first}\n`),
       moduleOf('veth', { literal: first, build: tinyBuild('veth') }),
     )
-    for (const name of ['brd', 'dummy', 'nlmon', 'veth'] as const) await story.untilLoaded(name)
+    for (const name of ['brd', 'dummy', 'nlmon', 'macvlan', 'veth'] as const) await story.untilLoaded(name)
     expect(await loaded()).toEqual(expect.arrayContaining(['brd', 'dummy', 'nlmon']))
     expect(await firmware()).toBe('of the image')
   })
@@ -123,7 +125,9 @@ describe('a node that is started anew', () => {
   test('same kernel: loaded again; the label goes first, and comes back when it is true again', async () => {
     await loseImage('veth')
     const before = await bootId()
-    await lab.vm.reboot()
+    const back = lab.vm.reboot()
+    await story.remove(modules, 'macvlan')
+    await back
     const now = await bootId()
     expect(now).not.toBe(before)
     for (const name of ['brd', 'dummy', 'nlmon'] as const) {
@@ -140,6 +144,15 @@ describe('a node that is started anew', () => {
       await story.untilLoaded(name)
     }
     expect(await loaded()).toEqual(expect.arrayContaining(['brd', 'dummy', 'nlmon']))
+    // users.md 8: a Module deleted while the node starts goes with the boot.
+    await eventually(
+      'the deleted Module is gone',
+      () => story.module('macvlan'),
+      (module) => module === undefined,
+    )
+    expect(await loaded()).not.toContain('macvlan')
+    expect(await entriesOf('macvlan')).toEqual({ wish: undefined, fact: undefined })
+    expect(await labelOf('macvlan')).toBeUndefined()
     const states = history.states.filter((state) => state.startsWith(now))
     expect(states.some((state) => state.endsWith('bare'))).toBe(true)
     expect(states.at(-1)).toBe(`${now} Ready labelled`)
@@ -159,6 +172,16 @@ describe('a node that is started anew', () => {
     await story.untilLoaded('veth')
     expect(story.pods.builds()).toHaveLength(2)
     await story.deleteModule('veth')
+  })
+
+  test('a kernel that takes signed modules only: named, and nothing is tried again', async () => {
+    await lab.vm.console.run('echo 1 > /sys/module/module/parameters/sig_enforce')
+    const before = story.pods.workers('Load', 'macvlan').length
+    await story.apply(moduleOf('macvlan', { literal: first, containerImage: unsigned() }))
+    const entry = await story.untilKernel('macvlan', 'fails', ({ phase }) => phase === 'LoadFailed', first)
+    expect(entry).toMatchObject({ reason: 'KeyRejected', nodes: { failed: 1 } })
+    expect(story.pods.workers('Load', 'macvlan')).toHaveLength(before + 1)
+    await story.deleteModule('macvlan')
   })
 
   test('another kernel: its run takes over, and nothing of the first is left', async () => {
@@ -205,31 +228,5 @@ describe('a node that is started anew', () => {
       (all) => all.every(({ gone }) => gone),
     )
     await story.untilCondition('dummy', { type: 'Ready', status: 'False', reason: 'NoMapping' })
-  })
-
-  test('a kernel that takes signed modules only: named, and nothing is tried again', async () => {
-    await lab.vm.console.run('echo 1 > /sys/module/module/parameters/sig_enforce')
-    await story.apply(moduleOf('macvlan', { literal: second }))
-    const entry = await story.untilKernel('macvlan', 'fails', ({ phase }) => phase === 'LoadFailed', second)
-    expect(entry).toMatchObject({ reason: 'KeyRejected', nodes: { failed: 1 } })
-    expect(story.pods.workers('Load', 'macvlan')).toHaveLength(1)
-    await story.deleteModule('macvlan')
-  })
-
-  test('users.md 8: a Module deleted while the node starts goes with the boot; the others are loaded', async () => {
-    const back = lab.vm.reboot({ kernel: first })
-    await story.remove(modules, 'brd')
-    await back
-    expect(await release()).toBe(first)
-    await eventually(
-      'the Module is gone',
-      () => story.module('brd'),
-      (module) => module === undefined,
-    )
-    await story.untilKernel('dummy', 'is Loaded', ({ phase }) => phase === 'Loaded', first)
-    expect(await loaded()).toContain('dummy')
-    expect(await loaded()).not.toContain('brd')
-    expect(await entriesOf('brd')).toEqual({ wish: undefined, fact: undefined })
-    expect(await labelOf('brd')).toBeUndefined()
   })
 })
