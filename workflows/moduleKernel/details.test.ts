@@ -50,6 +50,12 @@ describe('the page of a run', () => {
       "temporal workflow signal --workflow-id 'module:c:drivers:fpga:6.1.0' --name retryBuild",
     )
   })
+  test('what the build said stays within its fence, whatever it printed', () => {
+    const errorLines = 'error: x\n````\n# a heading of the build'
+    const failure = { ...testBuildFailure, errorLines }
+    const text = page({ pods: [testPod({ state: 'failed' })] }, { ...fresh, failure })
+    expect(text).toContain(`#### What the build said\n\`\`\`\`\`\n${errorLines}\n\`\`\`\`\``)
+  })
   test('a held node has no pod commands', () => {
     const nodes = testNodes({ failures: [testFailure('KeyRejected')], counts: { failed: 1 } })
     const text = page({ digest: 'd', nodes })

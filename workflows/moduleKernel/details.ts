@@ -32,6 +32,7 @@ export function describeDetails(
     '',
     ...facts.map(([name, value]) => `- **${name}**: ${value}`),
     ...plan.holds.flatMap((hold) => describeHold(run, hold)),
+    ...describeErrors(entry?.errorLines ?? ''),
   ]
   if (plan.holds.length === 0 && entry?.message !== undefined)
     lines.push('', `**${entry.reason}**: ${entry.message}`)
@@ -65,6 +66,15 @@ function describeHold(run: RunIdentity, hold: Hold): string[] {
     `temporal workflow signal --workflow-id '${run.workflowId}' --name retryBuild`,
     '```',
   ]
+}
+
+/** What stands out in the failed build's log; the query `buildLog` has more of it. */
+function describeErrors(errorLines: string): string[] {
+  if (errorLines === '') return []
+  // Longer than any fence that the build printed.
+  const longest = Math.max(2, ...(errorLines.match(/`+/g) ?? []).map(({ length }) => length))
+  const fence = '`'.repeat(longest + 1)
+  return ['', '#### What the build said', fence, errorLines, fence]
 }
 
 function podCommands(run: RunIdentity, pod: string): string[] {
