@@ -30,6 +30,19 @@ export interface PodRef {
   readonly uid: string
 }
 
+/** A wait on something a person must mend; one key is one hold. */
+export interface HoldRef {
+  readonly key: string
+  readonly reason: string
+  readonly message: string
+}
+
+/** Holds of a run that have begun and ended since it last looked. */
+export interface HoldChanges {
+  readonly begun: readonly HoldRef[]
+  readonly ended: readonly HoldRef[]
+}
+
 export interface BuildRequest extends KernelRequest {
   readonly image: string
   readonly inputHash: string
@@ -131,8 +144,13 @@ export type HoldNews =
 export interface KernelActivities {
   /** Reads the truth about one (Module, kernel) from the caches. */
   readKernel(request: KernelRequest): Promise<{ uid: string | undefined; view: KernelView }>
-  /** Writes the kernel's entry in the Module's status; without an entry, takes it away. */
-  reportKernel(request: KernelRequest & { entry: KernelStatus | undefined }): Promise<{ seen: Seen }>
+  /**
+   * Writes the kernel's entry in the Module's status; without an entry, takes it away. Tells what the run has begun and
+   * ceased to wait for.
+   */
+  reportKernel(
+    request: KernelRequest & { entry: KernelStatus | undefined; holds?: HoldChanges },
+  ): Promise<{ seen: Seen }>
   /** Asks the registry until it answers; while it does not, says so in status. */
   checkImage(request: CheckRequest): Promise<ImageAnswer>
   /**
@@ -142,8 +160,11 @@ export interface KernelActivities {
   createBuildPod(request: BuildRequest): Promise<BuildStart>
   /** Waits for the end of a build pod, heartbeating its last log line, and gives the claim up. */
   followBuildPod(request: FollowRequest): Promise<BuildOutcome>
-  /** Deletes a build pod (this uid only), waits until it is gone, and gives the claim on its image up. */
-  removeBuildPod(request: { pod: PodRef; image: string }): Promise<void>
+  /**
+   * Deletes a build pod (this uid only), waits until it is gone, and gives the claim on its image up. `superseded`: whose
+   * inputs have changed, if that is why.
+   */
+  removeBuildPod(request: { pod: PodRef; image: string; superseded?: KernelSubject }): Promise<void>
   /** Looks now and then whether a hold has ended by itself. */
   watchHold(
     request: KernelRequest & {

@@ -2,6 +2,8 @@ import type { OperatorConfig } from '../api/config.ts'
 import type { ViewSettings } from '../api/kernelView.ts'
 import type { KernelSubject } from './contract.ts'
 import type { ClusterCache } from './cluster/cache.ts'
+import type { EventRecorder } from './events/eventRecorder.ts'
+import type { EventSubject, ModuleEvent } from './events/moduleEvent.ts'
 import type { Kube } from './kube/kube.ts'
 
 /** Other runs, reached as people reach them. */
@@ -22,6 +24,9 @@ export interface Dependencies {
   readonly namespace: string
   /** The image of worker pods: this operator's own. */
   readonly workerImage: string
+  readonly events: EventRecorder
+  /** Hears what happens to Modules; for the log and the metrics of the process. */
+  readonly observe: (subject: EventSubject, event: ModuleEvent) => void
 }
 
 /** What the configuration says about views. */

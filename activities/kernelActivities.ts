@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity'
 import { viewKernel } from '../api/viewKernel.ts'
 import { checkImage, watchHold } from './build/checkImage.ts'
 import { giveUpClaim } from './build/claim.ts'
@@ -5,6 +6,7 @@ import { createBuildPod } from './build/createBuildPod.ts'
 import { followBuildPod } from './build/followBuildPod.ts'
 import type { KernelActivities } from './contract.ts'
 import { viewSettings, type Dependencies } from './dependencies.ts'
+import { tell } from './events/tell.ts'
 import { answering } from './answering.ts'
 import { caughtUpWith } from './caughtUp.ts'
 import { workOnNode } from './node/workOnNode.ts'
@@ -19,9 +21,14 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
       const { view, facts } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
       return { uid: facts.uid, view }
     }),
-    reportKernel: caughtUp(async ({ subject, entry }) => ({
-      seen: await applyKernelStatus(deps, subject, entry),
-    })),
+    reportKernel: caughtUp(async ({ subject, entry, holds }) => {
+      const seen = await applyKernelStatus(deps, subject, entry)
+      const activity = `${Context.current().info.workflowExecution?.runId} ${Context.current().info.activityId}`
+      for (const hold of holds?.begun ?? []) await tell(deps, subject, { kind: 'Held', hold })
+      for (const hold of holds?.ended ?? [])
+        await tell(deps, subject, { kind: 'HoldReleased', hold, activity })
+      return { seen }
+    }),
     checkImage: caughtUp(async (request) => await checkImage(deps, request)),
     createBuildPod: caughtUp(async (request) => await createBuildPod(deps, request)),
     followBuildPod: caughtUp(async (request) => {
@@ -29,8 +36,9 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
       await giveUpClaim(deps, request.image)
       return outcome
     }),
-    async removeBuildPod({ pod, image }) {
+    async removeBuildPod({ pod, image, superseded }) {
       await removePod(deps, pod)
+      if (superseded !== undefined) await tell(deps, superseded, { kind: 'Superseded', pod })
       await giveUpClaim(deps, image)
     },
     watchHold: caughtUp(async (request) => await watchHold(deps, request)),

@@ -8,6 +8,7 @@ import {
   type Dependencies,
 } from '../activities/index.ts'
 import { viewSettings } from '../activities/dependencies.ts'
+import { createEventRecorder } from '../activities/events/eventRecorder.ts'
 import { createKube } from '../activities/kube/client.ts'
 import type { Kube } from '../activities/kube/kube.ts'
 import { namespaces, secrets } from '../activities/kube/resources.ts'
@@ -44,7 +45,17 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
     temporal = 'connected'
     const { namespace: own, workerImage } = options
     const bell = createBell(temporalClient(connection, config.temporal.namespace), cluster)
-    const deps: Dependencies = { kube, cache, runs: bell, config, cluster, namespace: own, workerImage }
+    const deps: Dependencies = {
+      kube,
+      cache,
+      runs: bell,
+      config,
+      cluster,
+      namespace: own,
+      workerImage,
+      events: createEventRecorder(kube),
+      observe: () => undefined,
+    }
     const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
     const { namespace } = config.temporal
     const workers = await createWorkers(connection, namespace, cluster, activities)

@@ -7,6 +7,7 @@ import { ApplicationFailure } from '@temporalio/common'
 import type { BuildRequest, BuildStart } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { viewSettings } from '../dependencies.ts'
+import { tell } from '../events/tell.ts'
 import { classifyPodRejection } from '../kube/errors.ts'
 import { pods, secrets } from '../kube/resources.ts'
 import { readAuthorities } from '../registry/authorities.ts'
@@ -112,12 +113,14 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   })
   try {
     const made = await deps.kube.create(pods, body)
-    const { uid, name, resourceVersion, labels: found = {}, deletionTimestamp } = made.object.metadata
+    const { uid, name, resourceVersion, labels: found = {} } = made.object.metadata
+    const { creationTimestamp: createdAt = '', deletionTimestamp } = made.object.metadata
     const ours = found[labels.moduleUid] === subject.uid && found[labels.inputHash] === inputHash
     if (ours && deletionTimestamp === undefined) {
       // The cache must know the pod before its absence can mean that it is gone.
       const pod = { namespace, name, uid }
       await deps.cache.waitForPod(pod, (facts) => facts?.uid === uid, Context.current().cancellationSignal)
+      await tell(deps, subject, { kind: 'BuildCreated', pod, image, attempt, createdAt })
       // What this activity had to wait for is over.
       if (storedReason(deps, subject) !== undefined) await sayWhy(deps, subject, entry, undefined)
       return { kind: 'created', pod, seen: { Pod: resourceVersion } }

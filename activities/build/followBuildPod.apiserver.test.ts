@@ -4,6 +4,7 @@ import { annotations, labels } from '../../api/names.ts'
 import { createClusterCache, type ClusterCache } from '../cluster/cache.ts'
 import type { BuildOutcome } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
+import { createEventRecorder } from '../events/eventRecorder.ts'
 import { createKube } from '../kube/client.ts'
 import { namespaces, nodes, pods, type Pod } from '../kube/resources.ts'
 import { followBuildPod } from './followBuildPod.ts'
@@ -57,7 +58,12 @@ async function running() {
   const say = async (status: object) => await kube.patch(pods, ref, { status }, { subresource: 'status' })
   await say({ phase: 'Running' })
   const subject = { ref: { namespace, name: 'fpga' }, uid: 'm', kernel: '6.1.0' }
-  const deps = { kube, cache } as unknown as Dependencies
+  const deps = {
+    kube,
+    cache,
+    events: createEventRecorder(kube),
+    observe: () => undefined,
+  } as unknown as Dependencies
   const request = { subject, seen: {}, image: 'i', pod: { ...ref, uid }, entry: undefined }
   await cache.waitForPod(ref, (p) => p?.state.kind === 'running', AbortSignal.timeout(10_000))
   const outcome: Promise<BuildOutcome> = new MockActivityEnvironment().run(() =>

@@ -4,9 +4,11 @@ import type { PodFacts } from '../../api/facts.ts'
 import { isLost } from '../../api/viewBuildPods.ts'
 import type { BuildOutcome, BuildTraces, FollowRequest, NodeRef, PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
+import type { ModuleEvent } from '../events/moduleEvent.ts'
+import { tell } from '../events/tell.ts'
 import { heartbeating } from '../heartbeat.ts'
 import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
-import { pods, secrets } from '../kube/resources.ts'
+import { pods, secrets, type Pod } from '../kube/resources.ts'
 import { buildContainer } from './buildPod.ts'
 import { buildOutcome, interruptedOutcome } from './buildOutcome.ts'
 import { LogTail } from './logTail.ts'
@@ -25,12 +27,13 @@ const logGraceMs = 10_000
  * took away before its build had ended is `interrupted`, whether it failed, is gone, or is on a lost node.
  */
 export async function followBuildPod(deps: Dependencies, request: FollowRequest): Promise<BuildOutcome> {
-  const { pod, subject, entry } = request
+  const { pod, image, subject, entry } = request
   const signal = Context.current().cancellationSignal
   const { heartbeat } = Context.current()
-  const log = new LogTail(await maskFor(deps, pod))
+  const object = await deps.kube.get(pods, pod)
+  const log = new LogTail(await maskFor(deps, object))
   let phase = 'Pending'
-  return await heartbeating(
+  const outcome = await heartbeating<BuildOutcome>(
     () => heartbeat({ pod: pod.name, phase, log: log.last }),
     async () => {
       const say = (why: Why | undefined) => sayWhy(deps, subject, entry, why && withFix(why))
@@ -51,6 +54,21 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
       }
     },
   )
+  if (outcome.kind !== 'gone') await tell(deps, subject, buildEnded(pod, image, outcome, object))
+  return outcome
+}
+
+function buildEnded(
+  pod: PodRef,
+  image: string,
+  outcome: Exclude<BuildOutcome, { kind: 'gone' }>,
+  object: Pod | undefined,
+): ModuleEvent {
+  const { kind: result } = outcome
+  const { reason, message } = result === 'succeeded' ? { reason: 'Completed', message: '' } : outcome
+  const created = object?.metadata.creationTimestamp
+  const seconds = created === undefined ? {} : { seconds: (Date.now() - Date.parse(created)) / 1000 }
+  return { kind: 'BuildEnded', pod, image, result, reason, message, ...seconds }
 }
 
 /** How a pod stood when it was last seen, and whether it still is. */
@@ -116,12 +134,12 @@ async function readLog(deps: Dependencies, pod: PodRef, log: LogTail, signal: Ab
 }
 
 /** Masks the values of every Secret that is mounted in the pod. */
-async function maskFor(deps: Dependencies, pod: PodRef): Promise<(line: string) => string> {
-  const object = await deps.kube.get(pods, pod)
-  const names = (object?.spec?.volumes ?? []).flatMap((v) => v.secret?.secretName ?? [])
+async function maskFor(deps: Dependencies, pod: Pod | undefined): Promise<(line: string) => string> {
+  const namespace = pod?.metadata.namespace ?? ''
+  const names = (pod?.spec?.volumes ?? []).flatMap((v) => v.secret?.secretName ?? [])
   const values: string[] = []
   for (const name of new Set(names)) {
-    const secret = await deps.kube.get(secrets, { namespace: pod.namespace, name })
+    const secret = await deps.kube.get(secrets, { namespace, name })
     values.push(...secretValues(secret?.data ?? {}))
   }
   return masker(values)

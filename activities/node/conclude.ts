@@ -1,12 +1,13 @@
+import { Context } from '@temporalio/activity'
 import type { NodeFacts } from '../../api/facts.ts'
 import type { LoaderResult } from '../../api/loaderResult.ts'
-import { moduleKey, type ModuleRef } from '../../api/names.ts'
+import type { ModuleRef } from '../../api/names.ts'
 import { recordEntries, type ModuleEntry, type ModuleStatusEntry } from '../../api/nodeModulesConfig.ts'
 import type { WorkerPodCommand } from '../../api/workerPodCommand.ts'
 import type { Seen } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
+import { tell } from '../events/tell.ts'
 import { loaderOutcome } from './loaderOutcome.ts'
-import { sayOnNode } from './nodeEvent.ts'
 import { setReady } from './readyLabel.ts'
 import { forget, recordFact, recordRefOf } from './record.ts'
 import { pauseAfter, type FailureClass } from './retryPace.ts'
@@ -59,7 +60,7 @@ interface Deed {
   readonly stays?: boolean
 }
 
-/** Writes down that a module is loaded or unloaded: the node's record, then `...ready` and an event on the Node. */
+/** Writes down that a module is loaded or unloaded: the node's record, then `...ready`, and tells it. */
 export async function recordSuccess(deps: Dependencies, deed: Deed, result: LoaderResult): Promise<Seen> {
   const { ref, node, command } = deed
   const loads = command.action === 'Load'
@@ -73,7 +74,11 @@ export async function recordSuccess(deps: Dependencies, deed: Deed, result: Load
           ? await recordFact(deps, ref, record, undefined)
           : await forget(deps, ref, node, record)
   const labelled = await setReady(deps, ref, node, loads)
-  await sayOnNode(deps, ref, node, eventOf(deed, result))
+  await tell(
+    deps,
+    { ref, kernel: node.kernel },
+    { kind: 'NodeDone', ...deedFacts(deed), message: result.lsmod ?? '' },
+  )
   return { ...written, ...labelled }
 }
 
@@ -117,7 +122,7 @@ export async function recordFailure(
   const pause = pauseAfter(failure.class, attempts)
   const now = Date.now()
   const { serviceAccountName = 'default' } = deed.entry ?? wish ?? {}
-  return await recordFact(deps, ref, record, {
+  const seen = await recordFact(deps, ref, record, {
     ...(fact ?? { namespace: ref.namespace, name: ref.name, serviceAccountName }),
     failure: {
       action,
@@ -130,6 +135,9 @@ export async function recordFailure(
       ...(pause === undefined ? {} : { retryAt: new Date(now + pause).toISOString() }),
     },
   })
+  const { reason, message } = failure
+  await tell(deps, { ref, kernel: node.kernel }, { kind: 'NodeFailed', ...deedFacts(deed), reason, message })
+  return seen
 }
 
 /** Was it ended by the cluster and tried again? */
@@ -137,14 +145,9 @@ function isRerun(failure: ModuleStatusEntry['failure']): boolean {
   return failure?.retryAt !== undefined && !passing.has(failure.reason)
 }
 
-function eventOf({ ref, command }: Deed, result: LoaderResult) {
-  const module = moduleKey(ref)
-  const key = `${command.action.toLowerCase()}-${command.configHash}-${command.bootId.slice(0, 8)}`
-  return command.action === 'Load'
-    ? ({
-        reason: 'ModuleLoaded',
-        message: `Module ${module} loaded into the kernel: ${result.lsmod ?? ''}`,
-        key,
-      } as const)
-    : ({ reason: 'ModuleUnloaded', message: `Module ${module} unloaded from the kernel`, key } as const)
+/** Where and what; `seconds` since the run asked for it. */
+function deedFacts({ node, command }: Deed) {
+  const { action, configHash, bootId } = command
+  const seconds = (Date.now() - Context.current().info.scheduledTimestampMs) / 1000
+  return { node: node.name, action, configHash, bootId, seconds }
 }

@@ -3,8 +3,8 @@ import { moduleKey, workerPodName, type ModuleRef } from '../../api/names.ts'
 import { leftLoaded, moduleConfigHash, type ModuleEntry } from '../../api/nodeModulesConfig.ts'
 import type { NodeOutcome } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
+import { tell } from '../events/tell.ts'
 import { removePod } from '../removePod.ts'
-import { sayOnNode } from './nodeEvent.ts'
 import { setReady } from './readyLabel.ts'
 import { recordLeft, recordRefOf } from './record.ts'
 
@@ -39,11 +39,7 @@ export async function leaveLoaded(
   }
   const seen = await recordLeft(deps, ref, node, record, { ...entry, bootId, failure })
   const labelled = await setReady(deps, ref, node, false)
-  await sayOnNode(deps, ref, node, {
-    type: 'Warning',
-    reason: 'ModuleLeftLoaded',
-    message,
-    key: `left-${configHash}-${bootId.slice(0, 8)}`,
-  })
+  const about = { ref, kernel: node.kernel }
+  await tell(deps, about, { kind: 'LeftLoaded', node: node.name, bootId, configHash, message })
   return { kind: 'done', message, seen: { ...labelled, ...seen } }
 }

@@ -1,5 +1,13 @@
 import { maxReruns } from './endedBuilds.ts'
-import type { Step } from './plan.ts'
+import type { RemovalCause, Step } from './plan.ts'
+
+const removalWords: Readonly<Record<RemovalCause, string>> = {
+  superseded: 'its inputs have changed',
+  retried: 'a retry was asked for',
+  interrupted: 'it is built again',
+  notNeeded: 'no node needs the image',
+  moduleDeleted: 'the Module is deleted',
+}
 
 /** What the Temporal UI shows for a step. */
 export function describeStep(step: Step): string {
@@ -13,7 +21,7 @@ export function describeStep(step: Step): string {
     case 'await':
       return step.message
     case 'remove':
-      return `remove build pod ${step.pod.name}: ${step.why}`
+      return `remove build pod ${step.pod.name}: ${removalWords[step.cause]}`
     case 'pause':
       return `${step.reason}: build again, ${step.rerun} of ${maxReruns}, after a pause`
     case 'collect':

@@ -17,7 +17,7 @@ export function interrupted(view: KernelView, memory: KernelMemory): Partial<Ker
   const key = `interrupted:${hash}:${last.attempt}`
   const pod = interruptedPod(view, last.attempt)
   if (memory.released.includes(key)) {
-    return pod === undefined ? undefined : { steps: [remove(pod, 'it is built again')] }
+    return pod === undefined ? undefined : { steps: [remove(pod, 'interrupted')] }
   }
   const rerun = all.length
   if (rerun <= maxReruns) {
@@ -50,7 +50,7 @@ export function failed(view: KernelView, memory: KernelMemory): Partial<KernelPl
   const pod = view.pods.find((p) => isOf(p, view) && p.state === 'failed')
   if (pod === undefined) return undefined
   const key = `failed:${pod.uid}`
-  if (memory.released.includes(key)) return { steps: [remove(pod, 'a retry was asked for')] }
+  if (memory.released.includes(key)) return { steps: [remove(pod, 'retried')] }
   const failure = memory.failure?.podUid === pod.uid ? memory.failure : storedFailure(view)
   return { holds: [holdOnBuild(key, { ...failure, unblock: unblockFailed }, view, memory, pod)] }
 }
@@ -74,7 +74,7 @@ export function unverified(view: KernelView, memory: KernelMemory): Partial<Kern
   const pod = view.pods.find((p) => p.uid === failure?.podUid && p.state === 'succeeded')
   if (failure === undefined || pod === undefined) return undefined
   const key = `unverified:${pod.uid}`
-  if (memory.released.includes(key)) return { steps: [remove(pod, 'a retry was asked for')] }
+  if (memory.released.includes(key)) return { steps: [remove(pod, 'retried')] }
   const unblock = `Look why the registry lost the image, then delete the pod, or ${signal}`
   return { holds: [holdOnBuild(key, { ...failure, unblock }, view, memory, pod)] }
 }

@@ -65,7 +65,7 @@ function unwanted(view: KernelView) {
   const leaving = view.module === 'deleting' || view.module === 'gone'
   const pods = view.pods.filter((pod) => leaving || pod.state === 'active')
   return {
-    steps: pods.map((pod) => remove(pod, leaving ? 'the Module is deleted' : 'no node needs the image')),
+    steps: pods.map((pod) => remove(pod, leaving ? 'moduleDeleted' : 'notNeeded')),
   }
 }
 
@@ -84,7 +84,7 @@ function superseded(view: KernelView) {
   const old = view.pods.filter(
     ({ inputHash: made, state }) => made !== inputHash && state !== 'succeeded' && state !== 'lost',
   )
-  return old.length > 0 ? { steps: old.map((pod) => remove(pod, 'its inputs have changed')) } : undefined
+  return old.length > 0 ? { steps: old.map((pod) => remove(pod, 'superseded')) } : undefined
 }
 
 function verified(view: KernelView, memory: KernelMemory) {

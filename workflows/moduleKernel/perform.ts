@@ -59,7 +59,7 @@ export class Performer {
         return await condition(() => false)
       case 'remove':
         return await activities.following.removeBuildPod.executeWithOptions({ summary }, [
-          this.#removal(step.pod),
+          { ...this.#removal(step.pod), ...(step.cause === 'superseded' && { superseded: about().subject }) },
         ])
       case 'pause': {
         const pause = pauseBefore(step.rerun, this.#run.rerunPauseMs)

@@ -1,4 +1,10 @@
-import type { BuildTraces, ImageAnswer, SecretVersions } from '../../activities/contract.ts'
+import type {
+  BuildTraces,
+  HoldChanges,
+  HoldRef,
+  ImageAnswer,
+  SecretVersions,
+} from '../../activities/contract.ts'
 import type { BuildPodView } from '../../api/kernelView.ts'
 import type { NodeWork } from '../../api/nodePlan.ts'
 
@@ -37,6 +43,9 @@ export interface BuildInterruption extends BuildTraces {
   readonly at: string
 }
 
+/** Why a build pod is removed. */
+export type RemovalCause = 'superseded' | 'retried' | 'interrupted' | 'notNeeded' | 'moduleDeleted'
+
 /** One piece of work. Steps with one `key` are the same piece: started once, cancelled when no longer planned. */
 export type Step =
   | {
@@ -62,7 +71,12 @@ export type Step =
     }
   /** Nothing is done: another run does it, and the watcher rings when that has an end. */
   | { readonly kind: 'await'; readonly key: string; readonly reason: string; readonly message: string }
-  | { readonly kind: 'remove'; readonly key: string; readonly pod: BuildPodView; readonly why: string }
+  | {
+      readonly kind: 'remove'
+      readonly key: string
+      readonly pod: BuildPodView
+      readonly cause: RemovalCause
+    }
   /** The back-off before a build that the cluster ended is made again, for the `rerun`th time. */
   | {
       readonly kind: 'pause'
@@ -108,11 +122,20 @@ export function releasesOf({ holds, cancelled }: KernelPlan): string[] {
   return [...holds.flatMap(({ releases }) => releases), ...(cancelled === undefined ? [] : [cancelled])]
 }
 
+/** What has begun and what has ended between two lists of holds. */
+export function holdChanges(before: readonly HoldRef[], now: readonly HoldRef[]): HoldChanges {
+  const without = (some: readonly HoldRef[], others: readonly HoldRef[]): HoldRef[] =>
+    some
+      .filter(({ key }) => others.every((other) => other.key !== key))
+      .map(({ key, reason, message }) => ({ key, reason, message }))
+  return { begun: without(now, before), ended: without(before, now) }
+}
+
 /** A hold nobody but people and events can end. */
 export function hold(key: string, reason: string, message: string, unblock: string): Hold {
   return { key, releases: [key], reason, message, unblock, look: { kind: 'nothing' } }
 }
 
-export function remove(pod: BuildPodView, why: string): Step {
-  return { kind: 'remove', key: `remove:${pod.uid}`, pod, why }
+export function remove(pod: BuildPodView, cause: RemovalCause): Step {
+  return { kind: 'remove', key: `remove:${pod.uid}`, pod, cause }
 }

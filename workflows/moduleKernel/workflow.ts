@@ -10,7 +10,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow'
-import type { KernelSubject, Seen } from '../../activities/contract.ts'
+import type { HoldRef, KernelSubject, Seen } from '../../activities/contract.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import { searchAttributes } from '../searchAttributes.ts'
@@ -21,7 +21,7 @@ import { decideKernel } from './decide.ts'
 import { describeDetails } from './details.ts'
 import { describeEntry, sameEntry, type RunIdentity } from './describe.ts'
 import { Operations } from './operations.ts'
-import { releasesOf, type KernelMemory, type KernelPlan } from './plan.ts'
+import { holdChanges, releasesOf, type KernelMemory, type KernelPlan } from './plan.ts'
 
 export interface KernelRunInput {
   readonly subject: KernelSubject
@@ -62,6 +62,8 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   let memory: KernelMemory = { released: [], refused: {} }
   let plan: KernelPlan = { steps: [], holds: [] }
   let entry: KernelStatus | undefined
+  /** Holds that stand in status: those that an earlier run has told of, too. */
+  let told: readonly HoldRef[] | undefined
   let said: { phase: string | undefined; held: boolean } | undefined
 
   const ring = () => void bells++
@@ -127,12 +129,15 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       ])
     }
     setCurrentDetails(describeDetails(who, view, entry, plan))
-    if (view.module === 'gone' || sameEntry(entry, view.stored)) return
+    if (view.module === 'gone') return
+    if (sameEntry(entry, view.stored)) return void (told ??= plan.holds)
     // Nodes work towards the digest in status: once it is written, there is more to read.
     if (entry?.digest !== view.stored?.digest) ring()
     const summary =
       entry === undefined ? 'status: forget this kernel' : `status: ${entry.phase} ${entry.reason ?? ''}`
-    hear((await activities.short.reportKernel.executeWithOptions({ summary }, [{ ...about(), entry }])).seen)
+    const request = { ...about(), entry, holds: holdChanges(told ?? [], plan.holds) }
+    told = plan.holds
+    hear((await activities.short.reportKernel.executeWithOptions({ summary }, [request])).seen)
   }
 
   const loop = async (): Promise<void> => {

@@ -24,6 +24,8 @@ export class SimulatedNode {
   record: NodeModulesConfig | undefined
   pod: PodFacts | undefined
   readonly done: string[] = []
+  /** Reasons of Events. */
+  readonly said: string[] = []
   /** What the kubelet does when the pod is made, and when it is deleted; by default nothing, and it goes. */
   onCreate: () => void = () => undefined
   onDelete: () => void = () => this.change({ pod: undefined })
@@ -101,7 +103,18 @@ export class SimulatedNode {
         this.onDelete()
       },
     }
-    return { cache, kube, config, workerImage: 'reg.example/kmm:1' } as unknown as Dependencies
+    const events = {
+      record: async (_about: object, { reason }: { reason: string }) => void this.said.push(reason),
+    }
+    const observe = () => undefined
+    return {
+      cache,
+      kube,
+      config,
+      workerImage: 'reg.example/kmm:1',
+      events,
+      observe,
+    } as unknown as Dependencies
   }
 
   async #waitForPod(

@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest'
+import { kubernetesEvents } from './kubernetesEvents.ts'
+import type { ModuleEvent } from './moduleEvent.ts'
+
+const kernel = '6.1.0+'
+const subject = { ref: { namespace: 'ns', name: 'fpga' }, kernel, workflowId: 'w', runId: 'r' }
+const pod = { namespace: 'ns', name: 'fpga-build-a-1', uid: 'p1' }
+const build = { pod, image: 'reg/i:1' }
+const ended = { ...build, kind: 'BuildEnded', reason: 'CompileFailed', message: 'no' } as const
+const onNode = { node: 'n1', bootId: 'b1', configHash: 'c1', message: 'words' }
+const failed = { ...onNode, kind: 'NodeFailed', reason: 'InUse' } as const
+const hold = { key: 'failed:p1', reason: 'CompileFailed', message: 'no' }
+
+/** Reason, type, about, annotations. */
+type Said = readonly [string, string, string, object]
+const byKernel = { 'kernel-version': kernel }
+const byPod = { ...byKernel, 'pod-name': pod.name }
+const byModule = { module: 'ns/fpga' }
+
+test.each<[string, ModuleEvent, readonly Said[]]>([
+  [
+    'a build pod is made',
+    { ...build, kind: 'BuildCreated', attempt: 2, createdAt: '2026-01-01T00:00:00Z' },
+    [['BuildCreated', 'Normal', 'Module', { ...byPod, 'pod-creation-timestamp': '2026-01-01T00:00:00Z' }]],
+  ],
+  ['a build succeeds', { ...ended, result: 'succeeded' }, [['BuildSucceeded', 'Normal', 'Module', byPod]]],
+  ['a build fails', { ...ended, result: 'failed' }, [['BuildFailed', 'Warning', 'Module', byPod]]],
+  [
+    'the cluster ends a build',
+    { ...ended, result: 'interrupted' },
+    [['BuildInterrupted', 'Warning', 'Module', byPod]],
+  ],
+  ['a build is superseded', { kind: 'Superseded', pod }, [['Superseded', 'Normal', 'Module', byPod]]],
+  [
+    'a module is loaded',
+    { ...onNode, kind: 'NodeDone', action: 'Load' },
+    [['ModuleLoaded', 'Normal', 'n1', byModule]],
+  ],
+  [
+    'a module is unloaded',
+    { ...onNode, kind: 'NodeDone', action: 'Unload' },
+    [['ModuleUnloaded', 'Normal', 'n1', byModule]],
+  ],
+  [
+    'a load fails',
+    { ...failed, action: 'Load' },
+    [
+      ['LoadFailed', 'Warning', 'Module', byKernel],
+      ['ModuleLoadFailed', 'Warning', 'n1', byModule],
+    ],
+  ],
+  [
+    'an unload fails',
+    { ...failed, action: 'Unload' },
+    [
+      ['UnloadFailed', 'Warning', 'Module', byKernel],
+      ['ModuleUnloadFailed', 'Warning', 'n1', byModule],
+    ],
+  ],
+  [
+    'a module is given up',
+    { ...onNode, kind: 'LeftLoaded' },
+    [['ModuleLeftLoaded', 'Warning', 'n1', byModule]],
+  ],
+  ['a hold begins: its cause was said', { kind: 'Held', hold }, []],
+  [
+    'a hold ends',
+    { kind: 'HoldReleased', hold, activity: 'r 1' },
+    [['HoldReleased', 'Normal', 'Module', byKernel]],
+  ],
+])('%s', (_name, event, said) => {
+  const events = kubernetesEvents(subject, event)
+  expect(
+    events.map(({ reason, type, about, annotations }) => [
+      reason,
+      type,
+      about === 'Module' ? about : about.node,
+      annotations,
+    ]),
+  ).toEqual(said)
+})
+
+const moduleKey = (event: ModuleEvent) => kubernetesEvents(subject, event)[0]?.key
+const nodeKey = (event: ModuleEvent) => kubernetesEvents(subject, event)[1]?.key
+const load: ModuleEvent = { ...failed, action: 'Load' }
+
+test('a fault of many nodes is one Event of the Module, and one of each Node', () => {
+  const elsewhere = { ...load, node: 'n2', bootId: 'b2', message: 'other words' }
+  expect(moduleKey(elsewhere)).toBe(moduleKey(load))
+  expect(nodeKey(elsewhere)).not.toBe(nodeKey(load))
+})
+test.each<[string, ModuleEvent]>([
+  ['reason', { ...load, reason: 'UnknownSymbol' }],
+  ['config', { ...load, configHash: 'c2' }],
+])('another %s is another fault', (_name, other) => {
+  expect(moduleKey(other)).not.toBe(moduleKey(load))
+  expect(nodeKey(other)).not.toBe(nodeKey(load))
+})
+test('the end of a build is one Event, however it is seen; of the next pod it is another', () => {
+  const first = moduleKey({ ...ended, result: 'failed' })
+  expect(moduleKey({ ...ended, result: 'failed', message: 'other words' })).toBe(first)
+  expect(moduleKey({ ...ended, result: 'failed', pod: { ...pod, uid: 'p2' } })).not.toBe(first)
+})
+test('a hold that begins again and ends again is said again', () => {
+  const released = (activity: string) => moduleKey({ kind: 'HoldReleased', hold, activity })
+  expect(released('r 1')).toBe(released('r 1'))
+  expect(released('r 2')).not.toBe(released('r 1'))
+})

@@ -1,0 +1,113 @@
+import { moduleKey } from '../../api/names.ts'
+import type { EventSubject, ModuleEvent } from './moduleEvent.ts'
+
+/** An Event as people read it in `kubectl describe`. */
+export interface EventText {
+  readonly about: 'Module' | { readonly node: string }
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly message: string
+  readonly annotations: Readonly<Record<string, string>>
+  /** Events of one object with one key are one Event, whoever says it and however often. */
+  readonly key: string
+}
+
+/**
+ * What `kubectl describe` shows of something that happened: reasons and annotations as in KMM (images:EVT-1 to
+ * EVT-4, nodes:EVT-1 to EVT-3), on the Module and with the raw kernel release (their Betters).
+ *
+ * A failure on nodes is said on the Module once per kernel, config and reason, so that thousands of nodes with one
+ * fault are one Event, and once on each Node.
+ */
+export function kubernetesEvents({ ref, kernel }: EventSubject, event: ModuleEvent): readonly EventText[] {
+  const module = moduleKey(ref)
+  const aboutKernel = { 'kernel-version': kernel }
+  switch (event.kind) {
+    case 'BuildCreated': {
+      const { pod, image, attempt, createdAt } = event
+      const message = `Build created for kernel ${kernel}: pod ${pod.name} builds ${image}, attempt ${attempt}`
+      const annotations = { ...aboutPod(kernel, pod.name), 'pod-creation-timestamp': createdAt }
+      return [{ ...normal, reason: 'BuildCreated', message, annotations, key: `created ${pod.uid}` }]
+    }
+    case 'BuildEnded': {
+      const { pod, image, result, reason } = event
+      const annotations = aboutPod(kernel, pod.name)
+      const key = `ended ${pod.uid}`
+      if (result === 'succeeded') {
+        const message = `Build job succeeded for kernel ${kernel}: ${image}`
+        return [{ ...normal, reason: 'BuildSucceeded', message, annotations, key }]
+      }
+      const why = `Build job ${result} for kernel ${kernel}: ${reason}: ${event.message}`
+      const name = result === 'failed' ? 'BuildFailed' : 'BuildInterrupted'
+      return [{ ...warning, reason: name, message: why, annotations, key }]
+    }
+    case 'Superseded': {
+      const { pod } = event
+      const message = `Build pod ${pod.name} for kernel ${kernel} is superseded: the inputs of the build have changed`
+      const annotations = aboutPod(kernel, pod.name)
+      return [{ ...normal, reason: 'Superseded', message, annotations, key: `superseded ${pod.uid}` }]
+    }
+    case 'NodeDone': {
+      const loads = event.action === 'Load'
+      const message = loads
+        ? `Module ${module} loaded into the kernel: ${event.message}`
+        : `Module ${module} unloaded from the kernel`
+      const reason = loads ? 'ModuleLoaded' : 'ModuleUnloaded'
+      return [{ ...normal, ...onNode(module, event, event.action), reason, message }]
+    }
+    case 'NodeFailed': {
+      const { action, node, reason, configHash } = event
+      const name = `${action}Failed`
+      const said = `${reason}: ${event.message}`
+      return [
+        {
+          ...warning,
+          reason: name,
+          message: `${action} failed for kernel ${kernel}, first on node ${node}: ${said}`,
+          annotations: aboutKernel,
+          key: `${name} ${kernel} ${configHash} ${reason}`,
+        },
+        {
+          ...warning,
+          ...onNode(module, event, `${name} ${reason}`),
+          reason: `Module${name}`,
+          message: `Module ${module}: ${said}`,
+        },
+      ]
+    }
+    case 'LeftLoaded':
+      return [
+        {
+          ...warning,
+          ...onNode(module, event, 'left'),
+          reason: 'ModuleLeftLoaded',
+          message: event.message,
+        },
+      ]
+    case 'Held':
+      // Whatever is held has its own Event, or stands in the conditions.
+      return []
+    case 'HoldReleased': {
+      const { hold, activity } = event
+      const message = `Kernel ${kernel} waits no more: ${hold.reason}`
+      const key = `released ${hold.key} ${activity}`
+      return [{ ...normal, reason: 'HoldReleased', message, annotations: aboutKernel, key }]
+    }
+  }
+}
+
+const normal = { about: 'Module', type: 'Normal' } as const
+const warning = { about: 'Module', type: 'Warning' } as const
+
+function aboutPod(kernel: string, pod: string) {
+  return { 'kernel-version': kernel, 'pod-name': pod }
+}
+
+function onNode(
+  module: string,
+  event: { readonly node: string; readonly bootId: string; readonly configHash: string },
+  what: string,
+): Pick<EventText, 'about' | 'annotations' | 'key'> {
+  const { node, bootId, configHash } = event
+  return { about: { node }, annotations: { module }, key: `${module} ${what} ${configHash} ${bootId}` }
+}

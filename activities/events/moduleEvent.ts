@@ -1,0 +1,58 @@
+import type { KernelRef } from '../../api/names.ts'
+import type { HoldRef, PodRef } from '../contract.ts'
+
+/** A Module's kernel, and the run that works for it. */
+export interface EventSubject extends KernelRef {
+  readonly workflowId: string
+  readonly runId: string
+}
+
+/** The Node something happened on. */
+interface OnNode {
+  readonly node: string
+  readonly bootId: string
+  readonly configHash: string
+}
+
+/**
+ * Something that happened to a Module and that people want to hear of. Activities say each once; log, metrics and
+ * Events of Kubernetes are made of it. Times are in seconds, absent when not known.
+ */
+export type ModuleEvent =
+  | {
+      readonly kind: 'BuildCreated'
+      readonly pod: PodRef
+      readonly image: string
+      readonly attempt: number
+      /** RFC 3339 */
+      readonly createdAt: string
+    }
+  | {
+      readonly kind: 'BuildEnded'
+      readonly pod: PodRef
+      readonly image: string
+      readonly result: 'succeeded' | 'failed' | 'interrupted'
+      /** One CamelCase word; `Completed` for what succeeded. */
+      readonly reason: string
+      readonly message: string
+      readonly seconds?: number
+    }
+  /** A build pod, whether it still ran or had failed, went because its inputs are no longer those wanted. */
+  | { readonly kind: 'Superseded'; readonly pod: PodRef }
+  | (OnNode & {
+      readonly kind: 'NodeDone'
+      readonly action: 'Load' | 'Unload'
+      readonly message: string
+      readonly seconds?: number
+    })
+  | (OnNode & {
+      readonly kind: 'NodeFailed'
+      readonly action: 'Load' | 'Unload'
+      readonly reason: string
+      readonly message: string
+      readonly seconds?: number
+    })
+  | (OnNode & { readonly kind: 'LeftLoaded'; readonly message: string })
+  | { readonly kind: 'Held'; readonly hold: HoldRef }
+  /** `activity`: tells one release from the next, and is the same when the activity is tried again. */
+  | { readonly kind: 'HoldReleased'; readonly hold: HoldRef; readonly activity: string }

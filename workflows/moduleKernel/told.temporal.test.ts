@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest'
+import type { HoldChanges, KernelSubject } from '../../activities/contract.ts'
+import type { KernelView } from '../../api/kernelView.ts'
+import { doorbell, retryBuild } from '../messages.ts'
+import { failure, held, news, SimulatedCluster, useKernelRuns } from './testing/simulatedCluster.ts'
+
+const withRun = useKernelRuns()
+
+/** Notes what a run tells of its holds and of builds it ends. */
+class NotingCluster extends SimulatedCluster {
+  readonly told: string[] = []
+  override async reportKernel(request: { entry: KernelView['stored']; holds?: HoldChanges }) {
+    for (const { reason } of request.holds?.begun ?? []) this.told.push(`held ${reason}`)
+    for (const { reason } of request.holds?.ended ?? []) this.told.push(`released ${reason}`)
+    return await super.reportKernel(request)
+  }
+  override async removeBuildPod(request: {
+    pod: { name: string; uid: string }
+    superseded?: KernelSubject
+  }): Promise<void> {
+    if (request.superseded !== undefined)
+      this.told.push(`superseded ${request.pod.name} of ${request.superseded.kernel}`)
+    await super.removeBuildPod(request)
+  }
+}
+const methods = ['reportKernel', 'removeBuildPod'] as const
+function notingCluster(): NotingCluster {
+  const cluster = new NotingCluster()
+  // Workers of these tests take the methods of a cluster by the names of its base.
+  for (const method of methods)
+    Object.defineProperty(cluster, method, { value: cluster[method].bind(cluster) })
+  return cluster
+}
+
+test('a hold is told when it begins and when it ends, once each', async () => {
+  const cluster = notingCluster()
+  cluster.outcomes = [failure]
+  await withRun(cluster, async (run) => {
+    await held(cluster)
+    await run.signal(doorbell, news)
+    expect(cluster.told).toEqual(['held BuildCommandFailed'])
+    cluster.nodeWork = 'loaded'
+    await run.signal(retryBuild, {})
+    await run.result()
+    expect(cluster.told).toEqual(['held BuildCommandFailed', 'released BuildCommandFailed'])
+  })
+})
+
+test('a later run tells the end of a hold that an earlier one began', async () => {
+  const cluster = notingCluster()
+  cluster.outcomes = [failure]
+  await withRun(cluster, async () => await held(cluster))
+  cluster.told.length = 0
+  await withRun(cluster, async (run) => {
+    await expect
+      .poll(async () => (await run.query('state')) as unknown, { timeout: 20_000 })
+      .toMatchObject({ held: [{ reason: 'BuildCommandFailed' }] })
+    cluster.nodeWork = 'loaded'
+    await run.signal(retryBuild, {})
+    await run.result()
+    expect(cluster.told).toEqual(['released BuildCommandFailed'])
+  })
+})
+
+test('a failed build whose inputs change is told to be superseded', async () => {
+  const cluster = notingCluster()
+  cluster.outcomes = [failure]
+  await withRun(cluster, async (run) => {
+    await held(cluster)
+    cluster.inputHash = 'b'.repeat(40)
+    cluster.nodeWork = 'loaded'
+    await run.signal(doorbell, news)
+    await run.result()
+    expect(cluster.told).toContain('superseded p-1 of 6.1.0')
+  })
+})
