@@ -135,6 +135,14 @@ export function sameEntry(a: KernelStatus | undefined, b: KernelStatus | undefin
   return canonicalJson(comparable(a)) === canonicalJson(comparable(b))
 }
 
+/** Do the two differ in counts of nodes alone, and in what is said of them? With many nodes they differ all the time. */
+export function sameButCounts(a: KernelStatus | undefined, b: KernelStatus | undefined): boolean {
+  if (a === undefined || b === undefined) return false
+  const { nodes: _nodes, message: _message, ...wanted } = a
+  const { nodes: _stored, message: _said, ...stored } = b
+  return sameEntry(wanted, stored)
+}
+
 function comparable(entry: KernelStatus | undefined) {
   if (entry === undefined) return null
   const { since: _since, runId: _runId, workflowId: _workflowId, ...rest } = entry

@@ -1,8 +1,18 @@
+import { Context } from '@temporalio/activity'
 import { expect, test } from 'vitest'
-import type { HoldChanges, KernelSubject } from '../../activities/contract.ts'
+import type { HoldChanges, KernelSubject, NodeOutcome } from '../../activities/contract.ts'
+import { heartbeating } from '../../activities/heartbeat.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import { doorbell, retryBuild } from '../messages.ts'
-import { failure, held, news, SimulatedCluster, useKernelRuns } from './testing/simulatedCluster.ts'
+import {
+  architectures,
+  digest,
+  failure,
+  held,
+  news,
+  SimulatedCluster,
+  useKernelRuns,
+} from './testing/simulatedCluster.ts'
 
 const withRun = useKernelRuns()
 
@@ -23,6 +33,7 @@ class NotingCluster extends SimulatedCluster {
     await super.removeBuildPod(request)
   }
 }
+const done: NodeOutcome = { kind: 'done', message: '', seen: {} }
 const methods = ['reportKernel', 'removeBuildPod'] as const
 function notingCluster(): NotingCluster {
   const cluster = new NotingCluster()
@@ -73,4 +84,46 @@ test('a failed build whose inputs change is told to be superseded', async () => 
     await run.result()
     expect(cluster.told).toContain('superseded p-1 of 6.1.0')
   })
+})
+
+/** A cluster with many nodes of which one takes for ever. */
+class SlowCluster extends SimulatedCluster {
+  loaded = 0
+  override async readKernel() {
+    const { uid, view } = await super.readKernel()
+    const counts = { ...view.nodes.counts, targets: 9, loaded: this.loaded, waiting: 9 - this.loaded }
+    return { uid, view: { ...view, nodes: { ...view.nodes, counts } } }
+  }
+}
+
+test('many changes of node counts are one write, and the last is written though nothing else comes', async () => {
+  const cluster = new SlowCluster()
+  cluster.image = { kind: 'present', digest, architectures }
+  cluster.nodeWork = 'load'
+  let end: () => void = () => undefined
+  const over = new Promise<void>((resolve) => (end = resolve))
+  const slow = {
+    readKernel: cluster.readKernel.bind(cluster),
+    workOnNode: async () =>
+      await heartbeating(
+        () => Context.current().heartbeat(),
+        async () => await over.then(() => done),
+      ),
+  }
+  for (const [name, value] of Object.entries(slow)) Object.defineProperty(cluster, name, { value })
+  await withRun(
+    cluster,
+    async (run) => {
+      await expect.poll(() => cluster.stored?.phase, { timeout: 20_000 }).toBe('Loading')
+      const before = cluster.calls.length
+      for (let loaded = 1; loaded <= 8; loaded++) {
+        cluster.loaded = loaded
+        await run.signal(doorbell, news)
+      }
+      await expect.poll(() => cluster.stored?.nodes?.loaded, { timeout: 20_000 }).toBe(8)
+      expect(cluster.calls.slice(before).filter((call) => call.startsWith('report')).length).toBeLessThan(8)
+      end()
+    },
+    { quietMs: 1_000 },
+  )
 })

@@ -19,7 +19,7 @@ import { activitiesOn } from '../options.ts'
 import { mergeSeen } from '../seen.ts'
 import { decideKernel } from './decide.ts'
 import { describeDetails } from './details.ts'
-import { describeEntry, sameEntry, type RunIdentity } from './describe.ts'
+import { describeEntry, sameButCounts, sameEntry, type RunIdentity } from './describe.ts'
 import { Operations } from './operations.ts'
 import { holdChanges, releasesOf, type KernelMemory, type KernelPlan } from './plan.ts'
 
@@ -27,7 +27,10 @@ export interface KernelRunInput {
   readonly subject: KernelSubject
   /** Queue of the activities that follow pods. */
   readonly watchQueue: string
-  /** How long a run with nothing left to do listens for a doorbell before it completes, in milliseconds. */
+  /**
+   * How long a run with nothing left to do listens for a doorbell before it completes, and the least time between two
+   * writes of node counts, in milliseconds.
+   */
   readonly quietMs: number
   /** Pause before a build that the cluster ended is made again the first time, in milliseconds; later ones grow. */
   readonly rerunPauseMs: number
@@ -64,6 +67,9 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   let entry: KernelStatus | undefined
   /** Holds that stand in status: those that an earlier run has told of, too. */
   let told: readonly HoldRef[] | undefined
+  /** When status was last written, and how long news of node counts alone still has to wait, in milliseconds. */
+  let writtenAt = Number.NEGATIVE_INFINITY
+  let owed = 0
   let said: { phase: string | undefined; held: boolean } | undefined
 
   const ring = () => void bells++
@@ -129,8 +135,15 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       ])
     }
     setCurrentDetails(describeDetails(who, view, entry, plan))
+    owed = 0
     if (view.module === 'gone') return
     if (sameEntry(entry, view.stored)) return void (told ??= plan.holds)
+    const more = plan.steps.some(({ kind }) => kind === 'node')
+    if (more && sameButCounts(entry, view.stored)) {
+      owed = Math.max(0, writtenAt + input.quietMs - Date.now())
+      if (owed > 0) return
+    }
+    writtenAt = Date.now()
     // Nodes work towards the digest in status: once it is written, there is more to read.
     if (entry?.digest !== view.stored?.digest) ring()
     const summary =
@@ -138,6 +151,13 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     const request = { ...about(), entry, holds: holdChanges(told ?? [], plan.holds) }
     told = plan.holds
     hear((await activities.short.reportKernel.executeWithOptions({ summary }, [request])).seen)
+  }
+
+  /** Until the next bell, or until what is owed may be written. */
+  const listen = async (heard: number): Promise<void> => {
+    const summary = 'pause between two writes of node counts'
+    if (owed > 0) await condition(() => bells > heard, owed, { summary })
+    else await condition(() => bells > heard)
   }
 
   const loop = async (): Promise<void> => {
@@ -166,7 +186,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       memory = forgetWritten(memory, entry)
       operations.start(plan, view.nodes.maxParallel)
       if (operations.busy()) {
-        await condition(() => bells > heard)
+        await listen(heard)
       } else if (plan.holds.length > 0 || operations.pauses()) {
         if (isLong()) {
           await operations.cancelAll()
@@ -174,7 +194,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
           const log = operations.lastLog()
           return await continueAsNew<typeof moduleKernel>({ ...input, seen, ...(log && { log }) })
         }
-        await condition(() => bells > heard)
+        await listen(heard)
       } else if (bells === heard) {
         const summary = 'nothing left to do: listen a moment, then complete'
         if (!(await condition(() => bells > heard, input.quietMs, { summary }))) return

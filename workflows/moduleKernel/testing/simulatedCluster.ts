@@ -152,6 +152,7 @@ type WithRun = (
     /** A signal that starts the run. */
     readonly first?: 'retryBuild'
     readonly rerunPauseMs?: number
+    readonly quietMs?: number
   },
 ) => Promise<void>
 
@@ -170,7 +171,7 @@ export function useKernelRuns(): WithRun {
   })
   afterAll(async () => await env?.teardown())
 
-  return async (cluster, body, { first, rerunPauseMs = 100 } = {}) => {
+  return async (cluster, body, { first, rerunPauseMs = 100, quietMs = 50 } = {}) => {
     const taskQueue = `q-${randomUUID()}`
     const activities: Record<string, (...args: never[]) => unknown> = {}
     for (const name of Object.getOwnPropertyNames(SimulatedCluster.prototype)) {
@@ -193,7 +194,7 @@ export function useKernelRuns(): WithRun {
       const start = {
         workflowId: `module:test:${randomUUID()}`,
         taskQueue,
-        args: [{ subject, watchQueue: taskQueue, quietMs: 50, rerunPauseMs, seen: {} }] as Parameters<
+        args: [{ subject, watchQueue: taskQueue, quietMs, rerunPauseMs, seen: {} }] as Parameters<
           typeof moduleKernel
         >,
       }
