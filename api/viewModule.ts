@@ -69,6 +69,11 @@ type Because = Pick<Condition, 'reason' | 'message'>
 /** Phases in which nothing moves until somebody mends something. */
 const stuck: readonly string[] = ['BuildFailed', 'LoadFailed', 'InputInvalid', 'Cancelled', 'WaitingForImage']
 
+/** Does this kernel wait for somebody to mend something? */
+export function isStuck({ phase }: KernelStatus): boolean {
+  return stuck.includes(phase)
+}
+
 /**
  * Ready: every target node's kernel is Loaded, or has no mapping while another is Loaded. A kernel that nobody has
  * looked at yet counts against it.
@@ -76,9 +81,9 @@ const stuck: readonly string[] = ['BuildFailed', 'LoadFailed', 'InputInvalid', '
 function conditionsOf(module: Module, targets: readonly NodeFacts[], remains: readonly string[]): Verdict[] {
   const kernels = module.status?.kernels ?? []
   const pending = targets.some((node) => kernels.every((k) => k.kernel !== node.kernel))
-  const bad = kernels.filter((k) => stuck.includes(k.phase))
-  const waiting = kernels.filter((k) => !stuck.includes(k.phase) && k.reason !== undefined)
-  const moving = kernels.filter((k) => !stuck.includes(k.phase) && !isAtRest(k))
+  const bad = kernels.filter(isStuck)
+  const waiting = kernels.filter((k) => !isStuck(k) && k.reason !== undefined)
+  const moving = kernels.filter((k) => !isStuck(k) && !isAtRest(k))
   const imageless = kernels.filter(
     (k) => k.digest === undefined && k.phase !== 'NoNodes' && k.phase !== 'Unloading',
   )
@@ -224,7 +229,7 @@ function summarize(cluster: ClusterSnapshot, ref: ModuleRef, now: string): Modul
 
 /** The kernels of a Module that a retry is for, where something may be held: `which` is a kernel or `all`. */
 export function kernelsToRetry(module: StoredModule, which: string): string[] {
-  const held = ({ phase, nodes }: KernelStatus) => stuck.includes(phase) || (nodes?.failed ?? 0) > 0
+  const held = (kernel: KernelStatus) => isStuck(kernel) || (kernel.nodes?.failed ?? 0) > 0
   const meant = ({ kernel }: KernelStatus) => which === 'all' || kernel === which
   return (module.status?.kernels ?? []).filter((k) => meant(k) && held(k)).map(({ kernel }) => kernel)
 }

@@ -62,6 +62,7 @@ export async function startOperator(options: OperatorOptions): Promise<ManagedPr
     stringify({
       temporal: { address, namespace: temporalNamespace },
       healthProbeBindAddress: health,
+      metrics: { bindAddress: '0' },
       build: {
         maxParallel: maxParallelBuilds,
         ...(executor === undefined ? {} : { image: executor }),

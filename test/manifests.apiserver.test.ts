@@ -98,6 +98,8 @@ describe('rights of the operator', () => {
     ['patch', 'nodes'],
     ['patch', 'namespaces'],
     ['create', 'events'],
+    ['create', 'tokenreviews@authentication.k8s.io'],
+    ['create', 'subjectaccessreviews@authorization.k8s.io'],
   ])('may %s %s', async (verb, what) => {
     expect(await may(verb, what)).toBe(true)
   })
@@ -111,6 +113,8 @@ describe('rights of the operator', () => {
     ['create', 'pods/exec'],
     ['delete', 'nodes'],
     ['patch', 'configmaps'],
+    ['patch', 'events'],
+    ['list', 'events'],
     ['create', 'serviceaccounts/token'],
     ['create', 'clusterrolebindings@rbac.authorization.k8s.io'],
     ['create', 'leases@coordination.k8s.io'],

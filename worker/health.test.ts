@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { serveHealth } from './health.ts'
+import { serveHealth, type ReadinessCheck } from './health.ts'
 
 const faults: Record<string, string | undefined> = {}
 let server: Server
@@ -26,6 +26,20 @@ test('not ready: everything that is missing is named', async () => {
   faults['API server'] = 'no lists'
   faults['Temporal'] = 'no connection'
   expect(await get('/readyz')).toEqual([503, 'API server: no lists\nTemporal: no connection\n'])
+})
+
+test('not ready while something throws or does not answer', async () => {
+  const checks: Record<string, ReadinessCheck> = {
+    'API server': async () => {
+      throw new Error('refused')
+    },
+    Temporal: () => new Promise(() => undefined),
+  }
+  server = await serveHealth('127.0.0.1:0', checks, 50)
+  const { port } = server.address() as AddressInfo
+  const answer = await fetch(`http://127.0.0.1:${port}/readyz`)
+  expect(answer.status).toBe(503)
+  expect(await answer.text()).toBe('API server: refused\nTemporal: no answer within 50 ms\n')
 })
 
 test('alive whatever is missing', async () => {

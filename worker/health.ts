@@ -1,38 +1,61 @@
 import { createServer, type Server } from 'node:http'
-import { once } from 'node:events'
+import { listen } from './listen.ts'
 
-/** What readiness asks: undefined when well, otherwise what is wrong. */
-export type ReadinessCheck = () => string | undefined
+/** What readiness asks: undefined when well, otherwise what is wrong. May throw, and take its time. */
+export type ReadinessCheck = () => string | undefined | Promise<string | undefined>
+
+/** A check that has not answered by then has failed; well within the probe's own timeout. */
+const patienceMs = 3_000
 
 /**
- * `/healthz` says that the process lives, whatever it depends on; `/readyz` that API server and Temporal are there.
+ * `/healthz` says that the process lives, whatever it depends on; `/readyz` that API server and Temporal answer now.
  * `address` is host:port, `:port` means every interface.
  */
 export async function serveHealth(
   address: string,
   checks: Readonly<Record<string, ReadinessCheck>>,
+  timeoutMs = patienceMs,
 ): Promise<Server> {
   const server = createServer((request, response) => {
-    const answer =
-      request.url === '/healthz'
-        ? { ok: true, text: 'ok' }
-        : request.url === '/readyz'
-          ? ready(checks)
-          : undefined
-    if (answer === undefined) return void response.writeHead(404).end()
-    response.writeHead(answer.ok ? 200 : 503, { 'content-type': 'text/plain' }).end(`${answer.text}\n`)
+    const answer = (status: number, text: string) =>
+      response.writeHead(status, { 'content-type': 'text/plain' }).end(`${text}\n`)
+    switch (request.url) {
+      case '/healthz':
+        return void answer(200, 'ok')
+      case '/readyz':
+        return void faultsOf(checks, timeoutMs).then((faults) =>
+          faults.length === 0 ? answer(200, 'ok') : answer(503, faults.join('\n')),
+        )
+      default:
+        return void response.writeHead(404).end()
+    }
   })
-  // An empty host is every interface.
-  const colon = address.lastIndexOf(':')
-  server.listen(Number(address.slice(colon + 1)), address.slice(0, colon))
-  await once(server, 'listening')
+  await listen(server, address)
   return server
 }
 
-function ready(checks: Readonly<Record<string, ReadinessCheck>>): { ok: boolean; text: string } {
-  const faults = Object.entries(checks).flatMap(([name, check]) => {
-    const fault = check()
+/** Never throws. */
+async function faultsOf(
+  checks: Readonly<Record<string, ReadinessCheck>>,
+  timeoutMs: number,
+): Promise<string[]> {
+  const faults = Object.entries(checks).map(async ([name, check]) => {
+    const fault = await faultOf(check, timeoutMs)
     return fault === undefined ? [] : [`${name}: ${fault}`]
   })
-  return faults.length === 0 ? { ok: true, text: 'ok' } : { ok: false, text: faults.join('\n') }
+  return (await Promise.all(faults)).flat()
+}
+
+async function faultOf(check: ReadinessCheck, timeoutMs: number): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`no answer within ${timeoutMs} ms`), timeoutMs)
+  })
+  try {
+    return await Promise.race([Promise.resolve().then(check), late])
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -1,4 +1,4 @@
-import { DefaultLogger, Runtime, type LogLevel } from '@temporalio/worker'
+import { DefaultLogger, Runtime, type LogLevel, type MetricsExporterConfig } from '@temporalio/worker'
 import { pino, type Logger } from 'pino'
 
 const levels: Readonly<Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'>> = {
@@ -15,8 +15,11 @@ export function createLog(): Logger {
   return pino({ level: process.env['KMM_LOG_LEVEL'] ?? 'info', base: null, timestamp })
 }
 
-/** Sends what the Temporal SDK and its core log into ours. Before any connection, once per process. */
-export function installTemporalRuntime(log: Logger): void {
+/**
+ * Sends what the Temporal SDK and its core log into ours, and its metrics where `metrics` says. Before any connection,
+ * once per process.
+ */
+export function installTemporalRuntime(log: Logger, metrics: MetricsExporterConfig | undefined): void {
   const logger = new DefaultLogger('INFO', ({ level, message, meta }) =>
     log[levels[level]](meta ?? {}, message),
   )
@@ -25,6 +28,6 @@ export function installTemporalRuntime(log: Logger): void {
     logger,
     // The operator ends itself: watcher, workers and connections in their order.
     shutdownSignals: [],
-    telemetryOptions: { logging: { filter, forward: {} } },
+    telemetryOptions: { logging: { filter, forward: {} }, ...(metrics === undefined ? {} : { metrics }) },
   })
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Worker } from '@temporalio/worker'
+import type { NativeConnection, Worker } from '@temporalio/worker'
 import type { Logger } from 'pino'
 import {
   createClusterCache,
@@ -13,9 +13,12 @@ import { createKube } from '../activities/kube/client.ts'
 import type { Kube } from '../activities/kube/kube.ts'
 import { namespaces, secrets } from '../activities/kube/resources.ts'
 import { createBell } from './bell.ts'
+import { logEvent } from './eventLog.ts'
 import { serveHealth } from './health.ts'
 import { runWhileLeader } from './leaderElection.ts'
 import { installTemporalRuntime } from './log.ts'
+import { isServed, startMetrics } from './metrics/start.ts'
+import { chooseTemporalMetrics } from './metrics/temporalMetrics.ts'
 import type { OperatorOptions } from './options.ts'
 import { connectTemporal, createWorkers, temporalClient } from './temporal.ts'
 import { Watcher } from './watcher.ts'
@@ -27,22 +30,32 @@ import { Watcher } from './watcher.ts'
 export async function runOperator(options: OperatorOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const { config, warnings } = options
   for (const warning of warnings) log.warn(warning)
-  installTemporalRuntime(log)
+  const temporalMetrics = isServed(config.metrics) ? await chooseTemporalMetrics() : undefined
+  installTemporalRuntime(log, temporalMetrics?.exporter)
   const kube = createKube(options.kubeconfig)
   const cache = createClusterCache(kube, log)
-  let temporal: 'waiting' | 'connected' = 'waiting'
+  let temporal: NativeConnection | undefined
   let cached = false
   const health = await serveHealth(config.healthProbeBindAddress, {
-    'API server': () => (cached ? undefined : 'the first lists are not in yet'),
-    Temporal: () =>
-      temporal === 'connected' ? undefined : `no connection to ${config.temporal.address} yet`,
+    'API server': async () => (cached ? await askApiServer(kube) : 'the first lists are not in yet'),
+    Temporal: async () =>
+      temporal === undefined
+        ? `no connection to ${config.temporal.address} yet`
+        : await askTemporal(temporal),
+  })
+  const metrics = await startMetrics({
+    settings: config.metrics,
+    kube,
+    cache,
+    temporalUrl: temporalMetrics?.url,
+    log,
   })
   try {
     await Promise.race([cache.synced, aborted(signal)])
     cached = true
     const cluster = config.temporal.clusterName ?? (await clusterName(kube))
     const connection = await connectTemporal(config.temporal, await apiKey(kube, options), log, signal)
-    temporal = 'connected'
+    temporal = connection
     const { namespace: own, workerImage } = options
     const bell = createBell(temporalClient(connection, config.temporal.namespace), cluster)
     const deps: Dependencies = {
@@ -54,7 +67,10 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
       namespace: own,
       workerImage,
       events: createEventRecorder(kube),
-      observe: () => undefined,
+      observe: (subject, event) => {
+        logEvent(log, subject, event)
+        metrics.observe(subject, event)
+      },
     }
     const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
     const { namespace } = config.temporal
@@ -68,10 +84,21 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
     }
   } finally {
     health.close()
+    metrics.close()
     await cache.stop()
     await kube.close()
     log.info('the operator has ended')
   }
+}
+
+/** What readiness asks the API server; throws when it does not answer. */
+async function askApiServer(kube: Kube): Promise<undefined> {
+  await kube.transport.text({ verb: 'get', resource: 'readyz', path: '/readyz' })
+}
+
+/** What readiness asks Temporal; throws when it does not answer. */
+async function askTemporal(connection: NativeConnection): Promise<undefined> {
+  await connection.workflowService.getSystemInfo({})
 }
 
 /** One replica watches; all replicas work. Correctness never depends on the Lease, only the number of rings. */

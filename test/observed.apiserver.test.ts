@@ -1,0 +1,296 @@
+import { readFileSync } from 'node:fs'
+import { loadYaml, type KubernetesObject } from '@kubernetes/client-node'
+import { Agent, request } from 'undici'
+import { afterAll, expect, vi } from 'vitest'
+import { events, modules, nodes, serviceAccounts, type Pod } from '../activities/kube/resources.ts'
+import { annotations, labels } from '../api/names.ts'
+import { freePorts } from '../lab/ports.ts'
+import { eventually } from './support/eventually.ts'
+import { ended, playNode } from './support/playedNode.ts'
+import { pushTestImage } from './support/pushTestImage.ts'
+import { kernel, type Scenario } from './support/scenario.ts'
+import { useSimulatedLab } from './support/simulatedLab.ts'
+import { stories, useOperator } from './support/stories.ts'
+import { dockerfile, tinyDockerfile, tinyModule } from './support/tinyModule.ts'
+
+/** What people see of a Module without asking the operator; the test plays the kubelet. */
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
+const lab = useSimulatedLab()
+const [port = 0] = await freePorts(1)
+const operator = useOperator(lab, { metrics: { bindAddress: `127.0.0.1:${port}` } })
+const test = stories(lab, operator)
+const name = 'tiny'
+
+const isBuild = (pod: Pod) => pod.metadata.labels?.[labels.resourceType] !== undefined
+/** The status of a build pod that has ended. */
+function built(exitCode: number): object {
+  const end = { exitCode, reason: 'x', message: '', finishedAt: new Date().toISOString() }
+  const container = { name: 'kaniko', image: 'x', imageID: 'x', ready: false, restartCount: 0 }
+  const containerStatuses = [{ ...container, state: { terminated: end } }]
+  return { phase: exitCode === 0 ? 'Succeeded' : 'Failed', containerStatuses }
+}
+
+/** Events about the Module, or about a node, as `kubectl describe` would find them: reason and how many there are. */
+async function eventsOn(story: Scenario, node?: string) {
+  const namespace = node === undefined ? story.namespace : 'default'
+  const { items } = await lab.kube.list(events, { namespace })
+  const about = node ?? name
+  return items.filter(
+    ({ involvedObject, source }) => involvedObject.name === about && source?.component === 'kmm',
+  )
+}
+const reasonsOn = async (story: Scenario, node?: string) =>
+  (await eventsOn(story, node)).map(({ reason = '' }) => reason).toSorted((a, b) => (a < b ? -1 : 1))
+const applyText = async (story: Scenario, text: string) =>
+  await story.apply(dockerfile(story.namespace, name, tinyDockerfile('reg.example/base:1', ['echo', text])))
+const setParameter = async (story: Scenario, parameter: string) => {
+  const modprobe = { parameters: [parameter] }
+  const ref = { namespace: story.namespace, name }
+  await lab.kube.patch(modules, ref, { spec: { moduleLoader: { container: { modprobe } } } })
+}
+const activeBuild = (story: Scenario) =>
+  story.pods.builds(name).find(({ gone, pod }) => !gone && pod.status?.phase !== 'Failed')
+
+test('images:EVT, nodes:EVT: everything that happens to a Module is an Event, once', async ({ open }) => {
+  const story = await open('events')
+  const { namespace } = story
+  const { registry } = lab.state
+  let builds: 'fail' | 'run' | 'succeed' = 'fail'
+  const faults: { Load?: object; Unload?: object } = {}
+  const node = await playNode(story, kernel, (pod) => {
+    if (!isBuild(pod))
+      return ended(pod, faults[pod.metadata.labels?.[labels.workerAction] as 'Load' | 'Unload'])
+    return builds === 'run' ? undefined : built(builds === 'fail' ? 1 : 0)
+  })
+  await applyText(story, 'first')
+  await story.apply(tinyModule({ namespace, name, registry }))
+  await story.untilKernel(name, 'is held', ({ phase }) => phase === 'BuildFailed')
+  expect(await reasonsOn(story)).toEqual(['BuildCreated', 'BuildFailed'])
+  const [created] = await eventsOn(story)
+  expect(created).toMatchObject({
+    involvedObject: { kind: 'Module', namespace, name, uid: (await story.module(name))?.metadata.uid },
+    source: { component: 'kmm' },
+    metadata: {
+      annotations: { 'kernel-version': kernel, 'pod-name': story.pods.builds(name)[0]?.name },
+    },
+  })
+
+  // A new operator looks at the same failed pod: nothing is said again.
+  await operator.kill9()
+  await operator.start()
+  builds = 'run'
+  await story.retry(name, kernel)
+  await eventually(
+    'the second build pod is there',
+    () => activeBuild(story),
+    (pod) => pod !== undefined,
+  )
+  await applyText(story, 'second')
+  await eventually(
+    'the second build is superseded by a third',
+    () => reasonsOn(story),
+    (reasons) => expect(reasons.filter((reason) => reason === 'BuildCreated')).toHaveLength(3),
+  )
+  await pushTestImage({ url: `http://${registry}` }, { repository: `${namespace}/${name}`, tag: kernel })
+  builds = 'succeed'
+  await story.untilLoaded(name)
+  expect(await reasonsOn(story, node)).toEqual(['ModuleLoaded'])
+
+  faults.Unload = { reason: 'InUse', message: 'tiny is in use' }
+  await setParameter(story, 'debug=1')
+  await story.untilKernel(name, 'fails more than once', ({ message }) =>
+    /failed \S+ times/.test(message ?? ''),
+  )
+  faults.Load = { reason: 'UnknownSymbol', message: 'tiny: Unknown symbol' }
+  delete faults.Unload
+  await story.untilKernel(name, 'is held', ({ reason }) => reason === 'UnknownSymbol')
+  delete faults.Load
+  await story.retry(name, kernel)
+  await story.untilLoaded(name)
+
+  const counts = Object.groupBy(await reasonsOn(story), (reason) => reason)
+  const said = Object.fromEntries(Object.entries(counts).map(([reason, all = []]) => [reason, all.length]))
+  expect(said).toEqual({
+    BuildCreated: 3,
+    BuildFailed: 1,
+    BuildSucceeded: 1,
+    HoldReleased: 2,
+    LoadFailed: 1,
+    Superseded: 1,
+    // However often it was tried.
+    UnloadFailed: 1,
+  })
+  expect(await reasonsOn(story, node)).toEqual([
+    'ModuleLoadFailed',
+    'ModuleLoaded',
+    'ModuleLoaded',
+    'ModuleUnloadFailed',
+    'ModuleUnloaded',
+  ])
+  for (const { metadata } of await eventsOn(story, node))
+    expect(metadata.annotations).toEqual({ module: `${namespace}/${name}` })
+})
+
+/** A token of a new ServiceAccount. */
+async function tokenOf(story: Scenario, account: string): Promise<string> {
+  const { namespace } = story
+  const metadata = { namespace, name: account }
+  await lab.kube.create(serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata })
+  const { status } = await lab.kube.transport.json<{ status: { token: string } }>({
+    verb: 'create',
+    resource: 'serviceaccounts/token',
+    path: `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`,
+    body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} },
+  })
+  return status.token
+}
+
+/** Lets an account do what the ClusterRole of deploy/rbac for readers of metrics allows. */
+async function letRead({ namespace }: Scenario, account: string): Promise<void> {
+  const path = '/apis/rbac.authorization.k8s.io/v1'
+  const role = loadYaml<KubernetesObject>(readFileSync('deploy/rbac/metrics_reader.yaml', 'utf8'))
+  const subjects = [{ kind: 'ServiceAccount', namespace, name: account }]
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role.metadata?.name }
+  const kind = 'ClusterRoleBinding'
+  const binding = { apiVersion: role.apiVersion, kind, metadata: { name: namespace }, subjects, roleRef }
+  for (const [resource, body] of [
+    ['clusterroles', role],
+    ['clusterrolebindings', binding],
+  ] as const)
+    await lab.kube.transport.json({ verb: 'create', resource, path: `${path}/${resource}`, body })
+}
+
+const dispatcher = new Agent({ connect: { rejectUnauthorized: false } })
+afterAll(async () => await dispatcher.close())
+async function page(token?: string) {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const { statusCode, body } = await request(`https://127.0.0.1:${port}/metrics`, { headers, dispatcher })
+  return { status: statusCode, text: await body.text() }
+}
+
+test('nodes:MET: metrics for those who may, of Modules, requests, this process and Temporal', async ({
+  open,
+}) => {
+  const story = await open('metrics')
+  const { namespace } = story
+  const { registry } = lab.state
+  await story.addNode()
+  await pushTestImage({ url: `http://${registry}` }, { repository: `${namespace}/${name}`, tag: kernel })
+  await story.apply(tinyModule({ namespace, name, registry, mapping: { build: undefined } }))
+  await story.untilLoaded(name)
+
+  expect((await page()).status).toBe(401)
+  expect((await page('no-token')).status).toBe(401)
+  const token = await tokenOf(story, 'reader')
+  expect((await page(token)).status).toBe(403)
+  await letRead(story, 'reader')
+  const { text } = await eventually(
+    'the reader is let in',
+    () => page(token),
+    ({ status }) => status === 200,
+  )
+  expect(text).toContain('\nkmm_module_num 1\n')
+  expect(text).toContain(`kmm_module_nodes{name="${name}",namespace="${namespace}",state="loaded"} 1\n`)
+  expect(text).toMatch(/^kmm_loads_total\{result="succeeded",reason="Completed"\} [1-9]/m)
+  expect(text).toMatch(/^kmm_kubernetes_requests_total\{verb="patch",resource="modules\/status"\} [1-9]/m)
+  expect(text).toMatch(/^temporal_workflow_completed_total\{.*workflow_type="moduleKernel".*\} [1-9]/m)
+  // Nothing grows with the nodes or pods of a cluster.
+  expect(text).not.toContain(`simulated-${namespace}`)
+  expect(text).not.toContain('kmm-worker-')
+
+  const named = new Set(text.match(/^# TYPE \S+/gm)?.map((line) => line.replace('# TYPE ', '')))
+  const missing = dashboardMetrics().filter(
+    (metric) => !named.has(metric.replace(/_(bucket|sum|count)$/, '')),
+  )
+  expect(missing).toEqual([])
+})
+
+/** Writes of this operator to the status of Modules so far. */
+async function statusWrites(token: string): Promise<number> {
+  const line = /^kmm_kubernetes_requests_total\{verb="patch",resource="modules\/status"\} (\d+)$/m
+  return Number(line.exec((await page(token)).text)?.[1] ?? 0)
+}
+
+test('status is written far less often than nodes change, and not at all when nothing does', async ({
+  open,
+}) => {
+  const story = await open('writes')
+  const { namespace } = story
+  const { registry } = lab.state
+  const token = await tokenOf(story, 'reader')
+  await letRead(story, 'reader')
+  const count = 100
+  const names: string[] = []
+  for (let index = 0; index < count; index++) names.push(await story.addNode())
+  await pushTestImage({ url: `http://${registry}` }, { repository: `${namespace}/${name}`, tag: kernel })
+  await eventually(
+    'the reader is let in',
+    () => page(token),
+    ({ status }) => status === 200,
+  )
+  const before = await statusWrites(token)
+  await story.apply(tinyModule({ namespace, name, registry, mapping: { build: undefined } }))
+  const allLoaded = { reason: 'Loaded', message: `Loaded on ${count} of ${count} nodes.` }
+  const atRest = await eventually(
+    'it is loaded everywhere, and all that is said of it is so',
+    () => story.module(name),
+    (module) =>
+      expect(module?.status).toMatchObject({
+        moduleLoader: { desiredNumber: count, availableNumber: count },
+        kernels: [{ phase: 'Loaded', nodes: { loaded: count } }],
+        conditions: expect.arrayContaining([expect.objectContaining(allLoaded)]) as unknown,
+      }),
+  )
+  const written = (await statusWrites(token)) - before
+  expect(written).toBeGreaterThan(0)
+  expect(written).toBeLessThan(count / 2)
+
+  await Promise.all(
+    names.map((node) =>
+      lab.kube.patch(nodes, { name: node }, { metadata: { annotations: { 'example.com/x': '1' } } }),
+    ),
+  )
+  await operator.stop()
+  await operator.start()
+  await story.apply(tinyModule({ namespace, name: 'other', registry, mapping: { build: undefined } }))
+  await story.untilKernel('other', 'has been looked at', ({ reason }) => reason === 'ImageMissing')
+  expect((await story.module(name))?.metadata.resourceVersion).toBe(atRest?.metadata.resourceVersion)
+})
+
+/** Every metric that the dashboard asks for. */
+function dashboardMetrics(): string[] {
+  const text = readFileSync('deploy/grafana/kmm-temporal.json', 'utf8')
+  const { panels } = JSON.parse(text) as { panels: { targets?: { expr: string }[] }[] }
+  const queries = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
+  return queries.flatMap((query) => query.match(/\b(?:kmm|temporal|process|nodejs)_\w+/g) ?? [])
+}
+
+test('an idle operator says nothing: not for a heartbeat, not for a pass that changes nothing', async ({
+  open,
+}) => {
+  const story = await open('quiet')
+  const { namespace } = story
+  const { registry } = lab.state
+  const node = await story.addNode()
+  await pushTestImage({ url: `http://${registry}` }, { repository: `${namespace}/${name}`, tag: kernel })
+  await story.apply(tinyModule({ namespace, name, registry, mapping: { build: undefined } }))
+  await story.untilLoaded(name)
+  const lines = () =>
+    operator.logFiles.flatMap((file) =>
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(`${namespace}/${name}`)),
+    )
+  const said = lines().map((line) => JSON.parse(line) as Record<string, unknown>)
+  expect(said).toMatchObject([
+    { msg: 'module loaded', module: `${namespace}/${name}`, kernel, node, runId: expect.any(String) },
+  ])
+
+  // Changes that mean nothing to the Module, and one that its run looks at and finds done.
+  await lab.kube.patch(nodes, { name: node }, { metadata: { annotations: { 'example.com/x': '1' } } })
+  await story.annotate(name, annotations.retryBuild, 'all')
+  await story.untilRetryIsTaken(name)
+  await story.apply(tinyModule({ namespace, name: 'other', registry, mapping: { build: undefined } }))
+  await story.untilKernel('other', 'has been looked at', ({ reason }) => reason === 'ImageMissing')
+  expect(lines()).toHaveLength(1)
+})

@@ -1,0 +1,84 @@
+import { Counter, Histogram, type Registry } from 'prom-client'
+import type { ModuleEvent } from '../../activities/events/moduleEvent.ts'
+import { boundedWords } from './words.ts'
+
+/** Seconds; builds take minutes, loads seconds unless an image is large or a module in use. */
+const buckets = {
+  build: [10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200],
+  node: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800],
+}
+
+/**
+ * Counters and histograms of what happens to Modules. They are fed by activities only: a workflow is replayed, and
+ * would count again. No label holds a name of a node or pod.
+ */
+export function createEventMetrics(registry: Registry): (event: ModuleEvent) => void {
+  const registers = [registry]
+  const word = boundedWords()
+  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]) =>
+    new Counter<T>({ name, help, labelNames, registers })
+  const histogram = (name: string, help: string, bounds: number[]) =>
+    new Histogram<'result'>({ name, help, labelNames: ['result'], buckets: bounds, registers })
+
+  const buildsCreated = counter('kmm_builds_created_total', 'Build pods made, or found made.', [])
+  const builds = counter('kmm_builds_total', 'Ends of build pods.', ['result', 'reason'])
+  const buildSeconds = histogram(
+    'kmm_build_duration_seconds',
+    'From the creation of a build pod to its end.',
+    buckets.build,
+  )
+  const superseded = counter(
+    'kmm_builds_superseded_total',
+    'Build pods that went because their inputs changed.',
+    [],
+  )
+  const actions = {
+    Load: {
+      count: counter('kmm_loads_total', 'Ends of loads on nodes.', ['result', 'reason']),
+      seconds: histogram('kmm_load_duration_seconds', 'From the decision to load to its end.', buckets.node),
+    },
+    Unload: {
+      count: counter('kmm_unloads_total', 'Ends of unloads on nodes.', ['result', 'reason']),
+      seconds: histogram(
+        'kmm_unload_duration_seconds',
+        'From the decision to unload to its end.',
+        buckets.node,
+      ),
+    },
+  }
+  const leftLoaded = counter('kmm_left_loaded_total', 'Modules given up on a node without an unload.', [])
+  const holds = counter('kmm_holds_total', 'Waits on a person that began.', ['reason'])
+  const released = counter('kmm_holds_released_total', 'Waits on a person that ended.', ['reason'])
+
+  return (event) => {
+    switch (event.kind) {
+      case 'BuildCreated':
+        return buildsCreated.inc()
+      case 'BuildEnded': {
+        const { result, reason, seconds } = event
+        builds.inc({ result, reason: word(reason) })
+        if (seconds !== undefined) buildSeconds.observe({ result }, seconds)
+        return
+      }
+      case 'Superseded':
+        return superseded.inc()
+      case 'NodeDone':
+      case 'NodeFailed': {
+        const { action, seconds } = event
+        const end =
+          event.kind === 'NodeDone'
+            ? { result: 'succeeded', reason: 'Completed' }
+            : { result: 'failed', reason: word(event.reason) }
+        actions[action].count.inc(end)
+        if (seconds !== undefined) actions[action].seconds.observe({ result: end.result }, seconds)
+        return
+      }
+      case 'LeftLoaded':
+        return leftLoaded.inc()
+      case 'Held':
+        return holds.inc({ reason: word(event.hold.reason) })
+      case 'HoldReleased':
+        return released.inc({ reason: word(event.hold.reason) })
+    }
+  }
+}
