@@ -23,10 +23,9 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
     }),
     reportKernel: caughtUp(async ({ subject, entry, holds }) => {
       const seen = await applyKernelStatus(deps, subject, entry)
-      const activity = `${Context.current().info.workflowExecution?.runId} ${Context.current().info.activityId}`
       for (const hold of holds?.begun ?? []) await tell(deps, subject, { kind: 'Held', hold })
       for (const hold of holds?.ended ?? [])
-        await tell(deps, subject, { kind: 'HoldReleased', hold, activity })
+        await tell(deps, subject, { kind: 'HoldReleased', hold, activity: thisActivity() })
       return { seen }
     }),
     checkImage: caughtUp(async (request) => await checkImage(deps, request)),
@@ -38,10 +37,16 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
     }),
     async removeBuildPod({ pod, image, superseded }) {
       await removePod(deps, pod)
-      if (superseded !== undefined) await tell(deps, superseded, { kind: 'Superseded', pod })
       await giveUpClaim(deps, image)
+      if (superseded !== undefined) await tell(deps, superseded, { kind: 'Superseded', pod })
     },
     watchHold: caughtUp(async (request) => await watchHold(deps, request)),
     workOnNode: caughtUp(async (request) => await workOnNode(deps, request)),
   } satisfies KernelActivities)
+}
+
+/** The same for every attempt of one activity of one run, and for no other. */
+function thisActivity(): string {
+  const { activityId, workflowExecution } = Context.current().info
+  return `${workflowExecution?.runId} ${activityId}`
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AuthorizationV1Api, KubeConfig, type KubernetesObject, loadAllYaml } from '@kubernetes/client-node'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { parseConfig } from '../api/config.ts'
 import { moduleSchema } from '../api/module.ts'
 import { applyManifests } from '../lab/applyManifests.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
@@ -46,6 +47,14 @@ describe('kubectl apply -k deploy', () => {
     expect(new Set(namespaced.map(({ metadata }) => metadata?.namespace))).toEqual(
       new Set([operatorNamespace]),
     )
+  })
+
+  test('the metrics Service leads to the port on which the operator serves them', () => {
+    const [operator] = find('Deployment').spec.template.spec.containers
+    const [{ targetPort }] = find('Service').spec.ports
+    const port = operator.ports.find(({ name }: { name: string }) => name === targetPort)
+    const parsed = parseConfig(find('ConfigMap').data['controller_config.yaml'])
+    expect(parsed.ok && parsed.config.metrics.bindAddress).toBe(`0.0.0.0:${port.containerPort}`)
   })
 
   test('the loader is a command of the same image', () => {

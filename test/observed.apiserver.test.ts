@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { loadYaml, type KubernetesObject } from '@kubernetes/client-node'
 import { Agent, request } from 'undici'
 import { afterAll, expect, vi } from 'vitest'
+import { parse as parseYaml } from 'yaml'
 import { events, modules, nodes, serviceAccounts, type Pod } from '../activities/kube/resources.ts'
 import { annotations, labels } from '../api/names.ts'
 import { freePorts } from '../lab/ports.ts'
@@ -275,14 +277,10 @@ test('an idle operator says nothing: not for a heartbeat, not for a pass that ch
   await pushTestImage({ url: `http://${registry}` }, { repository: `${namespace}/${name}`, tag: kernel })
   await story.apply(tinyModule({ namespace, name, registry, mapping: { build: undefined } }))
   await story.untilLoaded(name)
-  const lines = () =>
-    operator.logFiles.flatMap((file) =>
-      readFileSync(file, 'utf8')
-        .split('\n')
-        .filter((line) => line.includes(`${namespace}/${name}`)),
-    )
-  const said = lines().map((line) => JSON.parse(line) as Record<string, unknown>)
-  expect(said).toMatchObject([
+  const lines = () => readFileSync(operator.logFiles.at(-1) ?? '', 'utf8').split('\n')
+  const before = lines()
+  const said = before.filter((line) => line.includes(`${namespace}/${name}`))
+  expect(said.map((line) => JSON.parse(line) as Record<string, unknown>)).toMatchObject([
     { msg: 'module loaded', module: `${namespace}/${name}`, kernel, node, runId: expect.any(String) },
   ])
 
@@ -292,5 +290,25 @@ test('an idle operator says nothing: not for a heartbeat, not for a pass that ch
   await story.untilRetryIsTaken(name)
   await story.apply(tinyModule({ namespace, name: 'other', registry, mapping: { build: undefined } }))
   await story.untilKernel('other', 'has been looked at', ({ reason }) => reason === 'ImageMissing')
-  expect(lines()).toHaveLength(1)
+  const news = lines().slice(before.length - 1)
+  expect(news.filter((line) => line !== '' && !line.includes(`${namespace}/other`))).toEqual([])
+})
+
+/** What the operator answers its probes. */
+async function probe(path: string): Promise<[number, string]> {
+  const life = `operator-${operator.logFiles.length - 1}`
+  const file = join(lab.folder.dir, life, 'operator.yaml')
+  const { healthProbeBindAddress } = parseYaml(readFileSync(file, 'utf8')) as Record<string, string>
+  const answer = await fetch(`http://${healthProbeBindAddress}${path}`)
+  return [answer.status, await answer.text()]
+}
+
+// The last test: nothing is left afterwards.
+test('without API server and Temporal the operator is alive and not ready', async () => {
+  expect(await probe('/readyz')).toEqual([200, 'ok\n'])
+  await lab.folder.supervisor.stop()
+  const [status, text] = await probe('/readyz')
+  expect(status).toBe(503)
+  expect(text).toMatch(/^API server: .+\nTemporal: .+\n$/)
+  expect(await probe('/healthz')).toEqual([200, 'ok\n'])
 })

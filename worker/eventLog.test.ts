@@ -12,13 +12,18 @@ const hold = { key: 'k', reason: 'CompileFailed', message: 'no' }
 function linesOf(event: ModuleEvent): object[] {
   const lines: object[] = []
   const write = (line: string) => void lines.push(JSON.parse(line) as object)
-  logEvent(pino({ base: null, timestamp: false }, { write }), subject, event)
+  logEvent(pino({ level: 'debug', base: null, timestamp: false }, { write }), subject, event)
   return lines
 }
 
+const debug = 20
 const info = 30
 const warn = 40
 test.each<[ModuleEvent, object]>([
+  [
+    { kind: 'ImageAsked', image: 'i', by: 'registry', result: 'absent', seconds: 1 },
+    { level: debug, msg: 'image asked for', image: 'i', by: 'registry', result: 'absent', seconds: 1 },
+  ],
   [
     { kind: 'BuildCreated', pod, image: 'i', attempt: 2, createdAt: '' },
     { level: info, msg: 'build started', pod: pod.name, image: 'i', attempt: 2 },

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { EventSubject, ModuleEvent } from '../activities/events/moduleEvent.ts'
 import { moduleKey } from '../api/names.ts'
 
-type Level = 'info' | 'warn'
+type Level = 'debug' | 'info' | 'warn'
 interface Line {
   readonly level: Level
   readonly fields: Readonly<Record<string, unknown>>
@@ -18,6 +18,10 @@ export function logEvent(log: Pick<Logger, Level>, subject: EventSubject, event:
 
 function lineOf(event: ModuleEvent): Line {
   switch (event.kind) {
+    case 'ImageAsked': {
+      const { image, by, result, seconds } = event
+      return { level: 'debug', fields: { image, by, result, seconds }, text: 'image asked for' }
+    }
     case 'BuildCreated': {
       const { pod, image, attempt } = event
       return { level: 'info', fields: { pod: pod.name, image, attempt }, text: 'build started' }

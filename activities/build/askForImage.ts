@@ -3,6 +3,7 @@ import { parseImageReference } from '../../api/imageReference.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
 import type { KernelSubject } from '../contract.ts'
 import { viewSettings, type Dependencies } from '../dependencies.ts'
+import { tell } from '../events/tell.ts'
 import { pullOnNode } from '../pullCheck/pullOnNode.ts'
 import { AuthoritiesError, readAuthorities } from '../registry/authorities.ts'
 import { checkImage as askRegistry, type CheckOptions, type ImageCheck } from '../registry/checkImage.ts'
@@ -29,6 +30,15 @@ export interface Asked {
  * node where the registry refuses the operator or cannot be reached.
  */
 export async function askForImage(deps: Dependencies, subject: KernelSubject, image: string): Promise<Asked> {
+  const begun = performance.now()
+  const asked = await ask(deps, subject, image)
+  const { answer, by } = asked
+  const seconds = (performance.now() - begun) / 1000
+  await tell(deps, subject, { kind: 'ImageAsked', image, by, result: answer.kind, seconds })
+  return asked
+}
+
+async function ask(deps: Dependencies, subject: KernelSubject, image: string): Promise<Asked> {
   moduleOf(deps, subject)
   const { facts } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
   const { mapping } = facts

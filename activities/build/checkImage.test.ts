@@ -4,6 +4,7 @@ import { parseConfig } from '../../api/config.ts'
 import { imageLabels } from '../../api/names.ts'
 import { guardedModule, testCluster, testKernel, testNode, testRef } from '../../api/testCluster.ts'
 import type { Dependencies } from '../dependencies.ts'
+import type { ModuleEvent } from '../events/moduleEvent.ts'
 import { refusal, type Script, scriptedRegistry, sha256 } from '../registry/testing/scriptedRegistry.ts'
 import { checkImage, watchHold } from './checkImage.ts'
 
@@ -27,6 +28,7 @@ async function world(script: Script, options: { registry?: object; pulled?: obje
   const parsed = parseConfig(JSON.stringify({ registry: options.registry ?? {} }))
   if (!parsed.ok) throw new Error(parsed.message)
   const did: string[] = []
+  const told: ModuleEvent[] = []
   const pod = (body: { metadata: object; spec: object }) => ({
     ...body,
     metadata: { ...body.metadata, uid: 'pull-1' },
@@ -40,6 +42,7 @@ async function world(script: Script, options: { registry?: object; pulled?: obje
   const deps = {
     config: parsed.config,
     cluster: 'east',
+    observe: (_subject: object, event: ModuleEvent) => void told.push(event),
     cache: {
       ...testCluster({ modules: [guardedModule({ mapping })], nodes: [testNode()] }),
       waitForPod: async () => undefined,
@@ -62,6 +65,7 @@ async function world(script: Script, options: { registry?: object; pulled?: obje
   return {
     asked,
     did,
+    told,
     said: () => applyObject.mock.calls.map(([body]) => body.status.kernels[0]),
     check: async () => await environment.run(async () => await checkImage(deps, { ...about, image, entry })),
     look: async (hold: { made?: string[]; secrets?: Record<string, string> } = {}) =>
@@ -80,6 +84,18 @@ test('what status keeps: digest, architectures, and where it was built in this c
   })
   const other = await world(has('amd64', { ...labels, [imageLabels.cluster]: 'west' }))
   expect(await other.check()).not.toHaveProperty('builtOn')
+})
+
+test('who was asked and what came of it is told, be it an answer or none', async () => {
+  const { check, told } = await world(has('amd64'))
+  await check()
+  const seconds = expect.any(Number) as number
+  expect(told).toEqual([
+    { kind: 'ImageAsked', image: expect.stringMatching(/a:1$/), by: 'registry', result: 'present', seconds },
+  ])
+  const closed = await world(({ path }) => (path === '/v2/' ? {} : refusal(403, 'DENIED')))
+  await expect(closed.check()).rejects.toThrow()
+  expect(closed.told).toMatchObject([{ kind: 'ImageAsked', by: 'registry', result: 'unauthorised' }])
 })
 
 test.each([

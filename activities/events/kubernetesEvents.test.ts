@@ -62,6 +62,11 @@ test.each<[string, ModuleEvent, readonly Said[]]>([
     { ...onNode, kind: 'LeftLoaded' },
     [['ModuleLeftLoaded', 'Warning', 'n1', byModule]],
   ],
+  [
+    'an image is asked for',
+    { kind: 'ImageAsked', image: 'i', by: 'registry', result: 'present', seconds: 1 },
+    [],
+  ],
   ['a hold begins: its cause was said', { kind: 'Held', hold }, []],
   [
     'a hold ends',

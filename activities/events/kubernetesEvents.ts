@@ -84,8 +84,9 @@ export function kubernetesEvents({ ref, kernel }: EventSubject, event: ModuleEve
           message: event.message,
         },
       ]
+    case 'ImageAsked':
     case 'Held':
-      // Whatever is held has its own Event, or stands in the conditions.
+      // Questions are no news, and a hold has an Event of its cause, or stands in the conditions.
       return []
     case 'HoldReleased': {
       const { hold, activity } = event

@@ -19,6 +19,15 @@ interface OnNode {
  * Events of Kubernetes are made of it. Times are in seconds, absent when not known.
  */
 export type ModuleEvent =
+  /** A registry, or a node in its place, was asked for an image and has answered, or has not. */
+  | {
+      readonly kind: 'ImageAsked'
+      readonly image: string
+      readonly by: 'registry' | 'node'
+      /** `present`, `absent`, or why there was no answer. */
+      readonly result: string
+      readonly seconds: number
+    }
   | {
       readonly kind: 'BuildCreated'
       readonly pod: PodRef

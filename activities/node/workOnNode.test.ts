@@ -9,6 +9,7 @@ import type { NodeWork } from '../../api/nodePlan.ts'
 import { guardedModule, testKernel, testRef } from '../../api/testCluster.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
 import { viewSettings } from '../dependencies.ts'
+import { KubeError } from '../kube/errors.ts'
 import { SimulatedNode } from './testing/simulatedNode.ts'
 import { workOnNode } from './workOnNode.ts'
 
@@ -304,4 +305,35 @@ test('but they replace a pod that has not begun', async () => {
   expect(next()).toMatchObject({ action: 'Load' })
   module = wanting('a=1', { imageRepoSecret: { name: 'pull' } })
   expect(next()).toMatchObject({ action: 'Settle' })
+})
+
+describe('Events', () => {
+  test('of a load, of one that fails, and of one that is given another try', async () => {
+    world.onCreate = () => world.fail({ message: world.report({ reason: 'KeyRejected', exitStatus: 1 }) })
+    expect(await perform(next())).toMatchObject({ kind: 'failed' })
+    expect(world.said).toEqual(['LoadFailed', 'ModuleLoadFailed'])
+    world.said.length = 0
+    module = wanting('a=2')
+    await load()
+    expect(world.said).toEqual(['ModuleLoaded'])
+  })
+})
+
+test('of many nodes that are refused a pod, one says so in status', async () => {
+  const message = 'pods "kmm-worker-x" is forbidden: exceeded quota: few, requested: pods=1'
+  world.refusal = new KubeError({ code: 403, reason: 'Forbidden', message })
+  const entry = { kernel: testKernel, phase: 'Loading' } as const
+  const refused = async () =>
+    await environment.run(
+      async () => await workOnNode(world.deps, { subject, work: next(), seen: {}, entry }),
+    )
+  await expect(refused()).rejects.toThrow('exceeded quota: few')
+  expect(world.done).toContain('status')
+  world.done.length = 0
+  const { status = {} } = wanting('a=1')
+  const said = { reason: 'PodRefusedByQuota', message: 'worker pod on node other: exceeded quota' }
+  const kernels = (status.kernels ?? []).map((kernel) => ({ ...kernel, ...said }))
+  module = { ...wanting('a=1'), status: { ...status, kernels } }
+  await expect(refused()).rejects.toThrow('exceeded quota: few')
+  expect(world.done).not.toContain('status')
 })

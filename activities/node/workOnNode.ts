@@ -12,7 +12,7 @@ import { viewSettings, type Dependencies } from '../dependencies.ts'
 import { heartbeating } from '../heartbeat.ts'
 import type { PodRejection } from '../kube/errors.ts'
 import { podRefusedReason } from '../podRefused.ts'
-import { waitBecause } from '../status.ts'
+import { storedReason, waitBecause } from '../status.ts'
 import { recordFailure, recordSuccess, verdictOf } from './conclude.ts'
 import { ensureWorkerPod } from './ensureWorkerPod.ts'
 import { leaveLoaded } from './leaveLoaded.ts'
@@ -145,13 +145,14 @@ async function withoutPod(task: Task, action: 'Load' | 'Unload', entry: ModuleEn
   return action === 'Unload' && leaves ? await leaveLoaded(deps, { ref, node, entry }, why) : obsolete(why)
 }
 
-async function refused({ deps, request, node }: Task, { reason, message }: PodRejection): Promise<never> {
-  if (reason === 'NamespaceGone') throw new NamespaceGone()
-  return await waitBecause(deps, request.subject, request.entry, {
-    reason: podRefusedReason(reason),
-    message: `worker pod on node ${node.name}: ${message}`,
-    delayMs: refusedPaceMs,
-  })
+/** Says why in status, unless another node has said so: of many nodes that are refused, one stands for all. */
+async function refused({ deps, request, node }: Task, rejection: PodRejection): Promise<never> {
+  if (rejection.reason === 'NamespaceGone') throw new NamespaceGone()
+  const { subject, entry } = request
+  const reason = podRefusedReason(rejection.reason)
+  const news = storedReason(deps, subject) === reason ? undefined : entry
+  const message = `worker pod on node ${node.name}: ${rejection.message}`
+  return await waitBecause(deps, subject, news, { reason, message, delayMs: refusedPaceMs })
 }
 
 /** Follows a worker pod to its end, writes down what came of it, and removes it. */

@@ -16,6 +16,13 @@ async function pageOf(...events: readonly ModuleEvent[]): Promise<string> {
 }
 
 test.each<[ModuleEvent, readonly string[]]>([
+  [
+    { kind: 'ImageAsked', image: 'i', by: 'registry', result: 'absent', seconds: 2 },
+    [
+      'kmm_image_check_duration_seconds_bucket{le="3",by="registry",result="absent"} 1',
+      'kmm_image_check_duration_seconds_count{by="registry",result="absent"} 1',
+    ],
+  ],
   [{ kind: 'BuildCreated', pod, image: 'i', attempt: 1, createdAt: '' }, ['kmm_builds_created_total 1']],
   [
     { ...ended, result: 'failed', seconds: 70 },

@@ -5,6 +5,7 @@ import { boundedWords } from './words.ts'
 /** Seconds; builds take minutes, loads seconds unless an image is large or a module in use. */
 const buckets = {
   build: [10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200],
+  answer: [0.1, 0.3, 1, 3, 10, 30, 60],
   node: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800],
 }
 
@@ -50,8 +51,20 @@ export function createEventMetrics(registry: Registry): (event: ModuleEvent) => 
   const holds = counter('kmm_holds_total', 'Waits on a person that began.', ['reason'])
   const released = counter('kmm_holds_released_total', 'Waits on a person that ended.', ['reason'])
 
+  const answers = new Histogram<'by' | 'result'>({
+    name: 'kmm_image_check_duration_seconds',
+    help: 'How long registries, or nodes in their place, took to answer for an image.',
+    labelNames: ['by', 'result'],
+    buckets: buckets.answer,
+    registers,
+  })
+
   return (event) => {
     switch (event.kind) {
+      case 'ImageAsked': {
+        const { by, result, seconds } = event
+        return answers.observe({ by, result: word(result) }, seconds)
+      }
       case 'BuildCreated':
         return buildsCreated.inc()
       case 'BuildEnded': {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -41,4 +42,13 @@ test.each([
   const text = await createMetricsPage({ ...sources, temporalUrl: await url() }).text()
   expect(text).toContain('kmm_module_num 0')
   expect(text).not.toContain('temporal_request_total')
+})
+
+test('docs/operations.md has every metric of ours, and none that is not there', async () => {
+  const text = await createMetricsPage({ ...sources, temporalUrl: undefined }).text()
+  const docs = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const named = (found: Iterable<RegExpMatchArray>) => new Set([...found].map(([, name]) => name))
+  // KMM's, which it says is not there.
+  const told = named(docs.matchAll(/`(kmm_(?!preflight)\w+)`/g))
+  expect(told).toEqual(named(text.matchAll(/^# TYPE (kmm_\w+)/gm)))
 })

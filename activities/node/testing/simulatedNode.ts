@@ -26,6 +26,8 @@ export class SimulatedNode {
   readonly done: string[] = []
   /** Reasons of Events. */
   readonly said: string[] = []
+  /** With what the API server refuses a pod. */
+  refusal: Error | undefined
   /** What the kubelet does when the pod is made, and when it is deleted; by default nothing, and it goes. */
   onCreate: () => void = () => undefined
   onDelete: () => void = () => this.change({ pod: undefined })
@@ -132,6 +134,7 @@ export class SimulatedNode {
   #create(body: { kind: string; metadata: object }) {
     const object = { ...body, metadata: { ...body.metadata, uid: 'pod-1', resourceVersion: '1' } }
     if (body.kind === 'Pod') {
+      if (this.refusal !== undefined) throw this.refusal
       this.done.push('create pod')
       this.change({ pod: podFacts(object as unknown as Pod) })
       this.onCreate()
@@ -148,6 +151,7 @@ export class SimulatedNode {
   }
 
   #apply({ kind, spec, status }: Written) {
+    if (kind === 'Module') this.done.push('status')
     if (kind === 'NodeModulesConfig') {
       this.done.push(spec === undefined ? `fact ${status?.modules.length}` : `wish ${spec.modules.length}`)
       const empty = testRecord(undefined, undefined)
