@@ -4,134 +4,23 @@ import { loadYaml, type KubernetesObject } from '@kubernetes/client-node'
 import { Agent, request } from 'undici'
 import { afterAll, expect, vi } from 'vitest'
 import { parse as parseYaml } from 'yaml'
-import { events, modules, nodes, serviceAccounts, type Pod } from '../activities/kube/resources.ts'
-import { annotations, labels } from '../api/names.ts'
+import { nodes, serviceAccounts } from '../activities/kube/resources.ts'
+import { annotations } from '../api/names.ts'
 import { freePorts } from '../lab/ports.ts'
 import { eventually } from './support/eventually.ts'
-import { ended, playNode } from './support/playedNode.ts'
 import { pushTestImage } from './support/pushTestImage.ts'
 import { kernel, type Scenario } from './support/scenario.ts'
 import { useSimulatedLab } from './support/simulatedLab.ts'
 import { stories, useOperator } from './support/stories.ts'
-import { dockerfile, tinyDockerfile, tinyModule } from './support/tinyModule.ts'
+import { tinyModule } from './support/tinyModule.ts'
 
-/** What people see of a Module without asking the operator; the test plays the kubelet. */
+/** What an operator tells of itself: metrics, log, probes, and how often it writes. Nodes are simulated. */
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 const lab = useSimulatedLab()
 const [port = 0] = await freePorts(1)
 const operator = useOperator(lab, { metrics: { bindAddress: `127.0.0.1:${port}` } })
 const test = stories(lab, operator)
 const name = 'tiny'
-
-const isBuild = (pod: Pod) => pod.metadata.labels?.[labels.resourceType] !== undefined
-/** The status of a build pod that has ended. */
-function built(exitCode: number): object {
-  const end = { exitCode, reason: 'x', message: '', finishedAt: new Date().toISOString() }
-  const container = { name: 'kaniko', image: 'x', imageID: 'x', ready: false, restartCount: 0 }
-  const containerStatuses = [{ ...container, state: { terminated: end } }]
-  return { phase: exitCode === 0 ? 'Succeeded' : 'Failed', containerStatuses }
-}
-
-/** Events about the Module, or about a node, as `kubectl describe` would find them: reason and how many there are. */
-async function eventsOn(story: Scenario, node?: string) {
-  const namespace = node === undefined ? story.namespace : 'default'
-  const { items } = await lab.kube.list(events, { namespace })
-  const about = node ?? name
-  return items.filter(
-    ({ involvedObject, source }) => involvedObject.name === about && source?.component === 'kmm',
-  )
-}
-const reasonsOn = async (story: Scenario, node?: string) =>
-  (await eventsOn(story, node)).map(({ reason = '' }) => reason).toSorted((a, b) => (a < b ? -1 : 1))
-const applyText = async (story: Scenario, text: string) =>
-  await story.apply(dockerfile(story.namespace, name, tinyDockerfile('reg.example/base:1', ['echo', text])))
-const setParameter = async (story: Scenario, parameter: string) => {
-  const modprobe = { parameters: [parameter] }
-  const ref = { namespace: story.namespace, name }
-  await lab.kube.patch(modules, ref, { spec: { moduleLoader: { container: { modprobe } } } })
-}
-const activeBuild = (story: Scenario) =>
-  story.pods.builds(name).find(({ gone, pod }) => !gone && pod.status?.phase !== 'Failed')
-
-test('images:EVT, nodes:EVT: everything that happens to a Module is an Event, once', async ({ open }) => {
-  const story = await open('events')
-  const { namespace } = story
-  const { registry } = lab.state
-  let builds: 'fail' | 'run' | 'succeed' = 'fail'
-  const faults: { Load?: object; Unload?: object } = {}
-  const node = await playNode(story, kernel, (pod) => {
-    if (!isBuild(pod))
-      return ended(pod, faults[pod.metadata.labels?.[labels.workerAction] as 'Load' | 'Unload'])
-    return builds === 'run' ? undefined : built(builds === 'fail' ? 1 : 0)
-  })
-  await applyText(story, 'first')
-  await story.apply(tinyModule({ namespace, name, registry }))
-  await story.untilKernel(name, 'is held', ({ phase }) => phase === 'BuildFailed')
-  expect(await reasonsOn(story)).toEqual(['BuildCreated', 'BuildFailed'])
-  const [created] = await eventsOn(story)
-  expect(created).toMatchObject({
-    involvedObject: { kind: 'Module', namespace, name, uid: (await story.module(name))?.metadata.uid },
-    source: { component: 'kmm' },
-    metadata: {
-      annotations: { 'kernel-version': kernel, 'pod-name': story.pods.builds(name)[0]?.name },
-    },
-  })
-
-  // A new operator looks at the same failed pod: nothing is said again.
-  await operator.kill9()
-  await operator.start()
-  builds = 'run'
-  await story.retry(name, kernel)
-  await eventually(
-    'the second build pod is there',
-    () => activeBuild(story),
-    (pod) => pod !== undefined,
-  )
-  await applyText(story, 'second')
-  await eventually(
-    'the second build is superseded by a third',
-    () => reasonsOn(story),
-    (reasons) => expect(reasons.filter((reason) => reason === 'BuildCreated')).toHaveLength(3),
-  )
-  await pushTestImage({ url: `http://${registry}` }, { repository: `${namespace}/${name}`, tag: kernel })
-  builds = 'succeed'
-  await story.untilLoaded(name)
-  expect(await reasonsOn(story, node)).toEqual(['ModuleLoaded'])
-
-  faults.Unload = { reason: 'InUse', message: 'tiny is in use' }
-  await setParameter(story, 'debug=1')
-  await story.untilKernel(name, 'fails more than once', ({ message }) =>
-    /failed \S+ times/.test(message ?? ''),
-  )
-  faults.Load = { reason: 'UnknownSymbol', message: 'tiny: Unknown symbol' }
-  delete faults.Unload
-  await story.untilKernel(name, 'is held', ({ reason }) => reason === 'UnknownSymbol')
-  delete faults.Load
-  await story.retry(name, kernel)
-  await story.untilLoaded(name)
-
-  const counts = Object.groupBy(await reasonsOn(story), (reason) => reason)
-  const said = Object.fromEntries(Object.entries(counts).map(([reason, all = []]) => [reason, all.length]))
-  expect(said).toEqual({
-    BuildCreated: 3,
-    BuildFailed: 1,
-    BuildSucceeded: 1,
-    HoldReleased: 2,
-    LoadFailed: 1,
-    Superseded: 1,
-    // However often it was tried.
-    UnloadFailed: 1,
-  })
-  expect(await reasonsOn(story, node)).toEqual([
-    'ModuleLoadFailed',
-    'ModuleLoaded',
-    'ModuleLoaded',
-    'ModuleUnloadFailed',
-    'ModuleUnloaded',
-  ])
-  for (const { metadata } of await eventsOn(story, node))
-    expect(metadata.annotations).toEqual({ module: `${namespace}/${name}` })
-})
 
 /** A token of a new ServiceAccount. */
 async function tokenOf(story: Scenario, account: string): Promise<string> {
@@ -159,7 +48,14 @@ async function letRead({ namespace }: Scenario, account: string): Promise<void> 
     ['clusterroles', role],
     ['clusterrolebindings', binding],
   ] as const)
-    await lab.kube.transport.json({ verb: 'create', resource, path: `${path}/${resource}`, body })
+    await lab.kube.transport.json({
+      verb: 'patch',
+      resource,
+      path: `${path}/${resource}/${body.metadata?.name}`,
+      query: { fieldManager: 'test', force: true },
+      contentType: 'application/apply-patch+yaml',
+      body,
+    })
 }
 
 const dispatcher = new Agent({ connect: { rejectUnauthorized: false } })

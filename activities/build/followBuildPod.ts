@@ -66,9 +66,10 @@ function buildEnded(
 ): ModuleEvent {
   const { kind: result } = outcome
   const { reason, message } = result === 'succeeded' ? { reason: 'Completed', message: '' } : outcome
+  const lines = result === 'failed' ? { errorLines: outcome.errorLines } : {}
   const created = object?.metadata.creationTimestamp
   const seconds = created === undefined ? {} : { seconds: (Date.now() - Date.parse(created)) / 1000 }
-  return { kind: 'BuildEnded', pod, image, result, reason, message, ...seconds }
+  return { kind: 'BuildEnded', pod, image, result, reason, message, ...lines, ...seconds }
 }
 
 /** How a pod stood when it was last seen, and whether it still is. */

@@ -30,14 +30,15 @@ export function kubernetesEvents({ ref, kernel }: EventSubject, event: ModuleEve
       return [{ ...normal, reason: 'BuildCreated', message, annotations, key: `created ${pod.uid}` }]
     }
     case 'BuildEnded': {
-      const { pod, image, result, reason } = event
+      const { pod, image, result, reason, errorLines = '' } = event
       const annotations = aboutPod(kernel, pod.name)
       const key = `ended ${pod.uid}`
       if (result === 'succeeded') {
         const message = `Build job succeeded for kernel ${kernel}: ${image}`
         return [{ ...normal, reason: 'BuildSucceeded', message, annotations, key }]
       }
-      const why = `Build job ${result} for kernel ${kernel}: ${reason}: ${event.message}`
+      const lines = errorLines === '' ? '' : `\n${errorLines.slice(-errorLinesLimit)}`
+      const why = `Build job ${result} for kernel ${kernel}: ${reason}: ${event.message}${lines}`
       const name = result === 'failed' ? 'BuildFailed' : 'BuildInterrupted'
       return [{ ...warning, reason: name, message: why, annotations, key }]
     }
@@ -96,6 +97,9 @@ export function kubernetesEvents({ ref, kernel }: EventSubject, event: ModuleEve
     }
   }
 }
+
+/** Characters of a build's error lines in its Event, of 1,024 for all. */
+const errorLinesLimit = 600
 
 const normal = { about: 'Module', type: 'Normal' } as const
 const warning = { about: 'Module', type: 'Warning' } as const

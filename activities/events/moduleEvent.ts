@@ -44,6 +44,8 @@ export type ModuleEvent =
       /** One CamelCase word; `Completed` for what succeeded. */
       readonly reason: string
       readonly message: string
+      /** Of the log of a failed build; secrets are masked. */
+      readonly errorLines?: string
       readonly seconds?: number
     }
   /** A build pod, whether it still ran or had failed, went because its inputs are no longer those wanted. */
