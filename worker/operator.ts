@@ -17,9 +17,10 @@ import { logEvent } from './eventLog.ts'
 import { serveHealth } from './health.ts'
 import { runWhileLeader } from './leaderElection.ts'
 import { installTemporalRuntime } from './log.ts'
-import { isServed, startMetrics } from './metrics/start.ts'
+import { isServed, startMetrics, type Metrics } from './metrics/start.ts'
 import { chooseTemporalMetrics } from './metrics/temporalMetrics.ts'
 import type { OperatorOptions } from './options.ts'
+import { askApiServer, askTemporal } from './readiness.ts'
 import { connectTemporal, createWorkers, temporalClient } from './temporal.ts'
 import { Watcher } from './watcher.ts'
 
@@ -37,20 +38,17 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
   let temporal: NativeConnection | undefined
   let cached = false
   const health = await serveHealth(config.healthProbeBindAddress, {
-    'API server': async () => (cached ? await askApiServer(kube) : 'the first lists are not in yet'),
+    'API server': async () => (cached ? await askApiServer(kube.transport) : 'the first lists are not in yet'),
     Temporal: async () =>
       temporal === undefined
         ? `no connection to ${config.temporal.address} yet`
         : await askTemporal(temporal),
   })
-  const metrics = await startMetrics({
-    settings: config.metrics,
-    kube,
-    cache,
-    temporalUrl: temporalMetrics?.url,
-    log,
-  })
+  let metrics: Metrics | undefined
   try {
+    const { url: temporalUrl } = temporalMetrics ?? {}
+    const counted = await startMetrics({ settings: config.metrics, kube, cache, temporalUrl, log })
+    metrics = counted
     await Promise.race([cache.synced, aborted(signal)])
     cached = true
     const cluster = config.temporal.clusterName ?? (await clusterName(kube))
@@ -69,7 +67,7 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
       events: createEventRecorder(kube),
       observe: (subject, event) => {
         logEvent(log, subject, event)
-        metrics.observe(subject, event)
+        counted.observe(subject, event)
       },
     }
     const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
@@ -84,21 +82,11 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
     }
   } finally {
     health.close()
-    metrics.close()
+    metrics?.close()
     await cache.stop()
     await kube.close()
     log.info('the operator has ended')
   }
-}
-
-/** What readiness asks the API server; throws when it does not answer. */
-async function askApiServer(kube: Kube): Promise<undefined> {
-  await kube.transport.text({ verb: 'get', resource: 'readyz', path: '/readyz' })
-}
-
-/** What readiness asks Temporal; throws when it does not answer. */
-async function askTemporal(connection: NativeConnection): Promise<undefined> {
-  await connection.workflowService.getSystemInfo({})
 }
 
 /** One replica watches; all replicas work. Correctness never depends on the Lease, only the number of rings. */
