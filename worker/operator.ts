@@ -38,7 +38,8 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
   let temporal: NativeConnection | undefined
   let cached = false
   const health = await serveHealth(config.healthProbeBindAddress, {
-    'API server': async () => (cached ? await askApiServer(kube.transport) : 'the first lists are not in yet'),
+    'API server': async () =>
+      cached ? await askApiServer(kube.transport) : 'the first lists are not in yet',
     Temporal: async () =>
       temporal === undefined
         ? `no connection to ${config.temporal.address} yet`

@@ -114,6 +114,8 @@ test('a hold that begins again and ends again is said again', () => {
 test('a failed build is said with the end of its error lines', () => {
   const errorLines = `${'x'.repeat(2_000)}\nmain.c:1: error: no such thing`
   const message = kubernetesEvents(subject, { ...ended, result: 'failed', errorLines })[0]?.message ?? ''
-  expect(message).toMatch(/^Build job failed for kernel 6\.1\.0\+: CompileFailed: no\nx+\nmain\.c:1: error: no such thing$/)
+  expect(message).toMatch(
+    /^Build job failed for kernel 6\.1\.0\+: CompileFailed: no\nx+\nmain\.c:1: error: no such thing$/,
+  )
   expect(message.length).toBeLessThan(1_024)
 })
