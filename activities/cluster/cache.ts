@@ -10,7 +10,7 @@ import type { Kube } from '../kube/kube.ts'
 import { configMaps, modules, nodeModulesConfigs, nodes, pods } from '../kube/resources.ts'
 import type { ConfigMap, CustomObject, Node, Pod, StoredObject } from '../kube/resources.ts'
 import type { Change } from '../kube/store.ts'
-import { dockerfileFacts, nodeFacts, podFacts } from './facts.ts'
+import { dockerfileFacts, nodeFacts, podFacts } from '../../api/objectFacts.ts'
 
 /** Something changed that concerns these Modules. */
 export interface CacheChange {

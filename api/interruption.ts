@@ -1,8 +1,8 @@
-import type { Interruption } from '../../api/facts.ts'
-import type { Pod } from '../kube/resources.ts'
+import type { Interruption } from './facts.ts'
+import type { ContainerStatusObject, PodObject } from './kubernetesObjects.ts'
 
-type Status = NonNullable<Pod['status']>
-type End = NonNullable<NonNullable<NonNullable<Status['containerStatuses']>[number]['state']>['terminated']>
+type Status = NonNullable<PodObject['status']>
+type End = NonNullable<NonNullable<ContainerStatusObject['state']>['terminated']>
 
 /** The pod's own reason, as kubelet and node lifecycle controller write it. */
 const byReason: Readonly<Record<string, Interruption['reason']>> = {
@@ -27,7 +27,7 @@ const byCondition: Readonly<Record<string, Interruption['reason']>> = {
  * lost node, a shutdown, or a node that refused it. Undefined for a pod that ended by itself or by a limit that is
  * the user's (memory, deadline), or that nobody disturbs. Never repeats what a container wrote.
  */
-export function interruptionOf(pod: Pod): Interruption | undefined {
+export function interruptionOf(pod: PodObject): Interruption | undefined {
   const { status } = pod
   if (status === undefined || status.phase === 'Succeeded' || status.reason === 'DeadlineExceeded')
     return undefined

@@ -1,9 +1,9 @@
-import type { DockerfileFacts, NodeFacts, PodFacts, PodState } from '../../api/facts.ts'
-import type { ConfigMap, Node, Pod } from '../kube/resources.ts'
+import type { DockerfileFacts, NodeFacts, PodFacts, PodState } from './facts.ts'
+import type { ConfigMapObject, ContainerStatusObject, NodeObject, PodObject } from './kubernetesObjects.ts'
 import { interruptionOf } from './interruption.ts'
 
 /** What we act on of a Node object. */
-export function nodeFacts(node: Node): NodeFacts {
+export function nodeFacts(node: NodeObject): NodeFacts {
   const info = node.status?.nodeInfo
   return {
     name: node.metadata.name,
@@ -23,7 +23,7 @@ export function nodeFacts(node: Node): NodeFacts {
 }
 
 /** What we act on of one of our pods. */
-export function podFacts(pod: Pod): PodFacts {
+export function podFacts(pod: PodObject): PodFacts {
   const { namespace = '', name, uid, resourceVersion, labels, annotations, deletionTimestamp } = pod.metadata
   const nodeName = pod.spec?.nodeName
   const interruption = interruptionOf(pod)
@@ -41,12 +41,10 @@ export function podFacts(pod: Pod): PodFacts {
   }
 }
 
-type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number]
-
-function podState(pod: Pod): PodState {
+function podState(pod: PodObject): PodState {
   const { status } = pod
-  const containers: readonly ContainerStatus[] = status?.containerStatuses ?? []
-  const all: readonly ContainerStatus[] = [...(status?.initContainerStatuses ?? []), ...containers]
+  const containers: readonly ContainerStatusObject[] = status?.containerStatuses ?? []
+  const all: readonly ContainerStatusObject[] = [...(status?.initContainerStatuses ?? []), ...containers]
   const ends = all.flatMap((c) =>
     c.state?.terminated === undefined ? [] : [{ name: c.name, ...c.state.terminated }],
   )
@@ -82,8 +80,8 @@ function podState(pod: Pod): PodState {
 
 /** Why a pod has not started: a container's waiting reason, or the scheduler's. */
 function pendingReason(
-  pod: Pod,
-  containers: readonly ContainerStatus[],
+  pod: PodObject,
+  containers: readonly ContainerStatusObject[],
 ): { reason?: string; message?: string } {
   const waiting = containers
     .map((c) => c.state?.waiting)
@@ -98,7 +96,7 @@ function isUsual(reason: string): boolean {
 }
 
 /** The one key of a ConfigMap that concerns us; the rest is not kept. */
-export function dockerfileFacts(configMap: ConfigMap): DockerfileFacts {
+export function dockerfileFacts(configMap: ConfigMapObject): DockerfileFacts {
   const { namespace = '', name } = configMap.metadata
   const dockerfile = configMap.data?.['dockerfile']
   return { namespace, name, ...(dockerfile === undefined ? {} : { dockerfile }) }

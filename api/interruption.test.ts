@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { Pod } from '../kube/resources.ts'
+import type { PodObject } from './kubernetesObjects.ts'
 import { interruptionOf } from './interruption.ts'
 
 const metadata = { name: 'x', namespace: 'drivers', uid: 'u', resourceVersion: '7' }
-const of = (status: object) => interruptionOf({ metadata, status } as Pod)
+const of = (status: object) => interruptionOf({ metadata, status } as PodObject)
 const at = (seconds: number) => `2026-01-01T00:00:0${seconds}Z`
 const ended = (terminated: object) => ({ containerStatuses: [{ name: 'kaniko', state: { terminated } }] })
 const target = (reason: string, lastTransitionTime = at(5)) => ({

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import type { Node, Pod } from '../kube/resources.ts'
-import { dockerfileFacts, nodeFacts, podFacts } from './facts.ts'
+import type { NodeObject, PodObject } from './kubernetesObjects.ts'
+import { dockerfileFacts, nodeFacts, podFacts } from './objectFacts.ts'
 
 const metadata = { name: 'x', namespace: 'drivers', uid: 'u', resourceVersion: '7' }
 
 describe('nodeFacts', () => {
   const nodeInfo = { kernelVersion: '6.1.0+', bootID: 'b1', architecture: 'amd64', osImage: 'Debian 12' }
   const node = (change: object = {}, status: object = {}) =>
-    nodeFacts({ metadata, status: { nodeInfo, ...status }, ...change } as unknown as Node)
+    nodeFacts({ metadata, status: { nodeInfo, ...status }, ...change } as unknown as NodeObject)
   const ready = (status: string) => ({
     conditions: [
       { type: 'MemoryPressure', status: 'True' },
@@ -32,7 +32,7 @@ describe('nodeFacts', () => {
     expect(node({}, ready(status)).ready).toBe(false)
   })
   test('a node that has said nothing yet', () => {
-    const facts = nodeFacts({ metadata } as Node)
+    const facts = nodeFacts({ metadata } as NodeObject)
     expect(facts).toMatchObject({ kernel: '', bootId: '', ready: false, labels: {}, taints: [] })
   })
   test('taints without the time they were added', () => {
@@ -49,7 +49,11 @@ describe('nodeFacts', () => {
 
 describe('podFacts', () => {
   const pod = (status: object, change: object = {}) =>
-    podFacts({ metadata: { ...metadata, ...change }, spec: { nodeName: 'n1' }, status } as unknown as Pod)
+    podFacts({
+      metadata: { ...metadata, ...change },
+      spec: { nodeName: 'n1' },
+      status,
+    } as unknown as PodObject)
   const state = (status: object, change: object = {}) => pod(status, change).state
   const ended = (name: string, terminated: object) => ({ name, state: { terminated } })
 
@@ -66,7 +70,7 @@ describe('podFacts', () => {
       state: { kind: 'running' },
     })
     expect(pod({}, { deletionTimestamp: 't' }).deleting).toBe(true)
-    expect(podFacts({ metadata } as Pod)).not.toHaveProperty('nodeName')
+    expect(podFacts({ metadata } as PodObject)).not.toHaveProperty('nodeName')
   })
 
   test('whether the cluster ends it', () => {
