@@ -1,0 +1,48 @@
+import type { Command, Flag } from './command.ts'
+
+/** Flags of every command, as kubectl has them. */
+export const commonFlags: readonly Flag[] = [
+  {
+    name: 'namespace',
+    short: 'n',
+    value: 'NAMESPACE',
+    help: "namespace of the Module; that of the kubeconfig's context without it",
+    completes: 'namespaces',
+  },
+  {
+    name: 'output',
+    short: 'o',
+    value: 'FORMAT',
+    help: 'json, yaml or wide; for people without it',
+    choices: ['json', 'yaml', 'wide'],
+  },
+  { name: 'kubeconfig', value: 'FILE', help: 'kubeconfig file; KUBECONFIG or ~/.kube/config without it' },
+  { name: 'context', value: 'NAME', help: 'context of the kubeconfig', completes: 'contexts' },
+  { name: 'as', value: 'USER', help: 'user to act as, where you may impersonate' },
+  { name: 'help', short: 'h', help: 'what the command does, and its flags' },
+]
+
+/** Flags of commands that read Temporal. */
+export const temporalFlags: readonly Flag[] = [
+  {
+    name: 'temporal-address',
+    value: 'HOST:PORT',
+    help: 'the Temporal service; TEMPORAL_ADDRESS without it',
+  },
+  { name: 'temporal-namespace', value: 'NAME', help: 'its namespace; TEMPORAL_NAMESPACE, or default' },
+]
+
+/** For commands about a build. */
+export const kernelFlag: Flag = { name: 'kernel', value: 'K', help: 'kernel release, as uname -r says it' }
+
+export const fileFlag: Flag = {
+  name: 'filename',
+  short: 'f',
+  value: 'FILE',
+  help: 'YAML or JSON with the Module, and ConfigMaps it names; - is the standard input',
+}
+
+/** All flags that a command takes. */
+export function flagsOf({ flags, without = [] }: Command): readonly Flag[] {
+  return [...flags, ...commonFlags.filter(({ name }) => !without.includes(name))]
+}

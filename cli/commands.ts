@@ -1,0 +1,65 @@
+import type { Command } from './args/command.ts'
+import { fileFlag, kernelFlag } from './args/commonFlags.ts'
+import { shells } from './args/shells.ts'
+
+const module = { name: 'MODULE', completes: 'modules' } as const
+
+/** Every command, in the order of help. */
+export const commands: readonly Command[] = [
+  {
+    name: 'list',
+    arguments: [],
+    summary: 'Modules with what they wait for',
+    help: 'One line for each Module: whether it is ready, why not, how many of its kernels and nodes have it.',
+    flags: [{ name: 'all-namespaces', short: 'A', help: 'of all namespaces' }],
+    examples: ['kubectl kmod list -A', 'kubectl kmod list -o wide'],
+    load: async () => (await import('./commands/list.ts')).list,
+  },
+  {
+    name: 'status',
+    arguments: [module],
+    summary: 'one Module: kernels, stages, nodes',
+    help:
+      'A tree: each kernel with its phase, image, build and nodes, and how long it stands there. With --watch it is ' +
+      'drawn anew at every change, without polling, until Ctrl-C or until the Module is gone.',
+    flags: [{ name: 'watch', short: 'w', help: 'go on, and show every change' }],
+    examples: ['kubectl kmod status fpga -n drivers --watch', 'kubectl kmod status fpga -o json'],
+    load: async () => (await import('./commands/status.ts')).status,
+  },
+  {
+    name: 'resolve',
+    arguments: [],
+    summary: 'the mapping and image that a kernel would get',
+    help:
+      'Which kernel mapping counts for a kernel, and what comes of it: image, build arguments, modprobe commands. ' +
+      'Needs no cluster. Exit code 4 when the kernel has no mapping, or the mapping cannot be used.',
+    flags: [fileFlag, kernelFlag],
+    without: ['as'],
+    examples: ['kubectl kmod resolve -f module.yaml --kernel 6.8.0-60-generic'],
+    load: async () => (await import('./commands/resolve.ts')).resolve,
+  },
+  {
+    name: 'plan',
+    arguments: [],
+    summary: 'what applying a file would build, load and unload',
+    help:
+      'What the operator would do if the Module of the file were applied, by the same rules, without doing it: for ' +
+      'each kernel the image and whether it would be looked for or built, for each node whether the module would be ' +
+      'loaded, reloaded, unloaded or left. Registries are not asked. Exit code 4 when the API server would refuse it.',
+    flags: [fileFlag],
+    examples: ['kubectl kmod plan -f module.yaml', 'kubectl kmod plan -f module.yaml -o json'],
+    load: async () => (await import('./commands/plan.ts')).plan,
+  },
+  {
+    name: 'completion',
+    arguments: [{ name: 'SHELL', choices: Object.keys(shells) }],
+    summary: 'completion for bash, zsh or fish',
+    help:
+      'The script for `kubectl-kmod`. For `kubectl kmod` itself kubectl asks kubectl_complete-kmod, which is installed ' +
+      'beside this program: nothing else is to be done.',
+    flags: [],
+    without: ['namespace', 'output', 'kubeconfig', 'context', 'as'],
+    examples: ['source <(kubectl kmod completion bash)', 'kubectl kmod completion fish | source'],
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
+]

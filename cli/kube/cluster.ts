@@ -1,0 +1,186 @@
+import { HttpMethod, KubeConfig, RequestContext } from '@kubernetes/client-node'
+import { type Dispatcher, request as send } from 'undici'
+import { CliError, exitCodes } from '../exitCodes.ts'
+import { ApiError, ForbiddenError, rightFor } from './errors.ts'
+import { pathOf, type Kind, type Place, type StoredObject } from './resources.ts'
+
+/** Whom to ask, and as whom. */
+export interface Access {
+  readonly kubeconfig?: string | undefined
+  readonly context?: string | undefined
+  readonly as?: string | undefined
+}
+
+type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** One API server, seen with the rights of the user who calls. Throws ForbiddenError and ApiError only. */
+export interface Cluster {
+  readonly server: string
+  /** Of the kubeconfig's context, else `default`. */
+  readonly namespace: string
+  /** `identity`: only whether it is there; what it holds is not sent, and T then only has metadata. */
+  get<T extends StoredObject>(kind: Kind, place: Place, part?: 'identity'): Promise<T | undefined>
+  /** `resourceVersion` is where a watch goes on. */
+  list<T extends StoredObject>(
+    kind: Kind,
+    place: Place,
+    query?: Query,
+  ): Promise<{ readonly items: readonly T[]; readonly resourceVersion: string }>
+  /** Applies a merge patch; a uid or resourceVersion in it must be the stored one. */
+  patch(kind: Kind, place: Place, body: object): Promise<void>
+  /** An answer as it comes: a log, a watch. `verb` is the right it takes. */
+  stream(
+    verb: 'get' | 'watch',
+    kind: Kind,
+    place: Place,
+    query: Query,
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>>
+}
+
+/** Names of the contexts of a kubeconfig. */
+export function contextNames(access: Access): string[] {
+  return loadConfig({ kubeconfig: access.kubeconfig })
+    .getContexts()
+    .map(({ name }) => name)
+}
+
+function loadConfig({ kubeconfig, context }: Access): KubeConfig {
+  const config = new KubeConfig()
+  try {
+    if (kubeconfig === undefined) config.loadFromDefault()
+    else config.loadFromFile(kubeconfig)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new CliError(`cannot read the kubeconfig ${kubeconfig ?? ''}: ${why}`, exitCodes.failed)
+  }
+  if (context === undefined) return config
+  const names = config.getContexts().map(({ name }) => name)
+  if (!names.includes(context)) {
+    const known = names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`
+    throw new CliError(`--context ${context}: the kubeconfig has no such context; ${known}`, exitCodes.usage)
+  }
+  config.setCurrentContext(context)
+  return config
+}
+
+/** Time for an answer to begin. */
+const answerTimeoutMs = 30_000
+
+/** Opens a cluster; nothing is sent yet. client-node does the authentication, the requests are plain JSON. */
+export function openCluster(access: Access): Cluster {
+  const config = loadConfig(access)
+  const server = config.getCurrentCluster()?.server.replace(/\/+$/u, '')
+  if (server === undefined) {
+    throw new CliError('the kubeconfig has no cluster for its context', exitCodes.failed)
+  }
+  let dispatcher: Dispatcher | undefined
+
+  async function exchange(
+    method: 'GET' | 'PATCH',
+    verb: string,
+    kind: Kind,
+    place: Place,
+    more: {
+      readonly query?: Query
+      readonly body?: object
+      readonly accept?: string
+      readonly signal?: AbortSignal | undefined
+    } = {},
+  ): Promise<Dispatcher.ResponseData['body']> {
+    const url = new URL(server + pathOf(kind, place))
+    for (const [name, value] of Object.entries(more.query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, String(value))
+    }
+    const follows = more.signal !== undefined
+    const { statusCode, body } = await connected(async () => {
+      const context = new RequestContext(url.href, HttpMethod.GET)
+      await config.applySecurityAuthentication(context)
+      // One pool for the whole command; client-node would open one for each request.
+      dispatcher ??= context.getDispatcher() as Dispatcher | undefined
+      return await send(url, {
+        method,
+        ...(dispatcher === undefined ? {} : { dispatcher }),
+        headers: {
+          'user-agent': 'kubectl-kmod',
+          accept: more.accept ?? 'application/json, */*',
+          ...(more.body === undefined ? {} : { 'content-type': 'application/merge-patch+json' }),
+          ...(access.as === undefined ? {} : { 'impersonate-user': access.as }),
+          ...context.getHeaders(),
+        },
+        headersTimeout: answerTimeoutMs,
+        bodyTimeout: follows ? 0 : answerTimeoutMs,
+        ...(more.body === undefined ? {} : { body: JSON.stringify(more.body) }),
+        ...(more.signal === undefined ? {} : { signal: more.signal }),
+      })
+    })
+    if (statusCode < 300) return body
+    const message = messageOf(await body.text())
+    if (statusCode === 403 && !isImpersonation(message)) {
+      throw new ForbiddenError(rightFor(verb, kind, place))
+    }
+    throw new ApiError(`the API server says: ${message}`, statusCode)
+  }
+
+  async function connected<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof Error && error.name === 'AbortError') throw error
+      const why =
+        error instanceof Error ? error.message || String('code' in error && error.code) : String(error)
+      throw new ApiError(`cannot reach the API server ${server}: ${why}`, undefined, { cause: error })
+    }
+  }
+
+  return {
+    server,
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
+    async get<T>(kind: Kind, place: Place, part?: 'identity') {
+      const accept = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
+      try {
+        const body = await exchange('GET', 'get', kind, place, part === undefined ? {} : { accept })
+        return (await body.json()) as T
+      } catch (error) {
+        if (error instanceof ApiError && error.code === 404) return undefined
+        throw error
+      }
+    },
+    async list<T>(kind: Kind, place: Place, query: Query = {}) {
+      const items: T[] = []
+      let next: string | undefined
+      let resourceVersion = ''
+      do {
+        const page = { limit: 500, ...query, continue: next }
+        const body = await exchange('GET', 'list', kind, place, { query: page })
+        const list = (await body.json()) as {
+          readonly items: readonly T[] | null
+          readonly metadata: { readonly resourceVersion: string; readonly continue?: string }
+        }
+        items.push(...(list.items ?? []))
+        resourceVersion = list.metadata.resourceVersion
+        next = list.metadata.continue || undefined
+      } while (next !== undefined)
+      return { items, resourceVersion }
+    },
+    async patch(kind, place, body) {
+      await (await exchange('PATCH', 'patch', kind, place, { body })).dump()
+    },
+    stream: async (verb, kind, place, query, signal = new AbortController().signal) =>
+      await exchange('GET', verb, kind, place, { query, signal }),
+  }
+}
+
+function messageOf(text: string): string {
+  try {
+    const status = JSON.parse(text) as { readonly message?: string }
+    return status.message ?? text
+  } catch {
+    return text.trim().slice(0, 300)
+  }
+}
+
+/** That `--as` is refused is about another right than the one of the request. */
+function isImpersonation(message: string): boolean {
+  return message.includes('cannot impersonate')
+}

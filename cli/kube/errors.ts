@@ -1,0 +1,50 @@
+import { CliError, exitCodes } from '../exitCodes.ts'
+import type { Kind, Place } from './resources.ts'
+
+/** A right as RBAC names it. */
+export interface Right {
+  readonly verb: string
+  /** `pods`, `pods/log`, `modules.kmm.sigs.x-k8s.io` */
+  readonly resource: string
+  /** Absent for the whole cluster. */
+  readonly namespace?: string
+}
+
+/** The right that a request needs. */
+export function rightFor(verb: string, kind: Kind, { namespace, subresource }: Place): Right {
+  const plural = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`
+  return {
+    verb,
+    resource: subresource === undefined ? plural : `${plural}/${subresource}`,
+    ...(namespace === undefined || !kind.namespaced ? {} : { namespace }),
+  }
+}
+
+/** `list nodes`, `get pods/log in namespace drivers` */
+export function rightWords({ verb, resource, namespace }: Right): string {
+  return `${verb} ${resource}${namespace === undefined ? ' in the cluster' : ` in namespace ${namespace}`}`
+}
+
+/** The API server refuses it to this user. */
+export class ForbiddenError extends CliError {
+  readonly right: Right
+  constructor(right: Right) {
+    const { verb, resource, namespace } = right
+    const where = namespace === undefined ? ' --all-namespaces' : ` -n ${namespace}`
+    const check = `kubectl auth can-i ${verb} ${resource}${where}`
+    super(
+      `You may not ${rightWords(right)}. Ask for that right: verb "${verb}", resource "${resource}" (${check}).`,
+      exitCodes.forbidden,
+    )
+    this.right = right
+  }
+}
+
+/** Any other refusal; `code` is the HTTP status, absent when no answer came. */
+export class ApiError extends CliError {
+  readonly code: number | undefined
+  constructor(message: string, code: number | undefined, options?: ErrorOptions) {
+    super(message, code === 404 ? exitCodes.notFound : exitCodes.failed, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,78 @@
+import { group, version } from '../../api/names.ts'
+
+/** A kind of object and where the API server has it. */
+export interface Kind {
+  /** Empty for the core group. */
+  readonly group: string
+  readonly version: string
+  readonly plural: string
+  readonly namespaced: boolean
+}
+
+const core = (plural: string, scope: 'namespaced' | 'cluster' = 'namespaced'): Kind => ({
+  group: '',
+  version: 'v1',
+  plural,
+  namespaced: scope === 'namespaced',
+})
+
+export const kinds = {
+  modules: { group, version, plural: 'modules', namespaced: true },
+  nodeModulesConfigs: { group, version, plural: 'nodemodulesconfigs', namespaced: false },
+  nodes: core('nodes', 'cluster'),
+  namespaces: core('namespaces', 'cluster'),
+  pods: core('pods'),
+  configMaps: core('configmaps'),
+  secrets: core('secrets'),
+  serviceAccounts: core('serviceaccounts'),
+  events: core('events'),
+  leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', namespaced: true },
+  deployments: { group: 'apps', version: 'v1', plural: 'deployments', namespaced: true },
+} as const satisfies Record<string, Kind>
+
+/** Which objects: all of a kind, of one namespace, or one object, or its subresource. */
+export interface Place {
+  readonly namespace?: string | undefined
+  readonly name?: string | undefined
+  readonly subresource?: string | undefined
+}
+
+/** Path on the API server. */
+export function pathOf(kind: Kind, { namespace, name, subresource }: Place): string {
+  return [
+    kind.group === '' ? '/api' : `/apis/${kind.group}`,
+    kind.version,
+    ...(namespace === undefined || !kind.namespaced ? [] : ['namespaces', encodeURIComponent(namespace)]),
+    kind.plural,
+    ...(name === undefined ? [] : [encodeURIComponent(name)]),
+    ...(subresource === undefined ? [] : [subresource]),
+  ].join('/')
+}
+
+/** Any object the API server gives. */
+export interface StoredObject {
+  readonly apiVersion?: string
+  readonly kind?: string
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly uid: string
+    readonly resourceVersion: string
+    readonly creationTimestamp?: string
+    readonly deletionTimestamp?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+  }
+}
+
+export interface LeaseObject extends StoredObject {
+  readonly spec?: { readonly holderIdentity?: string; readonly renewTime?: string }
+}
+
+export interface EventObject extends StoredObject {
+  readonly type?: string
+  readonly reason?: string
+  readonly message?: string
+  readonly lastTimestamp?: string
+  readonly eventTime?: string
+}

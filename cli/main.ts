@@ -1,0 +1,11 @@
+import { runCli } from './runCli.ts'
+
+const ending = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+const { stdout, stderr, env } = process
+const code = await runCli(process.argv.slice(2), { stdout, stderr, env, signal: ending.signal })
+// Connections that idle must not keep a command from ending.
+stdout.write('', () => process.exit(code))

@@ -1,0 +1,17 @@
+import { stripVTControlCharacters } from 'node:util'
+
+const width = (text: string) => stripVTControlCharacters(text).length
+
+/** Columns as kubectl aligns them: three spaces between, capitals above. Colours take no room. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [header, ...rows]
+  const widths = header.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? ''))))
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - width(cell)))
+        .join('   ')
+        .trimEnd(),
+    )
+    .join('\n')
+}

@@ -1,0 +1,180 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { stringify } from 'yaml'
+import { createKube } from '../activities/kube/client.ts'
+import { configMaps, modules } from '../activities/kube/resources.ts'
+import { apiVersion } from '../api/names.ts'
+import { smallSpec } from './moduleSpecs.ts'
+import { plugin, startPlugin } from './support/plugin.ts'
+import { PluginCluster } from './support/pluginCluster.ts'
+
+/** The plugin as a process, against a real API server; what the operator would write is written by the tests. */
+const kubeconfig = inject('kubeconfig')
+const kube = createKube(kubeconfig)
+const cluster = new PluginCluster(kube, `plugin-${process.pid}`)
+const { namespace } = cluster
+const env = { KUBECONFIG: kubeconfig }
+const kernel = '6.1.0-1-amd64'
+const image = 'reg.example/fpga:1'
+const failed = {
+  conditions: [
+    {
+      type: 'Ready',
+      status: 'False',
+      reason: 'CompileFailed',
+      message: `Kernel ${kernel}: it does not compile.`,
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    },
+  ],
+  moduleLoader: { nodesMatchingSelectorNumber: 1, desiredNumber: 0, availableNumber: 0 },
+  kernels: [
+    {
+      kernel,
+      phase: 'BuildFailed',
+      image,
+      reason: 'CompileFailed',
+      message: 'it does not compile.',
+      errorLines: 'fpga.c:1: error',
+      buildPod: 'fpga-build-aaaaaaaa-1',
+      attempt: 1,
+      since: '2026-01-01T00:00:00Z',
+    },
+  ],
+}
+const spec = (mapping: object = {}) => ({
+  ...smallSpec({ mapping: { containerImage: image, ...mapping } }),
+  selector: cluster.selector,
+})
+let node = ''
+
+beforeAll(async () => {
+  await cluster.open()
+  node = await cluster.node()
+  await cluster.module('fpga', spec(), failed)
+})
+afterAll(async () => await kube.close())
+
+test('list shows readiness, reason and counts; -o json is for programs', async () => {
+  const { code, stdout } = await plugin(['list', '-n', namespace], env)
+  expect(stdout.split('\n')[0]).toMatch(/^NAMESPACE +NAME +READY +REASON +KERNELS +HELD +NODES +AGE$/)
+  expect(stdout).toMatch(new RegExp(`${namespace} +fpga +False +CompileFailed +0/1 +1 +0/1 +\\d+s\n`))
+  expect(code).toBe(0)
+  const wide = await plugin(['list', '-A', '-o', 'wide'], env)
+  expect(wide.stdout).toContain('it does not compile.')
+  const json = await plugin(['list', '-n', namespace, '-o', 'json'], env)
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    modules: [{ name: 'fpga', ready: 'False', reason: 'CompileFailed', kernels: { total: 1, held: 1 } }],
+  })
+})
+
+test('the namespace is that of the flag, the context, or default; an unknown context is refused', async () => {
+  expect(await plugin(['list'], env)).toMatchObject({ code: 0, stdout: 'No Modules in namespace default.\n' })
+  const wrong = await plugin(['list', '--context', 'nope'], env)
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('has no such context') })
+})
+
+test('status draws kernel, build and nodes from the views of the operator', async () => {
+  const { code, stdout } = await plugin(['status', 'fpga', '-n', namespace], env)
+  expect(code).toBe(0)
+  expect(stdout).toContain(`Module ${namespace}/fpga  not Ready: CompileFailed`)
+  expect(stdout).toContain(`Kernel ${kernel}  BuildFailed`)
+  expect(stdout).toContain(`image  ${image}  not verified`)
+  expect(stdout).toContain('build  attempt 1 in pod fpga-build-aaaaaaaa-1 ended')
+  expect(stdout).toContain('fpga.c:1: error')
+  expect(stdout).toContain(`${node}  waits for the image`)
+  const json = await plugin(['status', 'fpga', '-n', namespace, '-o', 'yaml'], env)
+  expect(json.stdout).toContain(`node: ${node}`)
+})
+
+test('status names nodes that a cordon keeps out', async () => {
+  const taints = [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }]
+  const away = await cluster.node({ taints, kernel: '6.2.0-1-amd64' })
+  const { stdout } = await plugin(['status', 'fpga', '-n', namespace], env)
+  expect(stdout).toContain(`${away}  kept out for now by the taint node.kubernetes.io/unschedulable`)
+})
+
+test('a Module that is not there: exit code 3, and where there is one of that name', async () => {
+  expect(await plugin(['status', 'fpga'], env)).toMatchObject({
+    code: 3,
+    stderr: `kubectl kmod: There is no Module default/fpga; there is one in namespace ${namespace}.\n`,
+  })
+})
+
+test('who may read nothing is told which right is missing: exit code 6', async () => {
+  expect(await plugin(['list', '-n', namespace, '--as', 'nobody'], env)).toEqual({
+    code: 6,
+    stdout: '',
+    stderr:
+      `kubectl kmod: You may not list modules.kmm.sigs.x-k8s.io in namespace ${namespace}. Ask for that right: verb "list", ` +
+      `resource "modules.kmm.sigs.x-k8s.io" (kubectl auth can-i list modules.kmm.sigs.x-k8s.io -n ${namespace}).\n`,
+  })
+})
+
+test('an API server that is away: exit code 1 with its address', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'kmm-plugin-')), 'kubeconfig')
+  const clusters = [{ name: 'c', cluster: { server: 'http://127.0.0.1:1' } }]
+  const contexts = [{ name: 'c', context: { cluster: 'c', user: 'u' } }]
+  const users = [{ name: 'u', user: {} }]
+  writeFileSync(file, stringify({ 'current-context': 'c', clusters, contexts, users }))
+  expect(await plugin(['list', '--kubeconfig', file])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^kubectl kmod: cannot reach the API server http:\/\/127.0.0.1:1: /),
+  })
+})
+
+test('status --watch tells every change by itself, and ends with the Module', async () => {
+  await cluster.module('watched', spec())
+  const child = startPlugin(['status', 'watched', '-n', namespace, '-w', '-o', 'json'], env)
+  onTestFinished(() => void child.kill())
+  const reports: { kernels: { phase: string }[] }[] = []
+  createInterface(child.stdout).on('line', (line) => reports.push(JSON.parse(line) as (typeof reports)[0]))
+  const phase = () => reports.at(-1)?.kernels[0]?.phase
+  await expect.poll(phase, { timeout: 20_000 }).toBe('Pending')
+  await cluster.status('watched', { kernels: [{ kernel, phase: 'CheckingImage', image }] })
+  await expect.poll(phase, { timeout: 20_000 }).toBe('CheckingImage')
+  await cluster.status('watched', { kernels: [{ kernel, phase: 'Building', image }] })
+  await expect.poll(phase, { timeout: 20_000 }).toBe('Building')
+  const ref = { namespace, name: 'watched' }
+  await kube.patch(modules, ref, { metadata: { finalizers: [] } })
+  const object = await kube.get(modules, ref)
+  await kube.delete(modules, ref, { uid: object?.metadata.uid ?? '' })
+  expect(await once(child, 'exit')).toEqual([0, null])
+})
+
+test('Ctrl-C ends the watch in order', async () => {
+  const child = startPlugin(['status', 'fpga', '-n', namespace, '--watch'], env)
+  onTestFinished(() => void child.kill())
+  await once(child.stdout, 'data')
+  child.kill('SIGINT')
+  expect(await once(child, 'exit')).toEqual([0, null])
+})
+
+test('plan tells what a changed file would bring, and changes nothing', async () => {
+  await kube.create(configMaps, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace, name: 'fpga-dockerfile' },
+    data: { dockerfile: 'FROM scratch' },
+  } as Parameters<typeof kube.create>[1])
+  const build = { dockerfileConfigMap: { name: 'fpga-dockerfile' } }
+  const file = join(mkdtempSync(join(tmpdir(), 'kmm-plugin-')), 'module.yaml')
+  const changed = spec({ containerImage: 'reg.example/fpga:2', build })
+  writeFileSync(file, stringify({ apiVersion, kind: 'Module', metadata: { name: 'fpga' }, spec: changed }))
+  const before = await kube.get(modules, { namespace, name: 'fpga' })
+  const { code, stdout } = await plugin(['plan', '-f', file, '-n', namespace], env)
+  expect(stdout).toContain(`Module ${namespace}/fpga changes`)
+  expect(stdout).toContain('image    reg.example/fpga:2: the registry is asked')
+  expect(stdout).toMatch(/build {4}if it is not there, in pod fpga-build-[0-9a-f]{8}-1 from inputs/)
+  expect(stdout).toContain(`load     1: ${node}`)
+  expect(code).toBe(0)
+  expect(await kube.get(modules, { namespace, name: 'fpga' })).toEqual(before)
+})
+
+test('completion knows the Modules of the cluster', async () => {
+  const { stdout } = await plugin(['__complete', 'status', '-n', namespace, 'f'], env)
+  expect(stdout).toBe('fpga\n:4\n')
+})
