@@ -27,6 +27,26 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/status.ts')).status,
   },
   {
+    name: 'why',
+    arguments: [module, { name: 'NODE', optional: true, completes: 'nodes' }],
+    summary: 'why a Module is not loaded: the first thing that fails, and what helps',
+    help:
+      'An ordered checklist: definition, operator, namespace, selector, taints; for each kernel mapping, template, ' +
+      'image, registry, build; for the worst node of it (or the one that is named) worker pod and modprobe. Asks the ' +
+      'API server alone, so it works while the operator or Temporal is down, and says what it could not look at. Exit ' +
+      'code 0: loaded; 4: something fails; 5: it is under way.',
+    flags: [
+      {
+        name: 'operator-namespace',
+        value: 'NAMESPACE',
+        help: 'where the operator is installed; kmm-operator-system without it',
+        completes: 'namespaces',
+      },
+    ],
+    examples: ['kubectl kmod why fpga -n drivers', 'kubectl kmod why fpga worker-3 -n drivers'],
+    load: async () => (await import('./commands/why.ts')).why,
+  },
+  {
     name: 'resolve',
     arguments: [],
     summary: 'the mapping and image that a kernel would get',

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { stringify } from 'yaml'
 import { createKube } from '../activities/kube/client.ts'
-import { configMaps, modules } from '../activities/kube/resources.ts'
+import { modules } from '../activities/kube/resources.ts'
 import { apiVersion } from '../api/names.ts'
 import { smallSpec } from './moduleSpecs.ts'
 import { plugin, startPlugin } from './support/plugin.ts'
@@ -154,12 +154,7 @@ test('Ctrl-C ends the watch in order', async () => {
 })
 
 test('plan tells what a changed file would bring, and changes nothing', async () => {
-  await kube.create(configMaps, {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { namespace, name: 'fpga-dockerfile' },
-    data: { dockerfile: 'FROM scratch' },
-  } as Parameters<typeof kube.create>[1])
+  await cluster.dockerfile('fpga-dockerfile')
   const build = { dockerfileConfigMap: { name: 'fpga-dockerfile' } }
   const file = join(mkdtempSync(join(tmpdir(), 'kmm-plugin-')), 'module.yaml')
   const changed = spec({ containerImage: 'reg.example/fpga:2', build })

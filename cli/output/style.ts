@@ -3,11 +3,11 @@ import type { Surroundings } from '../call.ts'
 
 /** What a piece of text means; what it looks like is decided here alone. */
 export interface Style {
-  good(text: string): string
-  bad(text: string): string
-  waiting(text: string): string
-  faint(text: string): string
-  strong(text: string): string
+  readonly good: (text: string) => string
+  readonly bad: (text: string) => string
+  readonly waiting: (text: string) => string
+  readonly faint: (text: string) => string
+  readonly strong: (text: string) => string
 }
 
 /** Colours on a terminal only, and not where NO_COLOR is set. */

@@ -1,6 +1,14 @@
 import type { Kube } from '../../activities/kube/kube.ts'
-import { modules, namespaces, nodes, pods, type StoredObject } from '../../activities/kube/resources.ts'
-import { apiVersion, labels, moduleFinalizer } from '../../api/names.ts'
+import {
+  configMaps,
+  modules,
+  namespaces,
+  nodeModulesConfigs,
+  nodes,
+  pods,
+  type StoredObject,
+} from '../../activities/kube/resources.ts'
+import { apiVersion, group, labels, moduleFinalizer } from '../../api/names.ts'
 
 /** What the operator, the kubelet and users would write, written by a test to a real API server. */
 export class PluginCluster {
@@ -73,6 +81,43 @@ export class PluginCluster {
       },
     })
     await this.kube.patch(pods, { namespace, name }, { status: change.status }, { subresource: 'status' })
+  }
+
+  /** A ConfigMap with a Dockerfile. */
+  async dockerfile(name: string): Promise<void> {
+    const { namespace } = this
+    const metadata = { namespace, name }
+    const data = { dockerfile: 'FROM scratch' }
+    await this.kube.create(configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data })
+  }
+
+  /** The record of a node, written anew. */
+  async record(node: string, { spec, status }: { spec: object; status: object }): Promise<void> {
+    const ref = { name: node }
+    await this.kube.create(nodeModulesConfigs, {
+      apiVersion,
+      kind: 'NodeModulesConfig',
+      metadata: ref,
+    })
+    await this.kube.patch(nodeModulesConfigs, ref, { spec })
+    await this.kube.patch(nodeModulesConfigs, ref, { status }, { subresource: 'status' })
+  }
+
+  /** Lets a user read the Modules of the namespace, and nothing else. */
+  async mayReadModules(user: string): Promise<void> {
+    const rbac = 'rbac.authorization.k8s.io'
+    const path = `/apis/${rbac}/v1/namespaces/${this.namespace}`
+    const post = async (plural: string, body: object) =>
+      await this.kube.transport.json({ verb: 'create', resource: plural, path: `${path}/${plural}`, body })
+    await post('roles', {
+      metadata: { name: user },
+      rules: [{ apiGroups: [group], resources: ['modules'], verbs: ['get', 'list'] }],
+    })
+    await post('rolebindings', {
+      metadata: { name: user },
+      roleRef: { apiGroup: rbac, kind: 'Role', name: user },
+      subjects: [{ apiGroup: rbac, kind: 'User', name: user }],
+    })
   }
 
   /** The selector of this cluster's nodes. */

@@ -1,0 +1,24 @@
+import { annotations, type ModuleRef } from '../../api/names.ts'
+
+/** Commands in the words of findings; all of them can be pasted. */
+export const help = {
+  edit: ({ namespace, name }: ModuleRef) => `kubectl -n ${namespace} edit module ${name}`,
+  retry: ({ namespace, name }: ModuleRef, kernel: string) =>
+    `kubectl kmod retry ${name} -n ${namespace} --kernel '${kernel}'`,
+  logs: ({ namespace, name }: ModuleRef, kernel: string) =>
+    `kubectl kmod logs ${name} -n ${namespace} --kernel '${kernel}'`,
+  describePod: (namespace: string, pod: string) => `kubectl -n ${namespace} describe pod ${pod}`,
+  giveUp: ({ namespace, name }: ModuleRef) =>
+    `kubectl -n ${namespace} annotate module ${name} ${annotations.forceFinalize}='why'`,
+  allowPods: (namespace: string) =>
+    `kubectl label --overwrite namespace ${namespace} pod-security.kubernetes.io/enforce=privileged`,
+  operatorPods: (namespace: string) => `kubectl -n ${namespace} get pods`,
+  operatorLog: (namespace: string) =>
+    `kubectl -n ${namespace} logs deployment/kmm-operator-controller --tail=50`,
+  labelNode: (node: string, label: string, value: string) =>
+    `kubectl label --overwrite node ${node} ${label}=${value}`,
+  uncordon: (node: string) => `kubectl uncordon ${node}`,
+  describeNode: (node: string) => `kubectl describe node ${node}`,
+  events: ({ namespace, name }: ModuleRef) =>
+    `kubectl -n ${namespace} get events --field-selector involvedObject.name=${name}`,
+}

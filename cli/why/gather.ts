@@ -1,0 +1,88 @@
+import type { ModuleRef } from '../../api/names.ts'
+import { readAround, type Gap } from '../cluster/read.ts'
+import { snapshotOf } from '../cluster/snapshot.ts'
+import { seeKernels } from '../cluster/views.ts'
+import type { Cluster } from '../kube/cluster.ts'
+import { ForbiddenError, type Right } from '../kube/errors.ts'
+import { kinds, type Kind, type LeaseObject, type StoredObject } from '../kube/resources.ts'
+import type { OperatorFacts, WhyFacts } from './facts.ts'
+
+/** Name of the Lease of the replica that watches: KMM's default of `leaderElection.resourceID`. */
+const leaseName = 'kmm.sigs.x-k8s.io'
+
+/**
+ * Looks at everything that can be the cause, with the rights of this user: what may not be looked at is a gap.
+ * Neither the operator nor Temporal is asked. Throws a CliError when there is no such Module.
+ */
+export async function gather(cluster: Cluster, ref: ModuleRef, operatorNamespace: string): Promise<WhyFacts> {
+  const { objects, gaps: known } = await readAround(cluster, ref)
+  const gaps = new Map<Gap['what'], Right>(known.map(({ what, right }) => [what, right]))
+  const orGap = async <T>(what: Gap['what'], read: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof ForbiddenError)) throw error
+      gaps.set(what, error.right)
+      return undefined
+    }
+  }
+  const snapshot = snapshotOf(objects)
+  const mappings = seeKernels(snapshot, ref).flatMap(({ mapping }) => mapping ?? [])
+  const secretNames = mappings.flatMap(({ build, imageRepoSecret }) => [
+    ...(build?.secrets ?? []).map(({ name }) => name),
+    ...(imageRepoSecret === undefined ? [] : [imageRepoSecret.name]),
+  ])
+  const accountNames = mappings.map(({ serviceAccountName }) => serviceAccountName)
+  const { namespace } = ref
+  const [operator, found, secrets, serviceAccounts] = await Promise.all([
+    orGap('operator', async () => await readOperator(cluster, operatorNamespace)),
+    orGap('namespace', async () => await cluster.get<StoredObject>(kinds.namespaces, { name: namespace })),
+    orGap('secrets', async () => await whichExist(cluster, kinds.secrets, namespace, secretNames)),
+    orGap(
+      'serviceAccount',
+      async () => await whichExist(cluster, kinds.serviceAccounts, namespace, accountNames),
+    ),
+  ])
+  return {
+    ref,
+    cluster: snapshot,
+    now: Date.now(),
+    gaps,
+    namespace: found && {
+      podSecurity: found.metadata.labels?.['pod-security.kubernetes.io/enforce'],
+      ending: found.metadata.deletionTimestamp !== undefined,
+    },
+    operator,
+    secrets: secrets ?? new Map(),
+    serviceAccounts: serviceAccounts ?? new Map(),
+  }
+}
+
+async function readOperator(cluster: Cluster, namespace: string): Promise<OperatorFacts> {
+  const lease = await cluster.get<LeaseObject>(kinds.leases, { namespace, name: leaseName })
+  const { holderIdentity: holder = '', renewTime: renewedAt } = lease?.spec ?? {}
+  // A Lease without a holder was given up by an operator that ended in order.
+  return {
+    namespace,
+    lease: renewedAt === undefined ? undefined : { holder: holder || 'The operator', renewedAt },
+  }
+}
+
+/** Only metadata is asked for: what Secrets hold does not come here. */
+async function whichExist(
+  cluster: Cluster,
+  kind: Kind,
+  namespace: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, boolean>> {
+  const found = await Promise.all(
+    [...new Set(names)].map(
+      async (name) =>
+        [
+          name,
+          (await cluster.get<StoredObject>(kind, { namespace, name }, 'identity')) !== undefined,
+        ] as const,
+    ),
+  )
+  return new Map(found)
+}

@@ -1,0 +1,202 @@
+import { moduleKey } from '../../api/names.ts'
+import { rightWords } from '../kube/errors.ts'
+import { help } from './commandsThatHelp.ts'
+import type { KernelFacts } from './facts.ts'
+import { fails, none, ok, unknown, waits, type Check, type Finding } from './finding.ts'
+
+/** What is asked for each kernel, before its nodes: how it comes to its image. */
+export const kernelChecks: readonly Check<KernelFacts>[] = [
+  { name: 'kernel mapping', look: kernelMapping },
+  { name: 'template', look: invalidFor(['TemplateInvalid'], 'its variables are known') },
+  { name: 'image', look: invalidFor(['ImageReferenceInvalid', 'ImageMissing'], 'it is a reference') },
+  { name: 'architecture', look: architecture },
+  { name: 'registry', look: registry },
+  { name: 'claim', look: claim },
+  { name: 'Dockerfile', look: dockerfile },
+  { name: 'secrets', look: secrets },
+  { name: 'build', look: build },
+  { name: 'sign', look: sign },
+]
+
+function kernelMapping({ seen, module, ref }: KernelFacts): Finding {
+  const { wish } = seen.view
+  const mappings = module?.spec.moduleLoader?.container.kernelMappings ?? []
+  if (wish.kind === 'none' && wish.why === 'NoMapping') {
+    const patterns = mappings.map(({ literal, regexp }) => literal || regexp || '').join(', ')
+    const says = `No kernel mapping matches kernel ${seen.kernel}; there are: ${patterns}.`
+    return fails('NoMapping', says, { commands: [help.edit(ref)] })
+  }
+  if (wish.kind === 'none') return none('no node with this kernel shall have it')
+  const broken = invalid(['MappingInvalid', 'RegexpInvalid', 'KernelVersionInvalid'], { seen, ref })
+  return broken ?? ok(seen.mapping?.fields.mapping ?? 'one matches')
+}
+
+/** What cannot be resolved for this kernel, when it is for one of these reasons. */
+function invalid(reasons: readonly string[], { seen, ref }: Pick<KernelFacts, 'seen' | 'ref'>) {
+  const { wish } = seen.view
+  if (wish.kind !== 'invalid' || !reasons.includes(wish.reason)) return undefined
+  return fails(wish.reason, wish.message, { commands: [help.edit(ref)] })
+}
+
+function invalidFor(reasons: readonly string[], good: string): Check<KernelFacts>['look'] {
+  return (facts) => {
+    const { wish } = facts.seen.view
+    if (wish.kind === 'none') return none('no image is wanted')
+    return (
+      invalid(reasons, facts) ??
+      ok(wish.kind === 'wanted' && good === 'it is a reference' ? wish.image : good)
+    )
+  }
+}
+
+/** The reason that the operator wrote down, while the image is not verified. */
+function said({ seen }: KernelFacts): { readonly reason: string; readonly message: string } {
+  const { stored, digest } = seen.view
+  return digest === undefined
+    ? { reason: stored?.reason ?? '', message: stored?.message ?? '' }
+    : { reason: '', message: '' }
+}
+
+function architecture(facts: KernelFacts): Finding {
+  const { seen, ref } = facts
+  const { wish, architectures } = seen.view
+  const { reason, message } = said(facts)
+  if (reason === 'MixedArchitectures' || reason === 'ArchitectureMissing') {
+    return fails(reason, message, { commands: [help.edit(ref)] })
+  }
+  if (wish.kind === 'wanted' && wish.build.kind === 'invalid' && wish.build.reason === 'MixedArchitectures') {
+    // It matters only when the image has to be built.
+    const isKnown = seen.view.digest !== undefined
+    if (!isKnown) return fails(wish.build.reason, wish.build.message, { commands: [help.edit(ref)] })
+  }
+  return ok(architectures.length === 0 ? 'no node needs one' : architectures.join(', '))
+}
+
+function registry(facts: KernelFacts): Finding {
+  const { seen, ref } = facts
+  const { digest, wish, stored } = seen.view
+  if (wish.kind !== 'wanted') return none('no image is wanted')
+  if (digest !== undefined) return ok(`it has the image, ${digest.slice(0, 19)}`)
+  const { reason, message } = said(facts)
+  if (reason.startsWith('Registry')) {
+    return fails(reason, message, { commands: [help.edit(ref)] })
+  }
+  if (reason === 'ImageMissing') {
+    return fails(reason, message, { commands: [`crane digest ${wish.image}`, help.edit(ref)] })
+  }
+  if (reason === 'ImageBeingPulled') return waits(reason, message)
+  switch (stored?.phase) {
+    case undefined:
+    case 'Resolving':
+      return waits('Pending', `Whether ${wish.image} exists has not been asked yet.`)
+    case 'CheckingImage':
+      return waits('CheckingImage', `The registry is asked for ${wish.image}.`)
+    default:
+      return ok(wish.build.kind === 'none' ? 'it was asked' : 'it does not have the image: it is to be built')
+  }
+}
+
+/** Nothing has to be built: the image is there, is not wanted, or cannot be. */
+function isBuilt({ seen }: KernelFacts): boolean {
+  const { wish, digest } = seen.view
+  return wish.kind !== 'wanted' || digest !== undefined || wish.build.kind === 'none'
+}
+
+function claim(facts: KernelFacts): Finding {
+  if (isBuilt(facts)) return none('nothing is to be built')
+  const { reason, message } = said(facts)
+  const { rival } = facts.seen.view
+  if (reason === 'ImageContested') {
+    const commands = [help.edit(facts.ref), help.retry(facts.ref, facts.seen.kernel)]
+    return fails(reason, message, { commands })
+  }
+  if (reason === 'ImageClaimed') {
+    const pod = rival?.pod
+    const commands =
+      rival === undefined || pod === undefined ? [] : [help.describePod(rival.ref.namespace, pod)]
+    return waits(reason, message, { commands })
+  }
+  return ok(rival === undefined ? 'nobody else builds it' : `Module ${moduleKey(rival.ref)} builds it too`)
+}
+
+function dockerfile(facts: KernelFacts): Finding {
+  const { seen, gaps, ref } = facts
+  const { wish } = seen.view
+  if (isBuilt(facts) || wish.kind !== 'wanted') return none('nothing is to be built')
+  const right = gaps.get('configMaps')
+  if (right !== undefined) return unknown(`not looked at: you may not ${rightWords(right)}`)
+  if (wish.build.kind === 'invalid') {
+    const name = seen.mapping?.build?.dockerfileConfigMap.name ?? ''
+    const create = `kubectl -n ${ref.namespace} create configmap ${name} --from-file=dockerfile=Dockerfile`
+    return fails(wish.build.reason, wish.build.message, { commands: [create] })
+  }
+  return ok(`ConfigMap ${seen.mapping?.build?.dockerfileConfigMap.name ?? ''}`)
+}
+
+function secrets(facts: KernelFacts): Finding {
+  const { seen, ref, gaps } = facts
+  const { reason, message } = said(facts)
+  if (reason.startsWith('Secret')) return fails(reason, message, { commands: [] })
+  const { build: wanted, imageRepoSecret } = seen.mapping ?? {}
+  const named = [...(wanted?.secrets ?? []), ...(imageRepoSecret === undefined ? [] : [imageRepoSecret])]
+  const names = [...new Set(named.map(({ name }) => name))]
+  if (names.length === 0) return none('it names none')
+  const missing = names.filter((name) => facts.secrets.get(name) === false)
+  const [first] = missing
+  if (first !== undefined) {
+    const says = `Secret ${ref.namespace}/${missing.join(', ')} does not exist.`
+    return fails('SecretMissing', says, {
+      commands: [
+        `kubectl -n ${ref.namespace} create secret docker-registry ${first} --docker-server=... --docker-username=...`,
+      ],
+    })
+  }
+  const right = gaps.get('secrets')
+  if (right !== undefined)
+    return unknown(`${names.join(', ')} not looked at: you may not ${rightWords(right)}`)
+  return ok(`${names.join(', ')} there; what they hold is not looked at`)
+}
+
+/** Reasons with which a build goes on by itself. */
+const passing = ['Evicted', 'Preempted', 'NodeLost', 'NodeShutdown', 'RejectedByNode', 'ContainerCreating']
+
+function build(facts: KernelFacts): Finding {
+  const { seen, ref } = facts
+  const { pods, stored } = seen.view
+  if (isBuilt(facts)) return none('nothing is to be built')
+  const { reason, message } = said(facts)
+  const pod = stored?.buildPod
+  const active = pods.find(({ state }) => state === 'active')
+  const describe = pod === undefined ? [] : [help.describePod(ref.namespace, pod)]
+  switch (stored?.phase) {
+    case 'Cancelled':
+      return fails('Cancelled', 'Somebody cancelled the build.', { commands: [help.retry(ref, seen.kernel)] })
+    case 'BuildFailed': {
+      const lines = stored.errorLines
+      return fails(reason || 'BuildFailed', message || 'The build failed.', {
+        ...(lines === undefined ? {} : { details: lines }),
+        commands: [help.logs(ref, seen.kernel), help.retry(ref, seen.kernel)],
+      })
+    }
+    case 'Building': {
+      if (reason === '')
+        return waits('Building', `Pod ${active?.name ?? pod ?? ''} builds it.`, {
+          commands: [help.logs(ref, seen.kernel)],
+        })
+      const commands = reason === 'PodRefusedByPodSecurity' ? [help.allowPods(ref.namespace)] : describe
+      return passing.includes(reason)
+        ? waits(reason, message, { commands })
+        : fails(reason, message, { commands })
+    }
+    default:
+      return waits('Pending', 'It has not begun yet.')
+  }
+}
+
+function sign({ seen }: KernelFacts): Finding {
+  const { stored, digest } = seen.view
+  if (seen.mapping?.sign === undefined) return none('nothing is to be signed')
+  const { reason = '', message = '' } = stored ?? {}
+  if (digest === undefined && reason.startsWith('Sign')) return fails(reason, message)
+  return digest === undefined ? waits('Pending', 'It has not begun yet.') : ok('the image is there')
+}
