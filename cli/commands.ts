@@ -1,5 +1,5 @@
 import type { Command } from './args/command.ts'
-import { fileFlag, kernelFlag } from './args/commonFlags.ts'
+import { fileFlag, kernelFlag, temporalFlags } from './args/commonFlags.ts'
 import { shells } from './args/shells.ts'
 
 const module = { name: 'MODULE', completes: 'modules' } as const
@@ -69,6 +69,63 @@ export const commands: readonly Command[] = [
     flags: [fileFlag],
     examples: ['kubectl kmod plan -f module.yaml', 'kubectl kmod plan -f module.yaml -o json'],
     load: async () => (await import('./commands/plan.ts')).plan,
+  },
+  {
+    name: 'retry',
+    arguments: [module],
+    summary: 'build or load again what is held',
+    help:
+      'Sets the annotation kmm.sigs.x-k8s.io/retry-build, which the operator takes off when it has acted: who may patch ' +
+      'Modules may retry. Exit code 4 when nothing is held.',
+    flags: [kernelFlag],
+    examples: ['kubectl kmod retry fpga -n drivers', 'kubectl kmod retry fpga --kernel 6.8.0-60-generic'],
+    load: async () => (await import('./commands/retry.ts')).retry,
+  },
+  {
+    name: 'logs',
+    arguments: [module],
+    summary: 'log of a build: live, or as it was kept',
+    help:
+      'Of the build pod while there is one, live while it builds (the right "get pods/log" is needed); else the end of ' +
+      'the log that Temporal keeps, secrets masked; else the error lines that stand in the status.',
+    flags: [
+      kernelFlag,
+      { name: 'attempt', value: 'N', help: 'of this attempt; the last one without it' },
+      ...temporalFlags,
+    ],
+    examples: [
+      'kubectl kmod logs fpga -n drivers',
+      'kubectl kmod logs fpga --attempt 1 --temporal-address localhost:7233',
+    ],
+    load: async () => (await import('./commands/logs.ts')).logs,
+  },
+  {
+    name: 'history',
+    arguments: [module],
+    summary: 'runs and attempts, with durations and outcomes',
+    help:
+      'What the runs of the Module did, newest first: checks, builds, loads, retries, each with its duration and its ' +
+      'outcome. It is read from Temporal, also for Modules that are gone. Exit code 3 when there are no runs.',
+    flags: [
+      kernelFlag,
+      { name: 'limit', value: 'N', help: 'at most so many runs; 10 without it' },
+      ...temporalFlags,
+    ],
+    examples: ['kubectl kmod history fpga -n drivers --temporal-address localhost:7233'],
+    load: async () => (await import('./commands/history.ts')).history,
+  },
+  {
+    name: 'open',
+    arguments: [module],
+    summary: "the address of the Module's runs in the Temporal UI",
+    help: 'Prints the address of the last run of each kernel. Temporal is not asked; the run ids stand in the status.',
+    flags: [
+      kernelFlag,
+      { name: 'ui', value: 'URL', help: 'the UI; TEMPORAL_UI_ADDRESS, or http://localhost:8233' },
+      { name: 'temporal-namespace', value: 'NAME', help: 'TEMPORAL_NAMESPACE, or default, without it' },
+    ],
+    examples: ['xdg-open "$(kubectl kmod open fpga --kernel 6.8.0-60-generic)"'],
+    load: async () => (await import('./commands/open.ts')).open,
   },
   {
     name: 'completion',

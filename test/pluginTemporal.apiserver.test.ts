@@ -1,0 +1,141 @@
+import { fileURLToPath } from 'node:url'
+import { Client, Connection } from '@temporalio/client'
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { createKube } from '../activities/kube/client.ts'
+import { namespaces } from '../activities/kube/resources.ts'
+import { kernelRunId, taskQueue, watchQueue } from '../api/names.ts'
+import { freePorts } from '../lab/ports.ts'
+import { ensurePrograms } from '../lab/programs/ensure.ts'
+import { startTemporal } from '../lab/temporal.ts'
+import { openTestFolder } from '../lab/testFolder.ts'
+import { createBell } from '../worker/bell.ts'
+import { failure, SimulatedCluster } from '../workflows/moduleKernel/testing/simulatedCluster.ts'
+import { smallSpec } from './moduleSpecs.ts'
+import { eventually } from './support/eventually.ts'
+import { plugin } from './support/plugin.ts'
+import { PluginCluster } from './support/pluginCluster.ts'
+
+/**
+ * The plugin as a process against a real API server and a real Temporal server, where real runs have gone over a
+ * simulated cluster.
+ */
+const kubeconfig = inject('kubeconfig')
+const kube = createKube(kubeconfig)
+const cluster = new PluginCluster(kube, `history-${process.pid}`)
+const { namespace } = cluster
+const kernel = '6.1.0'
+const ref = { namespace, name: 'fpga' }
+let env: NodeJS.ProcessEnv = { KUBECONFIG: kubeconfig }
+let clusterId = ''
+let close = async (): Promise<void> => undefined
+
+beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') })
+  const folder = openTestFolder('plugin')
+  const [port = 0] = await freePorts(1)
+  const { address } = await startTemporal({
+    supervisor: folder.supervisor,
+    programs: ensurePrograms(['temporal']),
+    port,
+    namespace: 'default',
+  })
+  clusterId = (await kube.get(namespaces, { name: 'kube-system' }))?.metadata.uid.slice(0, 8) ?? ''
+  const connection = await NativeConnection.connect({ address })
+  const client = new Client({ connection: await Connection.connect({ address }) })
+  const simulated = new SimulatedCluster()
+  simulated.outcomes = [failure]
+  const activities: Record<string, (...args: never[]) => unknown> = {}
+  for (const name of Object.getOwnPropertyNames(SimulatedCluster.prototype)) {
+    const method = simulated[name as keyof SimulatedCluster]
+    if (name !== 'constructor' && typeof method === 'function')
+      activities[name] = method.bind(simulated) as never
+  }
+  const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url))
+  const workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') })
+  const workers = [
+    await Worker.create({ connection, taskQueue: taskQueue(clusterId), workflowBundle, activities }),
+    await Worker.create({ connection, taskQueue: watchQueue(clusterId), activities }),
+  ]
+  const running = workers.map((worker) => worker.run())
+  const bell = createBell(client, clusterId)
+  await bell.ringKernel({ ref, uid: 'uid-1', kernel }, { changes: [] })
+  await eventually(
+    'the build is held',
+    () => simulated.stored?.phase,
+    (phase) => phase === 'BuildFailed',
+    60_000,
+  )
+  simulated.nodeWork = 'loaded'
+  await bell.retryKernel({ ref, uid: 'uid-1', kernel })
+  await client.workflow.getHandle(kernelRunId(clusterId, ref, kernel)).result()
+  for (const worker of workers) worker.shutdown()
+  await Promise.all(running)
+  env = { KUBECONFIG: kubeconfig, TEMPORAL_ADDRESS: address }
+  close = async () => {
+    await client.connection.close()
+    await connection.close()
+    await folder.close()
+  }
+  await cluster.open()
+  await cluster.module('fpga', smallSpec(), {
+    kernels: [
+      {
+        kernel,
+        phase: 'BuildFailed',
+        image: 'i',
+        buildPod: 'fpga-build-p-2',
+        attempt: 2,
+        errorLines: 'error: x',
+        workflowId: kernelRunId(clusterId, ref, kernel),
+        runId: 'a-run',
+      },
+    ],
+  })
+}, 240_000)
+afterAll(async () => {
+  await close()
+  await kube.close()
+})
+
+test('history: the run with attempts, durations and outcomes, also of a Module that is gone', async () => {
+  const { code, stdout } = await plugin(['history', 'fpga', '-n', namespace], env)
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^\S+Z {2}Kernel 6\.1\.0 {2}COMPLETED {2}\d+s {2}[0-9a-f-]{36}$/m)
+  expect(stdout).toMatch(/build reg\.example\/fpga:6\.1\.0 in pod p-1 {2}\d+s {2}failed: BuildCommandFailed/)
+  expect(stdout).toMatch(/retry asked for/)
+  expect(stdout).toMatch(/build reg\.example\/fpga:6\.1\.0 in pod p-2 {2}\d+s {2}succeeded/)
+  const json = await plugin(['history', 'fpga', '-n', namespace, '-o', 'json', '--kernel', kernel], env)
+  expect(JSON.parse(json.stdout)).toMatchObject({ runs: [{ kernel, status: 'COMPLETED' }] })
+  const none = await plugin(['history', 'nope', '-n', namespace], env)
+  expect(none).toMatchObject({ code: 3, stdout: expect.stringContaining('has no runs of Module') })
+})
+
+test('logs of builds whose pods are gone, the last one or an attempt', async () => {
+  const last = await plugin(['logs', 'fpga', '-n', namespace], env)
+  expect(last).toMatchObject({ code: 0, stdout: 'built\n' })
+  expect(last.stderr).toContain('The end of the log of pod p-2, as Temporal keeps it; secrets are masked.')
+  const first = await plugin(['logs', 'fpga', '-n', namespace, '--kernel', kernel, '--attempt', '1'], env)
+  expect(first).toMatchObject({ code: 0, stdout: 'the log\n' })
+  const none = await plugin(['logs', 'fpga', '-n', namespace, '--attempt', '7'], env)
+  expect(none).toMatchObject({ code: 3, stderr: expect.stringContaining('There is no log of attempt 7') })
+})
+
+test('without Temporal: what cannot be shown is said, and how to see it', async () => {
+  const alone = { ...env, TEMPORAL_ADDRESS: '' }
+  const logs = await plugin(['logs', 'fpga', '-n', namespace], alone)
+  expect(logs).toMatchObject({ code: 0, stdout: 'error: x\n' })
+  expect(logs.stderr).toContain('these are the error lines that status keeps. Temporal keeps the logs')
+  expect(await plugin(['history', 'fpga', '-n', namespace], alone)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('give --temporal-address HOST:PORT, or set TEMPORAL_ADDRESS'),
+  })
+  const away = await plugin(['history', 'fpga', '-n', namespace, '--temporal-address', '127.0.0.1:1'], env)
+  expect(away).toMatchObject({ code: 1, stderr: expect.stringContaining('Temporal at 127.0.0.1:1') })
+})
+
+test('open: the address of the run, from the status alone', async () => {
+  const { stdout } = await plugin(['open', 'fpga', '-n', namespace, '--ui', 'https://temporal.example/'], env)
+  const id = encodeURIComponent(kernelRunId(clusterId, ref, kernel))
+  expect(stdout).toBe(`https://temporal.example/namespaces/default/workflows/${id}/a-run/history\n`)
+})
