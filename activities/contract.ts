@@ -187,6 +187,8 @@ export interface ModuleView {
   readonly remains: readonly string[]
   /** `kmm.sigs.x-k8s.io/retry-build` as a person has set it: a kernel, or `all`. */
   readonly retry?: string
+  /** `kmm.sigs.x-k8s.io/cancel-build` in the same way. */
+  readonly cancel?: string
   /** Counters and conditions in status differ from what nodes and kernels say. */
   readonly outdated: boolean
   readonly summary: string
@@ -205,6 +207,8 @@ export interface ModuleActivities {
   guardModule(request: ModuleRequest): Promise<{ seen: Seen }>
   /** Releases the holds that the retry annotation is about, then takes it off, whether anything was held or not. */
   takeRetry(request: ModuleRequest): Promise<{ seen: Seen }>
+  /** Cancels the runs whose builds the cancel annotation is about, then takes it off. */
+  takeCancel(request: ModuleRequest): Promise<{ seen: Seen }>
   /** Writes counters and conditions from the caches as they are. */
   summarizeModule(request: ModuleRequest): Promise<{ seen: Seen }>
   /** Takes the finalizer off, and the guard label when this was the namespace's last Module. */

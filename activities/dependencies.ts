@@ -10,6 +10,8 @@ import type { Kube } from './kube/kube.ts'
 export interface Runs {
   /** Signals `retryBuild` to a kernel run; one that has ended is started again with it. */
   retryKernel(subject: KernelSubject): Promise<void>
+  /** Cancels a kernel run, as people do in the Temporal UI; nothing happens when it has ended. */
+  cancelKernel(subject: KernelSubject): Promise<void>
 }
 
 /** What activities work with; made once per process by `worker/`, or by a test. */

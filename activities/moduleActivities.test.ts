@@ -66,6 +66,31 @@ describe('the annotation retry-build', () => {
   })
 })
 
+describe('the annotation cancel-build', () => {
+  const entry = (kernel: string, phase: KernelStatus['phase']): KernelStatus => ({ kernel, phase })
+  const kernels = [
+    entry('loaded', 'Loaded'),
+    entry('asking', 'CheckingImage'),
+    entry('building', 'Building'),
+    entry('failed', 'BuildFailed'),
+  ]
+  test.each([
+    ['all', ['asking', 'building']],
+    ['building', ['building']],
+    ['failed', []],
+  ])('%s: builds that are under way are cancelled, and it is taken off', async (value, cancelled) => {
+    const module = guardedModule({}, { status: { kernels } })
+    const metadata = { ...module.metadata, annotations: { [annotations.cancelBuild]: value } }
+    const { sent, kube } = fakeKube()
+    const cache = { ...testCluster({ modules: [{ ...module, metadata }] }), caughtUp: async () => true }
+    const runs = { cancelKernel: async ({ kernel }: { kernel: string }) => void sent.push(kernel) }
+    const activities = createModuleActivities({ kube, cache, runs } as unknown as Dependencies)
+    await activities.takeCancel({ subject: { ref: testRef, uid: 'uid-1' }, seen: {} })
+    const off = { uid: 'uid-1', resourceVersion: '1', annotations: { [annotations.cancelBuild]: null } }
+    expect(sent).toEqual([...cancelled, `Module ${JSON.stringify({ metadata: off })}`])
+  })
+})
+
 test('the guard of the namespace goes before the finalizer: nobody is left afterwards', async () => {
   const { sent, done } = release([guardedModule({}, { deleting: true })])
   await done

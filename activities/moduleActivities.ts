@@ -2,11 +2,11 @@ import { ApplicationFailure } from '@temporalio/common'
 import { storedModule } from '../api/facts.ts'
 import { annotations, apiVersion, kernelRunId, labels, moduleFinalizer } from '../api/names.ts'
 import type { StoredModule } from '../api/readModule.ts'
-import { kernelsToRetry, viewModule } from '../api/viewModule.ts'
+import { kernelsToCancel, kernelsToRetry, viewModule } from '../api/viewModule.ts'
 import { answering } from './answering.ts'
 import { giveUpClaim } from './build/claim.ts'
 import { caughtUpWith } from './caughtUp.ts'
-import type { ModuleActivities, ModuleSubject, Seen } from './contract.ts'
+import type { KernelSubject, ModuleActivities, ModuleSubject, Seen } from './contract.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { Written } from './kube/kube.ts'
 import { type CustomObject, modules, namespaces } from './kube/resources.ts'
@@ -22,6 +22,21 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
   const moduleOf = ({ ref, uid }: ModuleSubject): StoredModule | undefined => {
     const module = storedModule(cache, ref)
     return module?.metadata.uid === uid ? module : undefined
+  }
+  /** Acts on the kernels that an annotation is about, then takes it off, whether there were any or not. */
+  const takeAnnotation = async (
+    subject: ModuleSubject,
+    annotation: string,
+    kernelsFor: (module: StoredModule, which: string) => readonly string[],
+    act: (kernel: KernelSubject) => Promise<void>,
+  ): Promise<{ seen: Seen }> => {
+    const module = moduleOf(subject)
+    const which = module?.metadata.annotations?.[annotation]
+    if (module === undefined || which === undefined) return { seen: {} }
+    const { namespace, name, uid, resourceVersion } = module.metadata
+    for (const kernel of kernelsFor(module, which)) await act({ ...subject, kernel })
+    const body = { metadata: { uid, resourceVersion, annotations: { [annotation]: null } } }
+    return { seen: seenOf(await kube.patch(modules, { namespace, name }, body)) }
   }
   return answering({
     readModule: caughtUp(async ({ subject }) => {
@@ -41,15 +56,18 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
         seen: await setFinalizers(deps, module, [...(module.metadata.finalizers ?? []), moduleFinalizer]),
       }
     }),
-    takeRetry: caughtUp(async ({ subject }) => {
-      const module = moduleOf(subject)
-      const which = module?.metadata.annotations?.[annotations.retryBuild]
-      if (module === undefined || which === undefined) return { seen: {} }
-      const { namespace, name, uid, resourceVersion } = module.metadata
-      for (const kernel of kernelsToRetry(module, which)) await deps.runs.retryKernel({ ...subject, kernel })
-      const body = { metadata: { uid, resourceVersion, annotations: { [annotations.retryBuild]: null } } }
-      return { seen: seenOf(await kube.patch(modules, { namespace, name }, body)) }
-    }),
+    takeRetry: caughtUp(
+      async ({ subject }) =>
+        await takeAnnotation(subject, annotations.retryBuild, kernelsToRetry, (kernel) =>
+          deps.runs.retryKernel(kernel),
+        ),
+    ),
+    takeCancel: caughtUp(
+      async ({ subject }) =>
+        await takeAnnotation(subject, annotations.cancelBuild, kernelsToCancel, (kernel) =>
+          deps.runs.cancelKernel(kernel),
+        ),
+    ),
     summarizeModule: caughtUp(async ({ subject }) => {
       const { summary, module } = viewModule(cache, subject.ref, now())
       if (module === undefined || summary === undefined || module.metadata.uid !== subject.uid)

@@ -234,18 +234,28 @@ export function kernelsToRetry(module: StoredModule, which: string): string[] {
   return (module.status?.kernels ?? []).filter((k) => meant(k) && held(k)).map(({ kernel }) => kernel)
 }
 
+/** The kernels of a Module whose build can be stopped: `which` is a kernel or `all`. A failed build has stopped. */
+export function kernelsToCancel(module: StoredModule, which: string): string[] {
+  const stoppable = ({ phase }: KernelStatus) => phase === 'CheckingImage' || phase === 'Building'
+  return (module.status?.kernels ?? [])
+    .filter((k) => stoppable(k) && (which === 'all' || k.kernel === which))
+    .map(({ kernel }) => kernel)
+}
+
 /** Everything the Module's own run decides on. */
 export function viewModule(cluster: ClusterSnapshot, ref: ModuleRef, now: string) {
   const module = storedModule(cluster, ref)
   const life = lifeOf(cluster, ref)
   const summary = summarize(cluster, ref, now)
   const retry = module?.metadata.annotations?.[annotations.retryBuild]
+  const cancel = module?.metadata.annotations?.[annotations.cancelBuild]
   const ready = summary?.conditions.find((c) => c.type === 'Ready')
   return {
     view: {
       module: life,
       remains: life === 'deleting' ? remainsOf(cluster, ref) : [],
       ...(retry === undefined ? {} : { retry }),
+      ...(cancel === undefined ? {} : { cancel }),
       outdated: module !== undefined && summary !== undefined && isOutdated(module, summary),
       summary: ready === undefined ? 'gone' : `${ready.reason}: ${ready.message}`.slice(0, 300),
     },

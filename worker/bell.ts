@@ -57,6 +57,9 @@ export function createBell(client: Client, cluster: string): Bell {
       const start = { ...kernelStart(subject), signal: retryBuild, signalArgs }
       await client.workflow.signalWithStart('moduleKernel', start)
     },
+    async cancelKernel({ ref, kernel }) {
+      await unlessGone(client.workflow.getHandle(kernelRunId(cluster, ref, kernel)).cancel())
+    },
     async ringModule(subject, news) {
       const { ref } = subject
       const args: [ModuleRunInput] = [{ subject, watchQueue: watch, quietMs, seen: {} }]
@@ -71,11 +74,7 @@ export function createBell(client: Client, cluster: string): Bell {
       })
     },
     async nudge(runId, news) {
-      try {
-        await client.workflow.getHandle(runId).signal(doorbell, news)
-      } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error
-      }
+      await unlessGone(client.workflow.getHandle(runId).signal(doorbell, news))
     },
     async openRuns() {
       const open = new Set<string>()
@@ -83,5 +82,14 @@ export function createBell(client: Client, cluster: string): Bell {
       for await (const run of client.workflow.list({ query })) open.add(run.workflowId)
       return open
     },
+  }
+}
+
+/** A run that has ended hears nothing more, which is no error. */
+async function unlessGone(request: Promise<unknown>): Promise<void> {
+  try {
+    await request
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error
   }
 }

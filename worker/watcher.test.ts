@@ -68,6 +68,7 @@ const bell: Bell = {
   ringKernel: ({ ref, kernel }, news) => ring(kernelRunId('c', ref, kernel), news),
   ringModule: ({ ref }, news) => ring(moduleRunId('c', ref), news),
   retryKernel: () => Promise.resolve(),
+  cancelKernel: () => Promise.resolve(),
   nudge: (id) => {
     if (broken) return Promise.reject(new Error('Temporal is away'))
     nudges.push(id)

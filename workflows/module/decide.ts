@@ -1,11 +1,11 @@
 import type { ModuleView } from '../../activities/contract.ts'
 
 /** What the Module as a whole needs next. */
-export type ModuleStep = 'guard' | 'release' | 'retry' | 'summarize' | 'wait' | 'done'
+export type ModuleStep = 'guard' | 'release' | 'cancel' | 'retry' | 'summarize' | 'wait' | 'done'
 
 /**
  * The rules, in order: nothing is created before the finalizer is on; the finalizer goes when nothing is left on
- * any node and no pod remains; a retry that a person asks for is taken; counters and conditions follow the nodes and
+ * any node and no pod remains; a cancel, then a retry, that a person asks for is taken; counters and conditions follow the nodes and
  * kernels, and say what is wrong with a Module that cannot be read.
  */
 export function decideModule(view: ModuleView): ModuleStep {
@@ -17,6 +17,7 @@ export function decideModule(view: ModuleView): ModuleStep {
     case 'deleting':
       return view.remains.length === 0 ? 'release' : view.outdated ? 'summarize' : 'wait'
     case 'alive':
+      if (view.cancel !== undefined) return 'cancel'
       return view.retry !== undefined ? 'retry' : view.outdated ? 'summarize' : 'done'
     case 'unreadable':
       return view.outdated ? 'summarize' : 'done'

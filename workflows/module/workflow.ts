@@ -54,6 +54,11 @@ export async function module(input: ModuleRunInput): Promise<void> {
             .seen,
         )
         continue
+      case 'cancel': {
+        const summary = `cancel builds that are under way: ${view.cancel}`
+        hear((await activities.takeCancel.executeWithOptions({ summary }, [about()])).seen)
+        continue
+      }
       case 'retry': {
         const summary = `retry what is held: ${view.retry}`
         hear((await activities.takeRetry.executeWithOptions({ summary }, [about()])).seen)
