@@ -1,5 +1,5 @@
 import type { Command } from './args/command.ts'
-import { fileFlag, kernelFlag, temporalFlags } from './args/commonFlags.ts'
+import { fileFlag, kernelFlag, operatorNamespaceFlag, temporalFlags } from './args/commonFlags.ts'
 import { shells } from './args/shells.ts'
 
 const module = { name: 'MODULE', completes: 'modules' } as const
@@ -35,14 +35,7 @@ export const commands: readonly Command[] = [
       'image, registry, build; for the worst node of it (or the one that is named) worker pod and modprobe. Asks the ' +
       'API server alone, so it works while the operator or Temporal is down, and says what it could not look at. Exit ' +
       'code 0: loaded; 4: something fails; 5: it is under way.',
-    flags: [
-      {
-        name: 'operator-namespace',
-        value: 'NAMESPACE',
-        help: 'where the operator is installed; kmm-operator-system without it',
-        completes: 'namespaces',
-      },
-    ],
+    flags: [operatorNamespaceFlag],
     examples: ['kubectl kmod why fpga -n drivers', 'kubectl kmod why fpga worker-3 -n drivers'],
     load: async () => (await import('./commands/why.ts')).why,
   },
@@ -79,7 +72,19 @@ export const commands: readonly Command[] = [
       'Modules may retry. Exit code 4 when nothing is held.',
     flags: [kernelFlag],
     examples: ['kubectl kmod retry fpga -n drivers', 'kubectl kmod retry fpga --kernel 6.8.0-60-generic'],
-    load: async () => (await import('./commands/retry.ts')).retry,
+    load: async () => (await import('./commands/steer.ts')).retry,
+  },
+  {
+    name: 'cancel',
+    arguments: [module],
+    summary: 'stop builds that are under way',
+    help:
+      'Sets the annotation kmm.sigs.x-k8s.io/cancel-build, which the operator takes off when it has acted. The build pod ' +
+      'goes, and nothing is built from the same inputs until `retry` or a change. What is loaded stays. Exit code 4 when ' +
+      'nothing is being built.',
+    flags: [kernelFlag],
+    examples: ['kubectl kmod cancel fpga -n drivers'],
+    load: async () => (await import('./commands/steer.ts')).cancel,
   },
   {
     name: 'logs',
@@ -126,6 +131,28 @@ export const commands: readonly Command[] = [
     ],
     examples: ['xdg-open "$(kubectl kmod open fpga --kernel 6.8.0-60-generic)"'],
     load: async () => (await import('./commands/open.ts')).open,
+  },
+  {
+    name: 'support-bundle',
+    arguments: [module],
+    summary: 'one file with everything a bug report needs, secrets left out',
+    help:
+      'A YAML file: the checklist of `why`, the Module, its nodes, records, pods, Dockerfiles and events, the operator, ' +
+      'and, with Temporal, what the last runs did and the masked ends of their logs. Values of build arguments and ' +
+      'environment variables, Secrets, and passwords in addresses are left out; raw logs of pods are not taken. What you ' +
+      'may not read is named in it.',
+    flags: [
+      {
+        name: 'file',
+        value: 'FILE',
+        help: 'where to; kmm-support-NAMESPACE-MODULE.yaml, - for the standard output',
+      },
+      operatorNamespaceFlag,
+      ...temporalFlags,
+    ],
+    examples: ['kubectl kmod support-bundle fpga -n drivers --temporal-address localhost:7233'],
+    without: ['output'],
+    load: async () => (await import('./commands/supportBundle.ts')).supportBundle,
   },
   {
     name: 'completion',

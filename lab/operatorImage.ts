@@ -11,7 +11,16 @@ import type { Progress } from './programs/progress.ts'
 
 const root = join(import.meta.dirname, '..')
 /** What deploy/Dockerfile copies. */
-const sources = ['package.json', 'package-lock.json', 'api', 'workflows', 'activities', 'worker', 'loader', 'cli']
+const sources = [
+  'package.json',
+  'package-lock.json',
+  'api',
+  'workflows',
+  'activities',
+  'worker',
+  'loader',
+  'cli',
+]
 const dockerfile = join('deploy', 'Dockerfile')
 const prune = join('deploy', 'prune.sh')
 

@@ -1,9 +1,13 @@
+import { mkdtempSync, readFileSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client, Connection } from '@temporalio/client'
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { parse } from 'yaml'
 import { createKube } from '../activities/kube/client.ts'
-import { namespaces } from '../activities/kube/resources.ts'
+import { namespaces, secrets } from '../activities/kube/resources.ts'
 import { kernelRunId, taskQueue, watchQueue } from '../api/names.ts'
 import { freePorts } from '../lab/ports.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
@@ -138,4 +142,43 @@ test('open: the address of the run, from the status alone', async () => {
   const { stdout } = await plugin(['open', 'fpga', '-n', namespace, '--ui', 'https://temporal.example/'], env)
   const id = encodeURIComponent(kernelRunId(clusterId, ref, kernel))
   expect(stdout).toBe(`https://temporal.example/namespaces/default/workflows/${id}/a-run/history\n`)
+})
+
+test('support-bundle: what a bug report needs, from both, without what may be secret', async () => {
+  const build = {
+    dockerfileConfigMap: { name: 'df' },
+    buildArgs: [{ name: 'KEY', value: 'build-arg-secret' }],
+    secrets: [{ name: 'token' }],
+  }
+  await cluster.dockerfile('df')
+  await kube.create(secrets, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace, name: 'token' },
+    stringData: { token: 'stored-secret' },
+  })
+  await cluster.node({ kernel })
+  await cluster.module('bundled', { ...smallSpec({ mapping: { build } }), selector: cluster.selector })
+  const { code, stdout } = await plugin(['support-bundle', 'bundled', '-n', namespace, '--file', '-'], env)
+  expect(code).toBe(0)
+  const bundle = parse(stdout) as Record<string, unknown>
+  expect(bundle).toMatchObject({
+    why: expect.stringContaining(`Module ${namespace}/bundled`),
+    modules: [{ metadata: { name: 'bundled' } }],
+    nodes: [{ metadata: { name: expect.stringContaining(namespace) } }],
+    dockerfiles: [{ name: 'df', dockerfile: 'FROM scratch' }],
+    missingRights: [],
+    temporal: [],
+  })
+  expect(stdout).toContain('name: KEY')
+  expect(stdout).not.toMatch(/build-arg-secret|stored-secret/)
+
+  const folder = mkdtempSync(join(tmpdir(), 'kmm-plugin-'))
+  const file = join(folder, 'bundle.yaml')
+  const written = await plugin(['support-bundle', 'fpga', '-n', namespace, '--file', file], env)
+  expect(written.stdout).toContain(`Wrote ${file}.`)
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  expect(parse(readFileSync(file, 'utf8'))).toMatchObject({
+    temporal: [{ status: 'COMPLETED', builds: [{ log: 'built' }, { log: 'the log' }] }],
+  })
 })

@@ -42,6 +42,14 @@ export const fileFlag: Flag = {
   help: 'YAML or JSON with the Module, and ConfigMaps it names; - is the standard input',
 }
 
+/** Where the operator's Lease is looked for. */
+export const operatorNamespaceFlag: Flag = {
+  name: 'operator-namespace',
+  value: 'NAMESPACE',
+  help: 'where the operator is installed; kmm-operator-system without it',
+  completes: 'namespaces',
+}
+
 /** All flags that a command takes. */
 export function flagsOf({ flags, without = [] }: Command): readonly Flag[] {
   return [...flags, ...commonFlags.filter(({ name }) => !without.includes(name))]

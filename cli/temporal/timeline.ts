@@ -94,7 +94,7 @@ function activitiesOf(events: readonly HistoryEvent[]): Activity[] {
     const scheduled = event.activityTaskScheduledEventAttributes
     if (scheduled != null) {
       const type = scheduled.activityType?.name ?? ''
-      const title = String(decoded(event.userMetadata?.summary) ?? type)
+      const title = z.string().safeParse(decoded(event.userMetadata?.summary)).data ?? type
       const step = { type, title, startedAt: timeOf(event), outcome: 'goes on' }
       found.set(String(event.eventId), { step, input: decoded(scheduled.input?.payloads?.[0]) })
       continue

@@ -304,6 +304,11 @@ describe('the first thing that fails, in words, with the command that helps', ()
       { check: 'build', reason: 'PodRefusedByQuota' },
     ],
     [
+      'a build that waits for its turn',
+      at(building('BuildQueued', '1 build is before it')),
+      { check: 'build', reason: 'BuildQueued', verdict: 'waits' },
+    ],
+    [
       'a build that the cluster ended goes on by itself',
       at(building('Evicted', 'low on memory')),
       { check: 'build', reason: 'Evicted', verdict: 'waits' },

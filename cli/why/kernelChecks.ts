@@ -1,3 +1,4 @@
+import { buildQueued } from '../../api/buildQueue.ts'
 import { moduleKey } from '../../api/names.ts'
 import { rightWords } from '../kube/errors.ts'
 import { help } from './commandsThatHelp.ts'
@@ -158,7 +159,15 @@ function secrets(facts: KernelFacts): Finding {
 }
 
 /** Reasons with which a build goes on by itself. */
-const passing = ['Evicted', 'Preempted', 'NodeLost', 'NodeShutdown', 'RejectedByNode', 'ContainerCreating']
+const passing: readonly string[] = [
+  buildQueued,
+  'Evicted',
+  'Preempted',
+  'NodeLost',
+  'NodeShutdown',
+  'RejectedByNode',
+  'ContainerCreating',
+]
 
 function build(facts: KernelFacts): Finding {
   const { seen, ref } = facts
