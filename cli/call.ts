@@ -1,4 +1,5 @@
 import type { FlagValues } from './args/parse.ts'
+import { CliError } from './exitCodes.ts'
 import { openCluster, type Cluster } from './kube/cluster.ts'
 import { structured, type Format } from './output/format.ts'
 import { createStyle, type Style } from './output/style.ts'
@@ -61,6 +62,17 @@ export class Call {
 
   write(text: string): void {
     this.surroundings.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+  }
+
+  /** For what a command can do without: why it could not be had is said beside the answer. */
+  async orNote<T>(value: T, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error
+      this.note(error.message)
+      return value
+    }
   }
 
   /** For people, beside the answer. */

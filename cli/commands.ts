@@ -47,7 +47,7 @@ export const commands: readonly Command[] = [
       'Which kernel mapping counts for a kernel, and what comes of it: image, build arguments, modprobe commands. ' +
       'Needs no cluster. Exit code 4 when the kernel has no mapping, or the mapping cannot be used.',
     flags: [fileFlag, kernelFlag],
-    without: ['as'],
+    without: ['kubeconfig', 'context', 'as'],
     examples: ['kubectl kmod resolve -f module.yaml --kernel 6.8.0-60-generic'],
     load: async () => (await import('./commands/resolve.ts')).resolve,
   },
@@ -127,7 +127,7 @@ export const commands: readonly Command[] = [
     flags: [
       kernelFlag,
       { name: 'ui', value: 'URL', help: 'the UI; TEMPORAL_UI_ADDRESS, or http://localhost:8233' },
-      { name: 'temporal-namespace', value: 'NAME', help: 'TEMPORAL_NAMESPACE, or default, without it' },
+      ...temporalFlags.filter(({ name }) => name !== 'temporal-address'),
     ],
     examples: ['xdg-open "$(kubectl kmod open fpga --kernel 6.8.0-60-generic)"'],
     load: async () => (await import('./commands/open.ts')).open,
@@ -147,7 +147,6 @@ export const commands: readonly Command[] = [
         value: 'FILE',
         help: 'where to; kmm-support-NAMESPACE-MODULE.yaml, - for the standard output',
       },
-      operatorNamespaceFlag,
       ...temporalFlags,
     ],
     examples: ['kubectl kmod support-bundle fpga -n drivers --temporal-address localhost:7233'],

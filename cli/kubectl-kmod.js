@@ -24,6 +24,8 @@ if (Number.parseInt(process.versions.node, 10) < oldest) {
     process.stderr.write(`kubectl-kmod needs Node ${oldest} or newer; this is ${process.version}\n`)
     process.exit(1)
   }
+  // Ctrl-C is for the other one, which is waited for.
+  process.on('SIGINT', () => undefined)
   const { status } = spawnSync(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: 'inherit',
   })

@@ -1,7 +1,14 @@
 import { runCli } from './runCli.ts'
 
 const ending = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
+/** Time for a command to end in order; one that waits for an answer does not hear of it. */
+const graceMs = 500
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    ending.abort()
+    setTimeout(() => process.exit(130), graceMs).unref()
+  })
+}
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 

@@ -1,13 +1,16 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { stringify } from 'yaml'
 import { createKube } from '../activities/kube/client.ts'
 import { modules } from '../activities/kube/resources.ts'
-import { apiVersion } from '../api/names.ts'
+import { annotations, apiVersion, labels } from '../api/names.ts'
+import { ensurePrograms } from '../lab/programs/ensure.ts'
 import { smallSpec } from './moduleSpecs.ts'
 import { plugin, startPlugin } from './support/plugin.ts'
 import { PluginCluster } from './support/pluginCluster.ts'
@@ -72,7 +75,14 @@ test('list shows readiness, reason and counts; -o json is for programs', async (
 })
 
 test('the namespace is that of the flag, the context, or default; an unknown context is refused', async () => {
-  expect(await plugin(['list'], env)).toMatchObject({ code: 0, stdout: 'No Modules in namespace default.\n' })
+  const { modules: inDefault } = JSON.parse((await plugin(['list', '-o', 'json'], env)).stdout) as {
+    readonly modules: readonly { readonly namespace: string }[]
+  }
+  expect(inDefault.every((module) => module.namespace === 'default')).toBe(true)
+  expect(await plugin(['list', '-n', 'no-such'], env)).toMatchObject({
+    code: 0,
+    stdout: 'No Modules in namespace no-such.\n',
+  })
   const wrong = await plugin(['list', '--context', 'nope'], env)
   expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('has no such context') })
 })
@@ -98,10 +108,10 @@ test('status names nodes that a cordon keeps out', async () => {
 })
 
 test('a Module that is not there: exit code 3, and where there is one of that name', async () => {
-  expect(await plugin(['status', 'fpga'], env)).toMatchObject({
-    code: 3,
-    stderr: `kubectl kmod: There is no Module default/fpga; there is one in namespace ${namespace}.\n`,
-  })
+  const { code, stderr } = await plugin(['status', 'fpga'], env)
+  expect(code).toBe(3)
+  expect(stderr).toMatch(/^kubectl kmod: There is no Module default\/fpga; there is one in namespace .*\n$/)
+  expect(stderr).toContain(namespace)
 })
 
 test('who may read nothing is told which right is missing: exit code 6', async () => {
@@ -169,7 +179,51 @@ test('plan tells what a changed file would bring, and changes nothing', async ()
   expect(await kube.get(modules, { namespace, name: 'fpga' })).toEqual(before)
 })
 
+test('logs: a pod whose log cannot be read leaves the error lines, and says both', async () => {
+  await cluster.pod('fpga-build-aaaaaaaa-1', {
+    labels: {
+      [labels.moduleName]: 'fpga',
+      [labels.resourceType]: 'BuildImage',
+      [labels.inputHash]: 'aaaaaaaa',
+      [labels.attempt]: '1',
+    },
+    annotations: { [annotations.kernel]: kernel },
+    nodeName: node,
+    status: { phase: 'Failed' },
+  })
+  const { code, stdout, stderr } = await plugin(['logs', 'fpga', '-n', namespace], env)
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'fpga.c:1: error\n' })
+  expect(stderr).toContain('the API server says: ')
+  expect(stderr).toContain('these are the error lines that status keeps')
+})
+
+test('colours on a terminal alone, and not where NO_COLOR is set', async () => {
+  // `script` gives its command a terminal.
+  const inTerminal = async (more: NodeJS.ProcessEnv) => {
+    const command = `${process.execPath} ${join(import.meta.dirname, '../cli/kubectl-kmod.js')} list -n ${namespace}`
+    const options = { env: { ...process.env, ...env, TERM: 'xterm', ...more } }
+    return (await promisify(execFile)('script', ['-qec', command, '/dev/null'], options)).stdout
+  }
+  expect(await inTerminal({ NO_COLOR: '' })).toContain('\u001B[31mFalse\u001B[39m')
+  expect(await inTerminal({ NO_COLOR: '1' })).not.toContain('\u001B[')
+  expect((await plugin(['list', '-n', namespace], env)).stdout).not.toContain('\u001B[')
+})
+
 test('completion knows the Modules of the cluster', async () => {
   const { stdout } = await plugin(['__complete', 'status', '-n', namespace, 'f'], env)
   expect(stdout).toBe('fpga\n:4\n')
+})
+
+test('kubectl itself finds the plugin and asks it for completions', async () => {
+  const bin = mkdtempSync(join(tmpdir(), 'kmm-plugin-'))
+  for (const name of ['kubectl-kmod', 'kubectl_complete-kmod']) {
+    symlinkSync(join(import.meta.dirname, '../cli', `${name}.js`), join(bin, name))
+  }
+  const kubectl = await ensurePrograms(['kubectl']).path('kubectl')
+  const path = `${bin}:${process.env['PATH'] ?? ''}`
+  const run = async (...line: string[]) =>
+    (await promisify(execFile)(kubectl, line, { env: { ...process.env, ...env, PATH: path } })).stdout
+  expect(await run('kmod', 'list', '-n', namespace)).toContain('fpga')
+  const found = await run('__complete', 'kmod', 'status', '-n', namespace, 'f')
+  expect(found.split('\n')).toContain('fpga')
 })

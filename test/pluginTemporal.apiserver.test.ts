@@ -127,15 +127,44 @@ test('logs of builds whose pods are gone, the last one or an attempt', async () 
 
 test('without Temporal: what cannot be shown is said, and how to see it', async () => {
   const alone = { ...env, TEMPORAL_ADDRESS: '' }
-  const logs = await plugin(['logs', 'fpga', '-n', namespace], alone)
+  const nowhere = ['-n', namespace, '--operator-namespace', 'nowhere']
+  const logs = await plugin(['logs', 'fpga', ...nowhere], alone)
   expect(logs).toMatchObject({ code: 0, stdout: 'error: x\n' })
   expect(logs.stderr).toContain('these are the error lines that status keeps. Temporal keeps the logs')
-  expect(await plugin(['history', 'fpga', '-n', namespace], alone)).toMatchObject({
+  expect(await plugin(['history', 'fpga', ...nowhere], alone)).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('give --temporal-address HOST:PORT, or set TEMPORAL_ADDRESS'),
   })
   const away = await plugin(['history', 'fpga', '-n', namespace, '--temporal-address', '127.0.0.1:1'], env)
   expect(away).toMatchObject({ code: 1, stderr: expect.stringContaining('Temporal at 127.0.0.1:1') })
+  const down = await plugin(['logs', 'fpga', '-n', namespace, '--temporal-address', '127.0.0.1:1'], env)
+  expect(down).toMatchObject({ code: 0, stdout: 'error: x\n' })
+  expect(down.stderr).toContain('Temporal at 127.0.0.1:1')
+})
+
+test("without a word about Temporal the operator's own configuration is taken", async () => {
+  const metadata = { namespace, name: 'kmm-operator-manager-config' }
+  const configure = async (address: string) =>
+    await kube.applyObject(
+      {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata,
+        data: { 'controller_config.yaml': `temporal: { address: "${address}" }` },
+      },
+      { fieldManager: 'test', force: true },
+    )
+  const line = ['history', 'fpga', '-n', namespace, '--operator-namespace', namespace]
+  await configure(env['TEMPORAL_ADDRESS'] ?? '')
+  expect(await plugin(line, { ...env, TEMPORAL_ADDRESS: '' })).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('retry asked for'),
+  })
+  await configure('temporal-frontend.temporal.invalid:7233')
+  expect(await plugin(line, { ...env, TEMPORAL_ADDRESS: '' })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('kubectl -n temporal port-forward service/temporal-frontend 7233'),
+  })
 })
 
 test('open: the address of the run, from the status alone', async () => {

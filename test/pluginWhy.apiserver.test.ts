@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { createKube } from '../activities/kube/client.ts'
-import { leases, namespaces, nodes, secrets } from '../activities/kube/resources.ts'
+import { leases, modules, namespaces, nodes, secrets } from '../activities/kube/resources.ts'
 import { annotations, labels, readyLabel, workerPodName } from '../api/names.ts'
 import { moduleConfigHash } from '../api/nodeModulesConfig.ts'
 import { smallSpec } from './moduleSpecs.ts'
@@ -258,4 +258,22 @@ test('with the right to read Modules alone it says what it could not look at', a
   expect(stdout).toContain(
     `? operator       its Lease was not looked at: you may not get leases.coordination.k8s.io in namespace ${operatorNamespace}`,
   )
+})
+
+test('retry sets the annotation for who may patch Modules, and names the right for who may not', async () => {
+  const steer = async (...line: string[]) => await plugin([...line, '-n', namespace], env)
+  expect(await steer('retry', 'compile', '--as', 'reader')).toMatchObject({
+    code: 6,
+    stderr: expect.stringContaining(`You may not patch modules.kmm.sigs.x-k8s.io in namespace ${namespace}.`),
+  })
+  const annotation = async () =>
+    (await kube.get(modules, { namespace, name: 'compile' }))?.metadata.annotations?.[annotations.retryBuild]
+  expect(await annotation()).toBeUndefined()
+  expect(await steer('retry', 'compile', '--kernel', kernel)).toMatchObject({ code: 0 })
+  expect(await annotation()).toBe(kernel)
+  expect(await steer('retry', 'compile', '--kernel', 'other')).toMatchObject({ code: 4 })
+  expect(await steer('cancel', 'compile')).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining('is being built: there is nothing to cancel'),
+  })
 })

@@ -1,3 +1,4 @@
+import type { Call } from '../call.ts'
 import type { Command, Flag } from './command.ts'
 
 /** Flags of every command, as kubectl has them. */
@@ -22,14 +23,27 @@ export const commonFlags: readonly Flag[] = [
   { name: 'help', short: 'h', help: 'what the command does, and its flags' },
 ]
 
+/** Where the operator's Lease and configuration are looked for. */
+export const operatorNamespaceFlag: Flag = {
+  name: 'operator-namespace',
+  value: 'NAMESPACE',
+  help: 'where the operator is installed; kmm-operator-system without it',
+  completes: 'namespaces',
+}
+
 /** Flags of commands that read Temporal. */
 export const temporalFlags: readonly Flag[] = [
   {
     name: 'temporal-address',
     value: 'HOST:PORT',
-    help: 'the Temporal service; TEMPORAL_ADDRESS without it',
+    help: "the Temporal service; TEMPORAL_ADDRESS without it, else as in the operator's configuration",
   },
-  { name: 'temporal-namespace', value: 'NAME', help: 'its namespace; TEMPORAL_NAMESPACE, or default' },
+  {
+    name: 'temporal-namespace',
+    value: 'NAME',
+    help: 'its namespace; TEMPORAL_NAMESPACE without it, likewise',
+  },
+  operatorNamespaceFlag,
 ]
 
 /** For commands about a build. */
@@ -42,12 +56,8 @@ export const fileFlag: Flag = {
   help: 'YAML or JSON with the Module, and ConfigMaps it names; - is the standard input',
 }
 
-/** Where the operator's Lease is looked for. */
-export const operatorNamespaceFlag: Flag = {
-  name: 'operator-namespace',
-  value: 'NAMESPACE',
-  help: 'where the operator is installed; kmm-operator-system without it',
-  completes: 'namespaces',
+export function operatorNamespace(call: Pick<Call, 'flag'>): string {
+  return call.flag(operatorNamespaceFlag.name) ?? 'kmm-operator-system'
 }
 
 /** All flags that a command takes. */

@@ -4,7 +4,7 @@ import { kinds, type StoredObject } from '../kube/resources.ts'
 import { elapsed } from '../output/elapsed.ts'
 import type { Style } from '../output/style.ts'
 import { drawTree } from '../output/tree.ts'
-import { noObjects, snapshotOf } from '../cluster/snapshot.ts'
+import { storedOf } from '../cluster/storedOf.ts'
 import { neededPlace, withTemporal } from '../temporal/connect.ts'
 import { clusterName, eventsOf, listRuns } from '../temporal/runs.ts'
 import { timelineOf, type TimelineStep } from '../temporal/timeline.ts'
@@ -27,12 +27,11 @@ const defaultLimit = 10
 export async function history(call: Call) {
   const [name = ''] = call.arguments
   const ref = { namespace: call.namespace, name }
-  const place = neededPlace(call, 'What runs did')
+  const place = await neededPlace(call, 'What runs did')
   const limit = Number(call.flag('limit') ?? defaultLimit) || defaultLimit
   // A Module that is gone has a history too.
   const module = await call.cluster.get<StoredObject>(kinds.modules, ref)
-  const snapshot = snapshotOf({ ...noObjects, modules: module === undefined ? [] : [module] })
-  const cluster = await clusterName(call.cluster, snapshot, ref)
+  const cluster = await clusterName(call.cluster, ref, module && storedOf(module))
   const runs = await withTemporal(call, place, async (client) => {
     const found = await listRuns(client, { ref, kernel: call.flag('kernel'), cluster }, limit)
     return await Promise.all(

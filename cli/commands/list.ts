@@ -1,6 +1,6 @@
-import { parseModule } from '../../api/readModule.ts'
-import type { ModuleStatus } from '../../api/module.ts'
+import { kernelsToRetry } from '../../api/viewModule.ts'
 import type { Call } from '../call.ts'
+import { storedOf } from '../cluster/storedOf.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
 import { since } from '../output/elapsed.ts'
@@ -35,8 +35,8 @@ export async function list(call: Call) {
 
 /** What stands in a Module about itself, readable or not. */
 export function listedModule(object: StoredObject): ListedModule {
-  const parsed = parseModule(object)
-  const status: ModuleStatus | undefined = parsed.ok ? parsed.module.status : parsed.unreadable?.status
+  const stored = storedOf(object)
+  const { status } = stored
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')
   const kernels = status?.kernels ?? []
   const { namespace = '', name, creationTimestamp } = object.metadata
@@ -49,7 +49,7 @@ export function listedModule(object: StoredObject): ListedModule {
     kernels: {
       total: kernels.length,
       loaded: kernels.filter(({ phase }) => phase === 'Loaded').length,
-      held: kernels.filter(({ phase }) => phase === 'BuildFailed' || phase === 'LoadFailed').length,
+      held: kernelsToRetry(stored, 'all').length,
     },
     nodes: {
       targets: status?.moduleLoader?.nodesMatchingSelectorNumber ?? 0,

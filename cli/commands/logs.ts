@@ -2,15 +2,14 @@ import type { KernelStatus } from '../../api/module.ts'
 import { annotations, labels, type ModuleRef } from '../../api/names.ts'
 import type { PodFacts } from '../../api/facts.ts'
 import type { PodObject } from '../../api/kubernetesObjects.ts'
+import type { StoredModule } from '../../api/readModule.ts'
 import { podFacts } from '../../api/objectFacts.ts'
-import { parseModule } from '../../api/readModule.ts'
 import { usageError } from '../args/parse.ts'
 import type { Call } from '../call.ts'
-import { noObjects, snapshotOf } from '../cluster/snapshot.ts'
+import { storedOf } from '../cluster/storedOf.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
-import { ForbiddenError } from '../kube/errors.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
-import { temporalPlace, withTemporal } from '../temporal/connect.ts'
+import { temporalPlace, withTemporal, type TemporalPlace } from '../temporal/connect.ts'
 import { clusterName, eventsOf, listRuns } from '../temporal/runs.ts'
 import { buildsOf } from '../temporal/timeline.ts'
 
@@ -26,30 +25,31 @@ export async function logs(call: Call) {
   const ref = { namespace: call.namespace, name }
   const attempt = attemptOf(call)
   const object = await call.cluster.get<StoredObject>(kinds.modules, ref)
-  const parsed = object && parseModule(object)
-  const status = parsed?.ok === true ? parsed.module.status : parsed?.unreadable?.status
+  const module = object && storedOf(object)
+  const status = module?.status
   const kernel = call.flag('kernel') ?? onlyKernel(ref, status?.kernels ?? [])
   const pod = await findPod(call, ref, kernel, attempt)
-  if (pod !== undefined) return await followLog(call, pod)
+  if (pod !== undefined && (await call.orNote(false, () => followLog(call, pod)))) return exitCodes.ok
   const entry = status?.kernels?.find((k) => k.kernel === kernel)
-  if (await printKept(call, { ref, kernel, attempt, object })) return exitCodes.ok
+  const place = await temporalPlace(call)
+  const kept = { ref, kernel, attempt, module }
+  if (place !== undefined && (await call.orNote(false, () => printKept(call, place, kept))))
+    return exitCodes.ok
+  const more = place === undefined ? withTemporalMore : ''
   if (entry?.errorLines !== undefined && (attempt === undefined || attempt === entry.attempt)) {
-    call.note(`The build pod is gone; these are the error lines that status keeps.${moreWithTemporal(call)}`)
+    call.note(`The log is not to be had; these are the error lines that status keeps.${more}`)
     call.write(entry.errorLines)
     return exitCodes.ok
   }
   const which = attempt === undefined ? 'a build' : `attempt ${attempt}`
   throw new CliError(
-    `There is no log of ${which} of Module ${ref.namespace}/${name} for kernel ${kernel ?? 'any'}.${moreWithTemporal(call)}`,
+    `There is no log of ${which} of Module ${ref.namespace}/${name} for kernel ${kernel ?? 'any'}.${more}`,
     exitCodes.notFound,
   )
 }
 
-function moreWithTemporal(call: Call): string {
-  return temporalPlace(call) === undefined
-    ? ' Temporal keeps the logs of builds whose pods are gone: give --temporal-address HOST:PORT.'
-    : ''
-}
+const withTemporalMore =
+  ' Temporal keeps the logs of builds whose pods are gone: give --temporal-address HOST:PORT.'
 
 function attemptOf(call: Call): number | undefined {
   const text = call.flag('attempt')
@@ -76,27 +76,24 @@ async function findPod(
   attempt: number | undefined,
 ): Promise<PodFacts | undefined> {
   const labelSelector = `${labels.moduleName}=${name},${labels.resourceType}=BuildImage`
-  try {
+  const found = await call.orNote<readonly PodFacts[]>([], async () => {
     const { items } = await call.cluster.list<StoredObject & PodObject>(
       kinds.pods,
       { namespace },
       { labelSelector },
     )
-    const number = (pod: PodFacts) => Number(pod.labels[labels.attempt] ?? 1)
-    return items
-      .map(podFacts)
-      .filter((pod) => kernel === undefined || pod.annotations[annotations.kernel] === kernel)
-      .filter((pod) => attempt === undefined || number(pod) === attempt)
-      .filter(({ state }) => state.kind !== 'pending')
-      .toSorted((a, b) => number(b) - number(a))[0]
-  } catch (error) {
-    if (!(error instanceof ForbiddenError)) throw error
-    call.note(error.message)
-    return undefined
-  }
+    return items.map(podFacts)
+  })
+  const number = (pod: PodFacts) => Number(pod.labels[labels.attempt] ?? 1)
+  return found
+    .filter((pod) => kernel === undefined || pod.annotations[annotations.kernel] === kernel)
+    .filter((pod) => attempt === undefined || number(pod) === attempt)
+    .filter(({ state }) => state.kind !== 'pending')
+    .toSorted((a, b) => number(b) - number(a))[0]
 }
 
-async function followLog(call: Call, pod: PodFacts) {
+/** A log that cannot be read throws: its node may be gone, or the right be missing. */
+async function followLog(call: Call, pod: PodFacts): Promise<true> {
   const { namespace, name } = pod
   const { stdout, signal } = call.surroundings
   const place = { namespace, name, subresource: 'log' }
@@ -104,22 +101,23 @@ async function followLog(call: Call, pod: PodFacts) {
   for await (const chunk of await call.cluster.stream('get', kinds.pods, place, query, signal)) {
     stdout.write(chunk)
   }
-  return exitCodes.ok
+  return true
 }
 
 interface KeptLog {
   readonly ref: ModuleRef
   readonly kernel: string | undefined
   readonly attempt: number | undefined
-  readonly object: StoredObject | undefined
+  readonly module: StoredModule | undefined
 }
 
-/** The newest log that Temporal keeps of such a build; false when there is none, or Temporal is not named. */
-async function printKept(call: Call, { ref, kernel, attempt, object }: KeptLog): Promise<boolean> {
-  const place = temporalPlace(call)
-  if (place === undefined) return false
-  const snapshot = snapshotOf({ ...noObjects, modules: object === undefined ? [] : [object] })
-  const cluster = await clusterName(call.cluster, snapshot, ref)
+/** The newest log that Temporal keeps of such a build; false when there is none. */
+async function printKept(
+  call: Call,
+  place: TemporalPlace,
+  { ref, kernel, attempt, module }: KeptLog,
+): Promise<boolean> {
+  const cluster = await clusterName(call.cluster, ref, module)
   return await withTemporal(call, place, async (client) => {
     for (const run of await listRuns(client, { ref, kernel, cluster }, searchedRuns)) {
       const wanted = buildsOf(await eventsOf(client, run)).find(

@@ -1,8 +1,9 @@
 import { moduleKey } from '../../api/names.ts'
-import { parseModule } from '../../api/readModule.ts'
 import type { Call } from '../call.ts'
+import { storedOf } from '../cluster/storedOf.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
+import { temporalPlace } from '../temporal/connect.ts'
 
 const defaultUi = 'http://localhost:8233'
 
@@ -13,11 +14,10 @@ export async function open(call: Call) {
   const ref = { namespace: call.namespace, name }
   const object = await call.cluster.get<StoredObject>(kinds.modules, ref)
   if (object === undefined) throw new CliError(`There is no Module ${moduleKey(ref)}.`, exitCodes.notFound)
-  const parsed = parseModule(object)
-  const status = parsed.ok ? parsed.module.status : parsed.unreadable?.status
+  const { status } = storedOf(object)
   const kernel = call.flag('kernel')
   const ui = call.flag('ui') ?? env['TEMPORAL_UI_ADDRESS'] ?? defaultUi
-  const namespace = call.flag('temporal-namespace') ?? env['TEMPORAL_NAMESPACE'] ?? 'default'
+  const namespace = (await temporalPlace(call))?.namespace ?? 'default'
   const runs = (status?.kernels ?? [])
     .filter((entry) => kernel === undefined || entry.kernel === kernel)
     .flatMap(({ kernel: of, workflowId, runId }) =>

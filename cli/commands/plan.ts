@@ -1,11 +1,11 @@
 import { usageError } from '../args/parse.ts'
 import type { Call } from '../call.ts'
 import { readWith, type Gap } from '../cluster/read.ts'
+import { tellGaps } from '../cluster/tellGaps.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
 import { readManifests, refOf } from '../manifests.ts'
 import { planModule, type ImagePlan, type NodePlanReport, type PlanReport } from './planReport.ts'
-import { tellGaps } from './status.ts'
 
 /** `kubectl kmod plan -f FILE` */
 export async function plan(call: Call) {

@@ -2,7 +2,7 @@ import { buildArgs } from '../../api/buildInputs.ts'
 import { checkMappings } from '../../api/mapping.ts'
 import type { KernelStatus, Module } from '../../api/module.ts'
 import { buildPodName, moduleFinalizer, moduleKey, type ModuleRef } from '../../api/names.ts'
-import { storedModule } from '../../api/facts.ts'
+import { storedModule, type ClusterSnapshot } from '../../api/facts.ts'
 import type { ConfigMapObject } from '../../api/kubernetesObjects.ts'
 import { snapshotOf, type ClusterObjects } from '../cluster/snapshot.ts'
 import { seeKernel, seeKernels, type SeenKernel, type SeenNode } from '../cluster/views.ts'
@@ -82,18 +82,13 @@ export function planModule(
   configMaps: readonly ConfigMapObject[],
 ): PlanReport {
   const ref = refOf(module)
-  const stored = snapshotOf(objects).module(ref)
+  const before = snapshotOf(objects)
   const changed = withModule(objects, module, configMaps)
   const kernels = seeKernels(snapshotOf(changed), ref)
   const verified = snapshotOf(asIfVerified(changed, ref, kernels))
   return {
     module: moduleKey(ref),
-    change:
-      stored === undefined
-        ? 'new'
-        : JSON.stringify(stored.spec) === JSON.stringify(module.spec)
-          ? 'same'
-          : 'changed',
+    change: changeOf(before, module),
     faults: checkMappings(module).map(({ message }) => message),
     kernels: kernels.map((seen) => ({
       kernel: seen.kernel,
@@ -101,6 +96,12 @@ export function planModule(
       nodes: seeKernel(verified, ref, seen.kernel).nodes.map(nodeReport),
     })),
   }
+}
+
+function changeOf(before: ClusterSnapshot, module: Module): PlanReport['change'] {
+  const ref = refOf(module)
+  if (storedModule(before, ref) === undefined) return 'new'
+  return JSON.stringify(before.module(ref)?.spec) === JSON.stringify(module.spec) ? 'same' : 'changed'
 }
 
 /** No image has it; it only stands for "verified". */

@@ -1,7 +1,8 @@
 import { annotations, moduleKey } from '../../api/names.ts'
-import { parseModule, type StoredModule } from '../../api/readModule.ts'
+import type { StoredModule } from '../../api/readModule.ts'
 import { kernelsToCancel, kernelsToRetry } from '../../api/viewModule.ts'
 import type { Call } from '../call.ts'
+import { storedOf } from '../cluster/storedOf.ts'
 import { CliError, exitCodes, type ExitCode } from '../exitCodes.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
 
@@ -50,12 +51,4 @@ async function steer(call: Call, { annotation, kernelsFor, done, nothing }: Wish
   const asked = { module: moduleKey(ref), kernels }
   call.print(asked, () => `${done} of Module ${asked.module}, kernel ${kernels.join(', ')}.`)
   return exitCodes.ok
-}
-
-/** What stands in a Module, readable or not. */
-function storedOf(object: StoredObject): StoredModule {
-  const parsed = parseModule(object)
-  if (parsed.ok) return parsed.module
-  const { name, namespace = '', uid, resourceVersion } = object.metadata
-  return parsed.unreadable ?? { metadata: { name, namespace, uid, resourceVersion } }
 }

@@ -1,90 +1,93 @@
 import { writeFile } from 'node:fs/promises'
 import { stringify } from 'yaml'
-import { moduleKey } from '../../api/names.ts'
+import { moduleKey, type ModuleRef } from '../../api/names.ts'
+import type { StoredModule } from '../../api/readModule.ts'
+import { operatorNamespace } from '../args/commonFlags.ts'
 import { redacted, redactedText } from '../bundle/redact.ts'
 import type { Call } from '../call.ts'
 import { readAround } from '../cluster/read.ts'
+import type { ClusterObjects } from '../cluster/snapshot.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
-import { ForbiddenError } from '../kube/errors.ts'
-import { kinds, type EventObject, type StoredObject } from '../kube/resources.ts'
+import { ForbiddenError, type Right } from '../kube/errors.ts'
+import { kinds, type EventObject, type Kind, type StoredObject } from '../kube/resources.ts'
+import { createStyle } from '../output/style.ts'
 import { temporalPlace, withTemporal } from '../temporal/connect.ts'
 import { clusterName, eventsOf, listRuns } from '../temporal/runs.ts'
 import { buildsOf, timelineOf } from '../temporal/timeline.ts'
-import { snapshotOf } from '../cluster/snapshot.ts'
 import { explain } from '../why/checklist.ts'
 import { drawReport } from '../why/drawReport.ts'
 import { moduleFacts } from '../why/facts.ts'
 import { gather } from '../why/gather.ts'
-import { createStyle } from '../output/style.ts'
 
 const runsInBundle = 5
 
 /** `kubectl kmod support-bundle MODULE`: one YAML file with what a bug report needs, secrets left out. */
 export async function supportBundle(call: Call) {
   const [name = ''] = call.arguments
-  const ref = { namespace: call.namespace, name }
-  const file = call.flag('file') ?? `kmm-support-${ref.namespace}-${name}.yaml`
-  const { cluster } = call
-  const operatorNamespace = call.flag('operator-namespace') ?? 'kmm-operator-system'
-  const facts = moduleFacts(await gather(cluster, ref, operatorNamespace), undefined)
-  const { objects, gaps } = await readAround(cluster, ref)
-  const missing = gaps.map(({ right }) => right)
-  const orMissing = async <T>(read: () => Promise<readonly T[]>): Promise<readonly T[]> => {
+  const { cluster, namespace } = call
+  const ref = { namespace, name }
+  const around = await readAround(cluster, ref)
+  const facts = await gather(cluster, ref, around, operatorNamespace(call))
+  const about = moduleFacts(facts, undefined)
+  const missingRights: Right[] = [...facts.gaps.values()]
+  const listed = async <T extends StoredObject>(kind: Kind, place: string): Promise<readonly T[]> => {
     try {
-      return await read()
+      return (await cluster.list<T>(kind, { namespace: place })).items
     } catch (error) {
       if (!(error instanceof ForbiddenError)) throw error
-      missing.push(error.right)
+      missingRights.push(error.right)
       return []
     }
   }
-  const { namespace } = ref
-  const [events, operator] = await Promise.all([
-    orMissing(async () => (await cluster.list<EventObject>(kinds.events, { namespace })).items),
-    orMissing(
-      async () =>
-        (await cluster.list<StoredObject>(kinds.deployments, { namespace: operatorNamespace })).items,
-    ),
+  const [events, operator, temporal] = await Promise.all([
+    listed<EventObject>(kinds.events, namespace),
+    listed(kinds.deployments, operatorNamespace(call)),
+    call.orNote<unknown>('could not be reached', () => fromTemporal(call, ref, about?.stored)),
   ])
-  const plain = createStyle({ stdout: { isTTY: false } as NodeJS.WriteStream, env: {} })
-  const own = objects.modules.filter(({ metadata }) => metadata.name === name)
   const bundle = {
     about: `Module ${moduleKey(ref)}, ${new Date().toISOString()}; values that may be secrets are left out`,
-    why: facts === undefined ? '' : drawReport(explain(facts), plain),
-    missingRights: missing,
-    modules: redacted(own),
-    nodes: redacted(
-      objects.nodes.map(({ metadata, spec, status }) => ({
-        metadata,
-        spec,
-        status: { ...status, images: undefined },
-      })),
-    ),
-    nodeModulesConfigs: redacted(objects.nodeModulesConfigs),
-    pods: redacted(objects.pods),
-    dockerfiles: objects.configMaps.map(({ metadata, data }) => ({
-      name: metadata.name,
-      dockerfile: redactedText(data?.['dockerfile'] ?? ''),
-    })),
-    events: redacted(
-      events.map(({ type, reason, message, lastTimestamp, eventTime, ...rest }) => ({
-        at: lastTimestamp ?? eventTime,
-        type,
-        reason,
-        message,
-        about: (rest as { readonly involvedObject?: object }).involvedObject,
-      })),
-    ),
+    why: about === undefined ? '' : drawReport(explain(about), plainStyle),
+    missingRights,
+    ...objectsInBundle(around.objects, name),
+    events: redacted(events.map(shortEvent)),
     operator: redacted(operator),
-    temporal: await fromTemporal(call, ref, snapshotOf(objects)),
+    temporal,
   }
-  const text = stringify(JSON.parse(JSON.stringify(bundle)) as object, { aliasDuplicateObjects: false })
-  if (file === '-') call.write(text)
-  else await written(call, file, text)
+  await writeBundle(call, bundle)
   return exitCodes.ok
 }
 
-async function written(call: Call, file: string, text: string): Promise<void> {
+const plainStyle = createStyle({ stdout: { isTTY: false } as NodeJS.WriteStream, env: {} })
+
+function objectsInBundle(
+  { modules, nodes, nodeModulesConfigs, pods, configMaps }: ClusterObjects,
+  name: string,
+) {
+  return {
+    modules: redacted(modules.filter(({ metadata }) => metadata.name === name)),
+    // A node lists every image it has.
+    nodes: redacted(nodes.map((node) => ({ ...node, status: { ...node.status, images: undefined } }))),
+    nodeModulesConfigs: redacted(nodeModulesConfigs),
+    pods: redacted(pods),
+    dockerfiles: configMaps.map(({ metadata, data }) => ({
+      name: metadata.name,
+      dockerfile: redactedText(data?.['dockerfile'] ?? ''),
+    })),
+  }
+}
+
+function shortEvent({ type, reason, message, lastTimestamp, eventTime, involvedObject }: EventObject) {
+  const { kind, name } = involvedObject ?? {}
+  return { at: lastTimestamp ?? eventTime, about: `${kind} ${name}`, type, reason, message }
+}
+
+async function writeBundle(call: Call, bundle: object): Promise<void> {
+  const [name = ''] = call.arguments
+  const file = call.flag('file') ?? `kmm-support-${call.namespace}-${name}.yaml`
+  // What is undefined is not there, in YAML too.
+  const plain = JSON.parse(JSON.stringify(bundle)) as object
+  const text = stringify(plain, { aliasDuplicateObjects: false })
+  if (file === '-') return call.write(text)
   try {
     await writeFile(file, text, { mode: 0o600 })
   } catch (error) {
@@ -96,16 +99,12 @@ async function written(call: Call, file: string, text: string): Promise<void> {
   )
 }
 
-/** What the last runs did and the masked tails of their builds' logs; raw logs of pods are never taken. */
-async function fromTemporal(
-  call: Call,
-  ref: { readonly namespace: string; readonly name: string },
-  snapshot: ReturnType<typeof snapshotOf>,
-): Promise<unknown> {
-  const place = temporalPlace(call)
+/** What the last runs did and the masked ends of their builds' logs; raw logs of pods are never taken. */
+async function fromTemporal(call: Call, ref: ModuleRef, module: StoredModule | undefined): Promise<unknown> {
+  const place = await temporalPlace(call)
   if (place === undefined)
     return 'left out: give --temporal-address for histories and the masked logs of builds'
-  const cluster = await clusterName(call.cluster, snapshot, ref)
+  const cluster = await clusterName(call.cluster, ref, module)
   return await withTemporal(call, place, async (client) => {
     const runs = await listRuns(client, { ref, cluster }, runsInBundle)
     return await Promise.all(

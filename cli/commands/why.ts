@@ -1,4 +1,6 @@
+import { operatorNamespace } from '../args/commonFlags.ts'
 import type { Call } from '../call.ts'
+import { readAround } from '../cluster/read.ts'
 import { CliError, exitCodes, type ExitCode } from '../exitCodes.ts'
 import { explain, type WhyReport } from '../why/checklist.ts'
 import { drawReport } from '../why/drawReport.ts'
@@ -17,7 +19,8 @@ const codes: Readonly<Record<WhyReport['verdict'], ExitCode>> = {
 export async function why(call: Call) {
   const [name = '', node] = call.arguments
   const ref = { namespace: call.namespace, name }
-  const read = await gather(call.cluster, ref, call.flag('operator-namespace') ?? 'kmm-operator-system')
+  const around = await readAround(call.cluster, ref)
+  const read = await gather(call.cluster, ref, around, operatorNamespace(call))
   const facts = moduleFacts(read, node)
   if (facts === undefined) {
     throw new CliError(`There is no Module ${ref.namespace}/${name}.`, exitCodes.notFound)

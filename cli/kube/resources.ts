@@ -75,4 +75,5 @@ export interface EventObject extends StoredObject {
   readonly message?: string
   readonly lastTimestamp?: string
   readonly eventTime?: string
+  readonly involvedObject?: { readonly kind?: string; readonly name?: string }
 }

@@ -1,27 +1,36 @@
 import { Client, Connection } from '@temporalio/client'
+import { operatorNamespace } from '../args/commonFlags.ts'
 import type { Call } from '../call.ts'
+import { operatorConfigMap, readOperatorConfig } from '../cluster/operatorConfig.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
 
-/** Where Temporal is, as flags and environment say; undefined when neither does. */
+/** Where Temporal is, and who says so. */
 export interface TemporalPlace {
   readonly address: string
   readonly namespace: string
+  readonly source: 'user' | 'operator'
 }
 
-export function temporalPlace(call: Call): TemporalPlace | undefined {
+/**
+ * By flag or environment, else as the operator's own configuration says, as far as this user may read it; undefined
+ * when nobody says.
+ */
+export async function temporalPlace(call: Call): Promise<TemporalPlace | undefined> {
   const { env } = call.surroundings
-  const address = call.flag('temporal-address') ?? env['TEMPORAL_ADDRESS']
-  const namespace = call.flag('temporal-namespace') ?? env['TEMPORAL_NAMESPACE'] ?? 'default'
-  return address === undefined || address === '' ? undefined : { address, namespace }
+  const address = call.flag('temporal-address') ?? (env['TEMPORAL_ADDRESS'] || undefined)
+  const namespace = call.flag('temporal-namespace') ?? (env['TEMPORAL_NAMESPACE'] || undefined)
+  if (address !== undefined) return { address, namespace: namespace ?? 'default', source: 'user' }
+  const own = (await readOperatorConfig(call.cluster, operatorNamespace(call)))?.temporal
+  return own && { address: own.address, namespace: namespace ?? own.namespace, source: 'operator' }
 }
 
 /** The same for commands that cannot do without. Throws a CliError that says where to look. */
-export function neededPlace(call: Call, what: string): TemporalPlace {
-  const place = temporalPlace(call)
+export async function neededPlace(call: Call, what: string): Promise<TemporalPlace> {
+  const place = await temporalPlace(call)
   if (place !== undefined) return place
   throw new CliError(
     `${what} is kept in Temporal: give --temporal-address HOST:PORT, or set TEMPORAL_ADDRESS. The operator's own is ` +
-      'temporal.address in its configuration (ConfigMap kmm-operator-manager-config).',
+      `temporal.address in its configuration (ConfigMap ${operatorConfigMap}), which could not be read here.`,
     exitCodes.usage,
   )
 }
@@ -32,9 +41,10 @@ export function neededPlace(call: Call, what: string): TemporalPlace {
  */
 export async function withTemporal<T>(
   call: Call,
-  { address, namespace }: TemporalPlace,
+  place: TemporalPlace,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
+  const { address, namespace } = place
   const apiKey = call.surroundings.env['TEMPORAL_API_KEY'] ?? ''
   const key = apiKey === '' ? {} : { apiKey, tls: true }
   try {
@@ -46,10 +56,18 @@ export async function withTemporal<T>(
     }
   } catch (error) {
     if (error instanceof CliError) throw error
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new CliError(`Temporal at ${address}, namespace ${namespace}: ${why}`, exitCodes.failed, {
-      cause: error,
-    })
+    throw new CliError(refusal(place, error), exitCodes.failed, { cause: error })
   }
+}
+
+function refusal({ address, namespace, source }: TemporalPlace, error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const [service = '', of = 'NAMESPACE'] = address.split(':')[0]?.split('.') ?? []
+  const hint =
+    source === 'user'
+      ? ''
+      : `. That is the operator's own address; from outside the cluster: kubectl -n ${of} port-forward ` +
+        `service/${service} 7233, then --temporal-address localhost:7233`
+  return `Temporal at ${address}, namespace ${namespace}: ${why}${hint}`
 }

@@ -1,6 +1,6 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client'
 import { moduleRunId, type ModuleRef } from '../../api/names.ts'
-import { storedModule, type ClusterSnapshot } from '../../api/facts.ts'
+import type { StoredModule } from '../../api/readModule.ts'
 import type { Cluster } from '../kube/cluster.ts'
 import { ForbiddenError } from '../kube/errors.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
@@ -51,14 +51,13 @@ export async function eventsOf(
  */
 export async function clusterName(
   api: Cluster,
-  snapshot: ClusterSnapshot,
   ref: ModuleRef,
+  module: Pick<StoredModule, 'status'> | undefined,
 ): Promise<string | undefined> {
-  const ids = (storedModule(snapshot, ref)?.status?.kernels ?? []).flatMap(
-    ({ workflowId }) => workflowId ?? [],
-  )
-  const known = ids.find((id) => id.startsWith(`${moduleRunId(id.split(':')[1] ?? '', ref)}:`))
-  if (known !== undefined) return known.split(':')[1]
+  for (const { workflowId = '' } of module?.status?.kernels ?? []) {
+    const [, cluster = ''] = workflowId.split(':')
+    if (workflowId.startsWith(`${moduleRunId(cluster, ref)}:`)) return cluster
+  }
   try {
     return (await api.get<StoredObject>(kinds.namespaces, { name: 'kube-system' }))?.metadata.uid.slice(0, 8)
   } catch (error) {

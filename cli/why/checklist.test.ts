@@ -132,6 +132,16 @@ describe('the first thing that fails, in words, with the command that helps', ()
       { operator: { ...operator, lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:30:00Z' } } },
     ],
     [
+      'the operator ended in order',
+      { modules: [module] },
+      {
+        check: 'operator',
+        reason: 'OperatorDown',
+        says: /^The operator ended 30s ago and gave its Lease up/,
+      },
+      { operator: { ...operator, lease: { holder: '', renewedAt: '2026-01-01T00:59:30Z' } } },
+    ],
+    [
       'no operator is installed',
       { modules: [{ ...module, metadata: unguarded }] },
       { check: 'operator', reason: 'OperatorDown', says: /there is no Lease in namespace/ },

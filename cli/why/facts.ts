@@ -21,7 +21,7 @@ export interface WhyFacts {
   readonly serviceAccounts: ReadonlyMap<string, boolean>
 }
 
-/** The Lease of the replica that watches. */
+/** The Lease of the replica that watches. `holder` is empty when it was given up. */
 export interface OperatorFacts {
   readonly namespace: string
   readonly lease: { readonly holder: string; readonly renewedAt: string } | undefined

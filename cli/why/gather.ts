@@ -1,5 +1,6 @@
 import type { ModuleRef } from '../../api/names.ts'
-import { readAround, type Gap } from '../cluster/read.ts'
+import { readOperatorConfig } from '../cluster/operatorConfig.ts'
+import type { Gap, ReadObjects } from '../cluster/read.ts'
 import { snapshotOf } from '../cluster/snapshot.ts'
 import { seeKernels } from '../cluster/views.ts'
 import type { Cluster } from '../kube/cluster.ts'
@@ -7,15 +8,16 @@ import { ForbiddenError, type Right } from '../kube/errors.ts'
 import { kinds, type Kind, type LeaseObject, type StoredObject } from '../kube/resources.ts'
 import type { OperatorFacts, WhyFacts } from './facts.ts'
 
-/** Name of the Lease of the replica that watches: KMM's default of `leaderElection.resourceID`. */
-const leaseName = 'kmm.sigs.x-k8s.io'
-
 /**
- * Looks at everything that can be the cause, with the rights of this user: what may not be looked at is a gap.
- * Neither the operator nor Temporal is asked. Throws a CliError when there is no such Module.
+ * Looks at everything else that can be the cause, with the rights of this user: what may not be looked at is a gap.
+ * Neither the operator nor Temporal is asked.
  */
-export async function gather(cluster: Cluster, ref: ModuleRef, operatorNamespace: string): Promise<WhyFacts> {
-  const { objects, gaps: known } = await readAround(cluster, ref)
+export async function gather(
+  cluster: Cluster,
+  ref: ModuleRef,
+  { objects, gaps: known }: ReadObjects,
+  operatorNamespace: string,
+): Promise<WhyFacts> {
   const gaps = new Map<Gap['what'], Right>(known.map(({ what, right }) => [what, right]))
   const orGap = async <T>(what: Gap['what'], read: () => Promise<T>): Promise<T | undefined> => {
     try {
@@ -58,14 +60,15 @@ export async function gather(cluster: Cluster, ref: ModuleRef, operatorNamespace
   }
 }
 
+/** KMM's default of `leaderElection.resourceID`. */
+const defaultLease = 'kmm.sigs.x-k8s.io'
+
 async function readOperator(cluster: Cluster, namespace: string): Promise<OperatorFacts> {
-  const lease = await cluster.get<LeaseObject>(kinds.leases, { namespace, name: leaseName })
+  const config = await readOperatorConfig(cluster, namespace)
+  const name = config?.leaderElection.resourceID ?? defaultLease
+  const lease = await cluster.get<LeaseObject>(kinds.leases, { namespace, name })
   const { holderIdentity: holder = '', renewTime: renewedAt } = lease?.spec ?? {}
-  // A Lease without a holder was given up by an operator that ended in order.
-  return {
-    namespace,
-    lease: renewedAt === undefined ? undefined : { holder: holder || 'The operator', renewedAt },
-  }
+  return { namespace, lease: renewedAt === undefined ? undefined : { holder, renewedAt } }
 }
 
 /** Only metadata is asked for: what Secrets hold does not come here. */

@@ -8,8 +8,8 @@ import { fails, none, ok, unknown, waits, type Check, type Finding } from './fin
 /** What is asked for each kernel, before its nodes: how it comes to its image. */
 export const kernelChecks: readonly Check<KernelFacts>[] = [
   { name: 'kernel mapping', look: kernelMapping },
-  { name: 'template', look: invalidFor(['TemplateInvalid'], 'its variables are known') },
-  { name: 'image', look: invalidFor(['ImageReferenceInvalid', 'ImageMissing'], 'it is a reference') },
+  { name: 'template', look: invalidFor(['TemplateInvalid'], () => 'its variables are known') },
+  { name: 'image', look: invalidFor(['ImageReferenceInvalid', 'ImageMissing'], (image) => image) },
   { name: 'architecture', look: architecture },
   { name: 'registry', look: registry },
   { name: 'claim', look: claim },
@@ -39,14 +39,11 @@ function invalid(reasons: readonly string[], { seen, ref }: Pick<KernelFacts, 's
   return fails(wish.reason, wish.message, { commands: [help.edit(ref)] })
 }
 
-function invalidFor(reasons: readonly string[], good: string): Check<KernelFacts>['look'] {
+function invalidFor(reasons: readonly string[], good: (image: string) => string): Check<KernelFacts>['look'] {
   return (facts) => {
     const { wish } = facts.seen.view
     if (wish.kind === 'none') return none('no image is wanted')
-    return (
-      invalid(reasons, facts) ??
-      ok(wish.kind === 'wanted' && good === 'it is a reference' ? wish.image : good)
-    )
+    return invalid(reasons, facts) ?? ok(good(wish.kind === 'wanted' ? wish.image : ''))
   }
 }
 

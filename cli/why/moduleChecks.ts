@@ -47,37 +47,52 @@ function deletion({ cluster, ref, stored }: ModuleFacts): Finding {
 /** So long a Lease may go without renewal: the operator renews it every few seconds. */
 const leaseSeconds = 60
 
-function operator({ operator: found, gaps, stored, now, ref }: ModuleFacts): Finding {
-  if (found?.lease !== undefined) {
-    const { holder, renewedAt } = found.lease
-    if (now - Date.parse(renewedAt) > leaseSeconds * 1000) {
-      const says =
-        `${holder} has not renewed its Lease for ${since(renewedAt, now)}: the operator is down, or cannot reach the ` +
-        'API server. Nothing changes until it is back; what follows is what the cluster says without it.'
-      const commands = [help.operatorPods(found.namespace), help.operatorLog(found.namespace)]
-      return fails('OperatorDown', says, { commands })
-    }
+function operator(facts: ModuleFacts): Finding {
+  return leaseFault(facts) ?? notActedOn(facts) ?? watcherSeen(facts)
+}
+
+/** The Lease that is there tells that nobody watches. */
+function leaseFault({ operator: found, now }: ModuleFacts): Finding | undefined {
+  if (found?.lease === undefined) return undefined
+  const { holder, renewedAt } = found.lease
+  const age = since(renewedAt, now)
+  const commands = [help.operatorPods(found.namespace), help.operatorLog(found.namespace)]
+  if (holder === '') {
+    const says = `The operator ended ${age} ago and gave its Lease up; nobody watches since.`
+    return fails('OperatorDown', says, { commands })
   }
-  const { finalizers = [], generation = 0, deletionTimestamp } = stored.metadata
-  const ready = stored.status?.conditions?.find(({ type }) => type === 'Ready')
+  if (now - Date.parse(renewedAt) <= leaseSeconds * 1000) return undefined
+  const says =
+    `${holder} has not renewed its Lease for ${age}: the operator is down, or cannot reach the API server. Nothing ` +
+    'changes until it is back; what follows is what the cluster says without it.'
+  return fails('OperatorDown', says, { commands })
+}
+
+/** The Module itself tells that the operator has not acted. */
+function notActedOn({ operator: found, stored, now }: ModuleFacts): Finding | undefined {
+  const { finalizers = [], generation = 0, deletionTimestamp, creationTimestamp } = stored.metadata
   const commands = found === undefined ? [] : [help.operatorLog(found.namespace)]
   if (deletionTimestamp === undefined && !finalizers.includes(moduleFinalizer)) {
-    const age = since(stored.metadata.creationTimestamp, now)
-    if (found !== undefined && found.lease === undefined) {
-      const says =
-        `No operator has looked at the Module (${age} old), and there is no Lease in namespace ${found.namespace}: ` +
-        'it is not installed there.'
-      return fails('OperatorDown', says, { commands: [help.operatorPods(found.namespace)] })
+    const age = since(creationTimestamp, now)
+    if (found === undefined || found.lease !== undefined) {
+      const says = `The operator has not looked at the Module yet (${age} old); its log says what it waits for, such as Temporal.`
+      return waits('NotSeenYet', says, { commands })
     }
-    const says = `The operator has not looked at the Module yet (${age} old); its log says what it waits for, such as Temporal.`
-    return waits('NotSeenYet', says, { commands })
-  }
-  if (ready !== undefined && (ready.observedGeneration ?? 0) < generation) {
     const says =
-      `The status is of generation ${ready.observedGeneration ?? 0}, the Module has ${generation}: the operator has not ` +
-      'acted on the last change yet. Should this stay, it or Temporal is not working.'
-    return waits('NotSeenYet', says, { commands })
+      `No operator has looked at the Module (${age} old), and there is no Lease in namespace ${found.namespace}: it is ` +
+      'not installed there.'
+    return fails('OperatorDown', says, { commands: [help.operatorPods(found.namespace)] })
   }
+  const ready = stored.status?.conditions?.find(({ type }) => type === 'Ready')
+  const observed = ready?.observedGeneration ?? 0
+  if (ready === undefined || observed >= generation) return undefined
+  const says =
+    `The status is of generation ${observed}, the Module has ${generation}: the operator has not acted on the last ` +
+    'change yet. Should this stay, it or Temporal is not working.'
+  return waits('NotSeenYet', says, { commands })
+}
+
+function watcherSeen({ operator: found, gaps, ref }: ModuleFacts): Finding {
   const right = gaps.get('operator')
   if (right !== undefined) return unknown(`its Lease was not looked at: you may not ${rightWords(right)}`)
   return found?.lease === undefined
