@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How long something may take on a slow machine before it counts as never. */
 const patienceMs = 600_000
-const paceMs = 200
+const paceMs = 400
 
 /**
  * Looks again and again until `check` takes what it sees: returns anything but false and throws nothing (so it may

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { nodes, pods } from '../../../activities/kube/resources.ts'
+import { nodes } from '../../../activities/kube/resources.ts'
 import { readyLabel } from '../../../api/names.ts'
 import { loadNodeName } from '../../../lab/realNodes.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -100,24 +100,4 @@ test('a pod whose image cannot be pulled says so in the words of its node, and g
   await story.untilLoaded('veth')
   expect(story.pods.workers('Load').find(({ uid }) => uid === stuck?.uid)).toMatchObject({ gone: true })
   expect((await story.kernelStatus('veth', kernel.release))?.reason).toBeUndefined()
-})
-
-test('users.md 7: worker pods that somebody deletes are made again', async ({ open }) => {
-  const story = await open('deleted')
-  const { namespace } = story
-  const image = await pushInTreeModule(
-    `${lab.state.registry}/${namespace}/macvlan:1`,
-    kernel.release,
-    'macvlan',
-  )
-  await story.apply(inTreeModule({ namespace, module: 'macvlan', image }))
-  await eventually(
-    'there is a worker pod',
-    () => story.pods.workers('Load').at(-1),
-    (pod) => pod !== undefined,
-  )
-  await story.remove(pods, story.pods.workers('Load').at(-1)?.name ?? '')
-  await story.untilLoaded('macvlan')
-  expect(await loaded('macvlan')).toBe(true)
-  expect((await story.kernelStatus('macvlan', kernel.release))?.nodes).toMatchObject({ loaded: 1, failed: 0 })
 })
