@@ -97,9 +97,8 @@ class SlowCluster extends SimulatedCluster {
     super()
     this.image = { kind: 'present', digest, architectures }
     this.nodeWork = 'load'
-    const { readKernel, workOnNode } = SlowCluster.prototype
-    for (const method of [readKernel, workOnNode])
-      Object.defineProperty(this, method.name, { value: method.bind(this) })
+    for (const method of ['readKernel', 'workOnNode'] as const)
+      Object.defineProperty(this, method, { value: this[method].bind(this) })
   }
   override async readKernel() {
     const { uid, view } = await super.readKernel()
