@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import type * as Promises from 'node:fs/promises'
 import { mkdir, readFile, symlink } from 'node:fs/promises'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { workerPaths } from '../../api/workerCommand.ts'
 import { makeTestNode, testCommand, type TestNode } from '../testNode.ts'
-import { installFirmware, leaveFirmware } from './firmware.ts'
+import type * as Firmware from './firmware.ts'
 
 /** Writes that are left until the process "dies": then every further one fails, as if it had never been made. */
 const life = vi.hoisted(() => ({ left: Infinity }))
@@ -27,6 +27,13 @@ vi.mock('node:fs/promises', async (original) => {
     symlink: mortal(link),
     writeFile: mortal(writeFile as (file: string, data: string, options?: object) => Promise<void>),
   }
+})
+
+/** Files of this tier share modules: what another has imported before would not see the mortal writes. */
+let firmware: typeof Firmware
+beforeAll(async () => {
+  vi.resetModules()
+  firmware = await import('./firmware.ts')
 })
 
 let node: TestNode
@@ -52,11 +59,11 @@ const image = async (version: string) => {
 /** The lock is another test's matter; a program for each run would take long. */
 const host = () => ({ ...node.host, locked: <T>(_: string, work: () => Promise<T>) => work() })
 const install = () =>
-  installFirmware(
+  firmware.installFirmware(
     host(),
     testCommand({ firmwarePath: '/firmware' }, { firmware: { owner, install: folder } }),
   )
-const leave = () => leaveFirmware(host(), owner, folder)
+const leave = () => firmware.leaveFirmware(host(), owner, folder)
 const at = (name: string) => readFile(node.host.path(`${folder}/${name}`), 'utf8').catch(() => undefined)
 const state = async () => ({
   replaced: await at('replaced.bin'),
