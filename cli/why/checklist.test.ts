@@ -468,9 +468,26 @@ test('the operator is down: the cause in the cluster is shown as well', () => {
     operator: { ...operator, lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:00:00Z' } },
   })
   const failing = report.sections.flatMap(({ findings }) => findings.filter(({ state }) => state === 'fails'))
+  const lines = report.sections[0]?.findings.map(({ check }) => check)
+  expect(lines).toEqual(['definition', 'deletion', 'operator', 'namespace', 'selector', 'taints'])
   expect(failing).toMatchObject([
     { reason: 'OperatorDown' },
     { reason: 'CompileFailed', details: 'a.c:1: error' },
+  ])
+})
+
+test('a Module that is being deleted: whom it is for is of no matter, that the operator is down is', () => {
+  const deleting = guardedModule({ spec: { selector: { no: 'such' } } }, { deleting: true })
+  const lease = { holder: '', renewedAt: '2026-01-01T00:00:00Z' }
+  const report = ask({ modules: [deleting], records: [record] }, { operator: { ...operator, lease } })
+  expect(report.first).toMatchObject({ reason: 'OperatorDown' })
+  expect(report.sections[0]?.findings).toMatchObject([
+    { state: 'ok' },
+    { reason: 'Deleting' },
+    { reason: 'OperatorDown' },
+    { state: 'ok' },
+    { check: 'selector', state: 'none' },
+    { check: 'taints', state: 'none' },
   ])
 })
 

@@ -12,7 +12,7 @@ import { fails, none, ok, unknown, waits, type Check, type Finding } from './fin
 /** What is asked of the Module as a whole, in this order. */
 export const moduleChecks: readonly Check<ModuleFacts>[] = [
   { name: 'definition', look: definition },
-  { name: 'deletion', look: deletion },
+  { name: 'deletion', look: deletion, goesOn: true },
   { name: 'operator', look: operator, goesOn: true },
   { name: 'namespace', look: namespace, goesOn: true },
   { name: 'selector', look: selector },
@@ -124,6 +124,7 @@ function nodesOf({ cluster, node }: ModuleFacts): readonly NodeFacts[] {
 function selector(facts: ModuleFacts): Finding {
   const { module, gaps, node: asked, ref } = facts
   if (module === undefined) return none('not known of a Module that cannot be read')
+  if (module.metadata.deletionTimestamp !== undefined) return none('it is unloaded everywhere')
   const right = gaps.get('nodes')
   if (right !== undefined) return unknown(`nodes were not looked at: you may not ${rightWords(right)}`)
   const nodes = nodesOf(facts)
@@ -150,6 +151,7 @@ function selector(facts: ModuleFacts): Finding {
 function taints(facts: ModuleFacts): Finding {
   const { module, node: asked, ref } = facts
   if (module === undefined || facts.gaps.has('nodes')) return none('not looked at')
+  if (module.metadata.deletionTimestamp !== undefined) return none('it is unloaded everywhere')
   const selected = nodesOf(facts)
     .map((node) => ({ node, eligibility: nodeEligibility(module, node) }))
     .filter(({ eligibility }) => eligibility.kind !== 'selector')
