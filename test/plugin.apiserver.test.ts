@@ -143,11 +143,11 @@ test('status --watch tells every change by itself, and ends with the Module', as
   const reports: { kernels: { phase: string }[] }[] = []
   createInterface(child.stdout).on('line', (line) => reports.push(JSON.parse(line) as (typeof reports)[0]))
   const phase = () => reports.at(-1)?.kernels[0]?.phase
-  await expect.poll(phase, { timeout: 20_000 }).toBe('Pending')
+  await expect.poll(phase, { timeout: 60_000 }).toBe('Pending')
   await cluster.status('watched', { kernels: [{ kernel, phase: 'CheckingImage', image }] })
-  await expect.poll(phase, { timeout: 20_000 }).toBe('CheckingImage')
+  await expect.poll(phase, { timeout: 60_000 }).toBe('CheckingImage')
   await cluster.status('watched', { kernels: [{ kernel, phase: 'Building', image }] })
-  await expect.poll(phase, { timeout: 20_000 }).toBe('Building')
+  await expect.poll(phase, { timeout: 60_000 }).toBe('Building')
   const ref = { namespace, name: 'watched' }
   await kube.patch(modules, ref, { metadata: { finalizers: [] } })
   const object = await kube.get(modules, ref)

@@ -11,8 +11,8 @@ import { startOwnLab, withOperatorImage } from './setup/lab.ts'
  * `npm test`: checks the code (format, lint, types) and runs every tier, each with what it needs brought up by its own
  * global setup. `npm test -- unit nodes` runs these tiers only. The last line is the sum of all.
  *
- * The lab comes up beside the first steps and serves all tiers that need one. What keeps a machine of two cores busy
- * runs by itself; what waits more than it works runs beside something else.
+ * The lab comes up beside the first steps and serves all tiers that need one. More at once than that is more than a
+ * machine of two cores can do: workflow tests then run out of time.
  *
  * A tier that this machine cannot run is named and counted as one skipped test; with KMM_TEST_REQUIRE=all it fails.
  */
@@ -47,22 +47,18 @@ const isWanted = (step: Step) => wanted.length === 0 || wanted.includes(step)
 
 const counts: Counts[] = []
 const lab = onLab.some(isWanted) && nodesObstacle() === undefined ? openLab() : undefined
-await run('lint', 'unit')
-await run('nodes')
-await Promise.all([run('temporal', 'apiserver'), run('alone')])
+for (const step of steps) await run(step)
 await (await lab)?.close()
 process.exitCode = counts.every(({ failed }) => failed === 0) ? 0 : 1
 process.stdout.write(`\nafter ${elapsed(performance.now() - begun)}:\n${told(counts)}\n`)
 
-/** Runs these steps one after the other, as far as they are wanted. */
-async function run(...these: readonly Step[]): Promise<void> {
-  for (const step of these.filter(isWanted)) {
-    heading(step)
-    const since = performance.now()
-    const count = await runStep(step)
-    counts.push(count)
-    heading(`${step}: ${told([count])} (${elapsed(performance.now() - since)})`)
-  }
+async function run(step: Step): Promise<void> {
+  if (!isWanted(step)) return
+  heading(step)
+  const since = performance.now()
+  const count = await runStep(step)
+  counts.push(count)
+  heading(`${step}: ${told([count])} (${elapsed(performance.now() - since)})`)
 }
 
 async function runStep(step: Step): Promise<Counts> {
@@ -128,7 +124,7 @@ function heading(name: string): void {
   process.stdout.write(`\n== ${name}\n`)
 }
 
-/** Resolves with the exit code. What it prints is passed on by whole lines, as two programs print at the same time. */
+/** Resolves with the exit code. What it prints is passed on by whole lines, as the lab prints at the same time. */
 async function execute(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const colours = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}
   const child = spawn(command, args, { stdio: ['inherit', 'pipe', 'pipe'], env: { ...colours, ...env } })

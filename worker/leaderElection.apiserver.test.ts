@@ -54,7 +54,7 @@ describe('leader election', () => {
     const { renewTime } = (await spec()) ?? {}
     await expect
       .poll(async () => Date.parse((await spec())?.renewTime ?? '') - Date.parse(renewTime ?? ''), {
-        timeout: 10_000,
+        timeout: 60_000,
       })
       .toBeGreaterThan(1_500)
     expect(second.led).toEqual([])
@@ -75,7 +75,7 @@ describe('leader election', () => {
     const dead = { holderIdentity: 'dead', leaseDurationSeconds: 1, renewTime: '2020-01-01T00:00:00.000000Z' }
     await kube.create(leases, { apiVersion: leases.apiVersion, kind: 'Lease', metadata: ref, spec: dead })
     const heir = candidate('heir')
-    await expect.poll(() => heir.led, { timeout: 10_000 }).toEqual(['begin'])
+    await expect.poll(() => heir.led, { timeout: 60_000 }).toEqual(['begin'])
     await heir.stop()
   })
 
@@ -91,9 +91,9 @@ describe('leader election', () => {
     const leader = candidate('leader', flaky)
     await expect.poll(() => leader.led).toEqual(['begin'])
     broken = true
-    await expect.poll(() => leader.led, { timeout: 10_000 }).toEqual(['begin', 'end'])
+    await expect.poll(() => leader.led, { timeout: 60_000 }).toEqual(['begin', 'end'])
     broken = false
-    await expect.poll(() => leader.led, { timeout: 10_000 }).toEqual(['begin', 'end', 'begin'])
+    await expect.poll(() => leader.led, { timeout: 60_000 }).toEqual(['begin', 'end', 'begin'])
     await leader.stop()
   })
 

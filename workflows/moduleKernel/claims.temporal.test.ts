@@ -31,7 +31,7 @@ describe('another run that wants the same image', () => {
     const ref = { namespace: 'others', name: 'twin' }
     cluster.rival = { ref, kernel: '6.1.0', pod: 'twin-build-1', inputs: 'same' }
     await withRun(cluster, async (run) => {
-      await expect.poll(() => cluster.stored?.reason, { timeout: 20_000 }).toBe('ImageClaimed')
+      await expect.poll(() => cluster.stored?.reason, { timeout: 60_000 }).toBe('ImageClaimed')
       expect(cluster.calls).not.toContain('check')
       expect(await run.query('state')).toMatchObject({ held: [] })
       cluster.rival = undefined

@@ -63,7 +63,7 @@ describe('a build without an image', () => {
     cluster.outcomes = [evicted, evicted]
     cluster.stored = interruptedEntry(3, { image })
     await withRun(cluster, async () => {
-      await expect.poll(() => cluster.stored?.phase, { timeout: 20_000 }).toBe('BuildFailed')
+      await expect.poll(() => cluster.stored?.phase, { timeout: 60_000 }).toBe('BuildFailed')
       expect(cluster.stored).toMatchObject({ reason: 'Evicted', attempt: 4 })
       expect(cluster.calls.filter((call) => call.startsWith('create'))).toEqual(['create 4'])
     })
@@ -79,7 +79,7 @@ describe('a build without an image', () => {
       cluster.lostNode = 'n1'
       await run.signal(doorbell, news)
       await expect
-        .poll(() => cluster.stored?.message, { timeout: 20_000 })
+        .poll(() => cluster.stored?.message, { timeout: 60_000 })
         .toContain('Its pod has vanished with node n1')
       expect(cluster.calls).not.toContain('create 2')
       cluster.nodeWork = 'loaded'
@@ -100,7 +100,7 @@ describe('a build without an image', () => {
       cluster.lostNode = 'n1'
       await run.signal(doorbell, news)
       const looked = () => [cluster.looked?.pod, cluster.looked?.secrets]
-      await expect.poll(looked, { timeout: 20_000 }).toEqual([undefined, secrets])
+      await expect.poll(looked, { timeout: 60_000 }).toEqual([undefined, secrets])
       cluster.nodeWork = 'loaded'
       cluster.holdNews = { kind: 'secretChanged', secret: 'ns/token' }
       await run.result()
@@ -140,7 +140,7 @@ describe('a build without an image', () => {
       const before = (await run.describe()).runId
       await Promise.all(Array.from({ length: 1_000 }, () => run.signal(doorbell, news)))
       const runId = async () => (await run.describe()).runId
-      await expect.poll(runId, { timeout: 20_000 }).not.toBe(before)
+      await expect.poll(runId, { timeout: 60_000 }).not.toBe(before)
       expect(await run.query(buildLog)).toEqual({ pod: 'p-1', log })
       expect(cluster.calls.filter((call) => call.startsWith('follow'))).toHaveLength(1)
     })

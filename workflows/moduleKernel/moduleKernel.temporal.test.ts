@@ -85,11 +85,11 @@ describe('a kernel run', () => {
     await withRun(cluster, async (run) => {
       await held(cluster)
       await run.signal(retryBuild, {})
-      await expect.poll(() => cluster.stored?.attempt, { timeout: 20_000 }).toBe(2)
+      await expect.poll(() => cluster.stored?.attempt, { timeout: 60_000 }).toBe(2)
       await held(cluster)
       await run.signal(doorbell, news)
       await expect
-        .poll(async () => (await run.query('state')) as unknown, { timeout: 20_000 })
+        .poll(async () => (await run.query('state')) as unknown, { timeout: 60_000 })
         .toMatchObject({ held: [{ reason: 'BuildCommandFailed' }] })
       expect(cluster.calls).not.toContain('create 3')
     })
@@ -108,7 +108,7 @@ describe('a kernel run', () => {
       return await check()
     }
     await withRun(cluster, async (run) => {
-      await expect.poll(() => asked, { timeout: 20_000 }).toBe(true)
+      await expect.poll(() => asked, { timeout: 60_000 }).toBe(true)
       const refused = run.executeUpdate(retry, { args: [{}] })
       await expect(refused).rejects.toThrow(WorkflowUpdateFailedError)
       begin()
@@ -140,7 +140,7 @@ describe('a kernel run', () => {
       cluster.build = { kind: 'none' }
       cluster.holdPaceMs = hours
       await withRun(cluster, async (run) => {
-        await expect.poll(() => cluster.calls, { timeout: 20_000 }).toContain('look')
+        await expect.poll(() => cluster.calls, { timeout: 60_000 }).toContain('look')
         expect(cluster.stored).toMatchObject({ phase: 'WaitingForImage', reason: 'ImageMissing' })
         await body(cluster, run)
       })
@@ -162,7 +162,7 @@ describe('a kernel run', () => {
         const reports = cluster.calls.filter((call) => call.startsWith('report'))
         await run.signal(doorbell, news)
         const looks = () => cluster.calls.filter((call) => call === 'look')
-        await expect.poll(looks, { timeout: 20_000 }).toHaveLength(2)
+        await expect.poll(looks, { timeout: 60_000 }).toHaveLength(2)
         expect(cluster.calls.filter((call) => call.startsWith('report'))).toEqual(reports)
       })
     })
@@ -182,7 +182,7 @@ describe('a kernel run', () => {
     const cluster = new SimulatedCluster()
     cluster.image = { kind: 'present', digest, architectures: ['arm64'] }
     await withRun(cluster, async (run) => {
-      await expect.poll(() => cluster.calls, { timeout: 20_000 }).toContain('look')
+      await expect.poll(() => cluster.calls, { timeout: 60_000 }).toContain('look')
       expect(cluster.stored).toMatchObject({ phase: 'WaitingForImage', reason: 'ArchitectureMissing' })
       expect(cluster.stored).not.toHaveProperty('digest')
       cluster.nodeWork = 'loaded'
@@ -216,7 +216,7 @@ describe('a kernel run', () => {
       return await create(request)
     }
     await withRun(cluster, async (run) => {
-      await expect.poll(() => cluster.stored?.reason, { timeout: 20_000 }).toBe('KubeRejected')
+      await expect.poll(() => cluster.stored?.reason, { timeout: 60_000 }).toBe('KubeRejected')
       refuse = false
       cluster.nodeWork = 'loaded'
       await run.signal(retryBuild, {})
@@ -243,7 +243,7 @@ describe('a kernel run', () => {
       return { kind: 'done', message: '', seen: {} }
     }
     await withRun(cluster, async (run) => {
-      await expect.poll(() => done, { timeout: 20_000 }).toEqual(['begun'])
+      await expect.poll(() => done, { timeout: 60_000 }).toEqual(['begun'])
       cluster.configHash = 'c2'
       await run.signal(doorbell, news)
       await run.result()
@@ -261,7 +261,7 @@ describe('a kernel run', () => {
       )
     }
     await withRun(cluster, async (run) => {
-      await expect.poll(() => cluster.pods.length, { timeout: 20_000 }).toBe(1)
+      await expect.poll(() => cluster.pods.length, { timeout: 60_000 }).toBe(1)
       await run.cancel()
       await expect(run.result()).rejects.toThrow()
       expect(cluster.stored).toMatchObject({ phase: 'Cancelled', inputHash: hash })

@@ -83,7 +83,7 @@ test('no more than maxParallel nodes at once, and a node that fails stops no oth
   await withRun(nodes, async () => {
     const kinds = () => [...nodes.plans.values()].map(({ kind }) => kind)
     await expect.poll(() => kinds().filter((kind) => kind === 'loaded').length, { timeout: 60_000 }).toBe(19)
-    await expect.poll(() => nodes.stored?.reason, { timeout: 20_000 }).toBe('KeyRejected')
+    await expect.poll(() => nodes.stored?.reason, { timeout: 60_000 }).toBe('KeyRejected')
     expect(nodes.most).toBe(3)
     expect(nodes.begun).toHaveLength(20)
   })
@@ -103,32 +103,32 @@ test("nodes whose pod is stuck, or that are in use, take nobody's place", async 
     )
   }
   await withRun(nodes, async (run) => {
-    await expect.poll(() => nodes.begun, { timeout: 20_000 }).toEqual(['n0', 'n1'])
+    await expect.poll(() => nodes.begun, { timeout: 60_000 }).toEqual(['n0', 'n1'])
     await run.signal(doorbell, ring)
     await expect
       .poll(() => [...nodes.plans.values()].filter(({ kind }) => kind === 'loaded').length, {
-        timeout: 20_000,
+        timeout: 60_000,
       })
       .toBe(4)
-    await expect.poll(() => nodes.stored?.message, { timeout: 20_000 }).toContain(`tried again at ${retryAt}`)
+    await expect.poll(() => nodes.stored?.message, { timeout: 60_000 }).toContain(`tried again at ${retryAt}`)
   })
 })
 
 test('a module in use is tried again at its time, not before', async () => {
   const nodes = new SimulatedNodes(1, 3)
-  let pause = 1_500
+  // Longer than a busy machine takes to come to the timer.
+  const pause = 3_000
   const due: number[] = []
   nodes.work = async (work) => {
     due.push(Date.now())
     if (due.length === 3) return { kind: 'loaded' }
     const retryAt = new Date(Date.now() + pause).toISOString()
-    pause = 500
     return nodes.fails(work, { reason: 'InUse', attempts: due.length, retryAt, notBefore: retryAt })
   }
   await withRun(nodes, async (run) => {
     await run.result()
     expect(nodes.begun).toHaveLength(3)
-    expect(due[1]! - due[0]!).toBeGreaterThanOrEqual(1_490)
+    expect(due[1]! - due[0]!).toBeGreaterThanOrEqual(pause - 10)
     // Each pause is one timer, whatever else rings meanwhile.
     expect(await eventsOf(run, 'timerStartedEventAttributes')).toBe(3)
   })
@@ -140,7 +140,7 @@ test('users.md 1: wanted again while it pauses, the unload is not tried any more
   const retryAt = new Date(Date.now() + 3_600_000).toISOString()
   nodes.work = async (work) => nodes.fails(work, { reason: 'InUse', retryAt, notBefore: retryAt })
   await withRun(nodes, async (run) => {
-    await expect.poll(() => nodes.stored?.reason, { timeout: 20_000 }).toBe('InUse')
+    await expect.poll(() => nodes.stored?.reason, { timeout: 60_000 }).toBe('InUse')
     nodes.plans.set('n0', { kind: 'loaded' })
     await run.signal(doorbell, ring)
     await run.result()
@@ -165,7 +165,7 @@ test('wanted again while its pod waits, the unload under way is cancelled', asyn
     return { kind: 'loaded' }
   }
   await withRun(nodes, async (run) => {
-    await expect.poll(() => nodes.begun, { timeout: 20_000 }).toEqual(['n0'])
+    await expect.poll(() => nodes.begun, { timeout: 60_000 }).toEqual(['n0'])
     nodes.plans.set('n0', { kind: 'loaded' })
     await run.signal(doorbell, ring)
     await run.result()

@@ -63,7 +63,7 @@ test('a later run tells the end of a hold that an earlier one began', async () =
   cluster.told.length = 0
   await withRun(cluster, async (run) => {
     await expect
-      .poll(async () => (await run.query('state')) as unknown, { timeout: 20_000 })
+      .poll(async () => (await run.query('state')) as unknown, { timeout: 60_000 })
       .toMatchObject({ held: [{ reason: 'BuildCommandFailed' }] })
     cluster.nodeWork = 'loaded'
     await run.signal(retryBuild, {})
@@ -119,7 +119,7 @@ class SlowCluster extends SimulatedCluster {
     return this.stored?.nodes?.loaded
   }
 }
-const patience = { timeout: 20_000 }
+const patience = { timeout: 60_000 }
 const anHourMs = 3_600_000
 
 test('news of node counts alone is not written so soon after the last write; with the end of the work it is', async () => {
