@@ -12,6 +12,8 @@ import { dockerfile, scenarioLabel, tinyModule } from './tinyModule.ts'
 export interface GuestImages {
   /** All modules and firmware, as built. */
   readonly whole: string
+  /** guest_base for another kernel only. */
+  readonly elsewhere: string
   /** guest_base without an index. */
   readonly unindexed: string
   /** guest_base that says it is for another kernel, and has no symbol versions. */
@@ -24,6 +26,7 @@ export interface GuestImages {
 
 interface Part {
   readonly prefix: string
+  readonly release: string
   readonly from: string
   readonly to: string
   readonly index: boolean
@@ -49,20 +52,21 @@ export async function makeGuestImages(story: Scenario, kernel: string): Promise<
   const built = join(files, guestDirName, 'lib/modules', kernel)
   /** An image of one of the modules, of which a text may be replaced by one as long. */
   const part = (name: string, file: string, change: Partial<Part> = {}) => {
-    const { prefix = guestDirName, from = '', to = '', index = true } = change
+    const { prefix = guestDirName, release = kernel, from = '', to = '', index = true } = change
     return pushKmodImage(`${registry}/${namespace}/${name}:1`, 'busybox', async (root) => {
       await cp(join(files, 'firmware'), join(root, 'firmware'), { recursive: true })
-      const tree = join(root, prefix, 'lib/modules', kernel)
+      const tree = join(root, prefix, 'lib/modules', release)
       await mkdir(tree, { recursive: true })
       const text = await readFile(join(built, file), 'latin1')
       if (!text.includes(from) || from.length !== to.length) throw new Error(`${file} has no ${from}`)
       await writeFile(join(tree, file), text.replaceAll(from, to), 'latin1')
-      if (index) await runOrThrow([depmod, '-b', join(root, prefix), kernel])
+      if (index) await runOrThrow([depmod, '-b', join(root, prefix), release])
     })
   }
   const versioned = `${kernel} SMP preempt mod_unload modversions`
   const unversioned = `${'9.9.9'.padEnd(kernel.length, '9')} SMP preempt mod_unload`.padEnd(versioned.length)
-  const [unindexed, foreign, symbol, rooted] = await Promise.all([
+  const [elsewhere, unindexed, foreign, symbol, rooted] = await Promise.all([
+    part('elsewhere', 'guest_base.ko', { release: `${kernel}-other` }),
     part('unindexed', 'guest_base.ko', { index: false }),
     // Without symbol versions the kernel compares the release, and so does the loader.
     part('foreign', 'guest_base.ko', { from: versioned, to: unversioned }),
@@ -70,5 +74,5 @@ export async function makeGuestImages(story: Scenario, kernel: string): Promise<
     part('rooted', 'dummy.ko', { prefix: '/' }),
   ])
   await rm(folder, { recursive: true })
-  return { whole, unindexed, foreign, symbol, rooted }
+  return { whole, elsewhere, unindexed, foreign, symbol, rooted }
 }

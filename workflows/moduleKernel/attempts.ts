@@ -28,10 +28,19 @@ export function buildKey(inputHash: string, attempt: number): string {
   return `build:${inputHash}:${attempt}`
 }
 
-/** Is it known how this pod ended: learnt by this run, or written in status by an earlier one? */
+/** What a retry releases of a failed pod. */
+export function failedKey({ uid }: BuildPodView): string {
+  return `failed:${uid}`
+}
+
+/**
+ * Is it known how this pod ended: learnt by this run, or written in status by an earlier one? Status forgets it with
+ * the retry, before the pod is gone.
+ */
 export function isRecorded(pod: BuildPodView, view: KernelView, memory: KernelMemory): boolean {
   if (interruptionsOf(view, memory).some(({ attempt }) => attempt === pod.attempt)) return true
   if (pod.state !== 'failed' && pod.state !== 'succeeded') return false
+  if (memory.released.includes(failedKey(pod))) return true
   if (memory.failure?.podUid === pod.uid) return true
   return pod.state === 'failed' && view.stored?.phase === 'BuildFailed' && view.stored.buildPod === pod.name
 }

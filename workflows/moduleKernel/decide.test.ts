@@ -184,6 +184,14 @@ describe('image track', () => {
     expect(plan).toMatchObject({ steps: [], holds: [{ reason: 'OutOfMemory' }] })
   })
 
+  test('the failed pod of a released hold is removed, not read again, once status says Building', () => {
+    const memory = { ...fresh, released: [`failed:${failedPod.uid}`] }
+    const stored = { kernel: '6.1.0', image, phase: 'Building', inputHash: hash, attempt: 1 } as const
+    expect(decideKernel(view({ pods: [failedPod], stored }), memory)).toMatchObject({
+      steps: [{ kind: 'remove' }],
+      holds: [],
+    })
+  })
   test('a released hold removes the failed pod, once', () => {
     const [hold] = decideKernel(view({ pods: [failedPod] }), known).holds
     const memory = { ...known, released: hold?.releases ?? [] }

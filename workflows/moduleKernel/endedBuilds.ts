@@ -1,5 +1,5 @@
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
-import { interruptionsOf, isOf, lastAttempt, wantedHash } from './attempts.ts'
+import { failedKey, interruptionsOf, isOf, lastAttempt, wantedHash } from './attempts.ts'
 import { hold, remove, type Hold, type KernelMemory, type KernelPlan } from './plan.ts'
 
 /** How often a build that the cluster ended is made again by itself (design: "Failures have classes"). */
@@ -49,7 +49,7 @@ const unblockVanished = (node: string) =>
 export function failed(view: KernelView, memory: KernelMemory): Partial<KernelPlan> | undefined {
   const pod = view.pods.find((p) => isOf(p, view) && p.state === 'failed')
   if (pod === undefined) return undefined
-  const key = `failed:${pod.uid}`
+  const key = failedKey(pod)
   if (memory.released.includes(key)) return { steps: [remove(pod, 'retried')] }
   const failure = memory.failure?.podUid === pod.uid ? memory.failure : storedFailure(view)
   return { holds: [holdOnBuild(key, { ...failure, unblock: unblockFailed }, view, memory, pod)] }
