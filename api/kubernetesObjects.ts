@@ -1,6 +1,6 @@
 // Of objects of Kubernetes as their JSON stands: what facts are made from. Every client's types fit.
 
-interface Metadata {
+export interface ObjectMetadata {
   readonly name: string
   readonly namespace?: string
   readonly uid: string
@@ -33,7 +33,7 @@ export interface ContainerStatusObject {
 }
 
 export interface PodObject {
-  readonly metadata: Metadata
+  readonly metadata: ObjectMetadata
   readonly spec?: { readonly nodeName?: string }
   readonly status?: {
     readonly phase?: string
@@ -46,7 +46,7 @@ export interface PodObject {
 }
 
 export interface NodeObject {
-  readonly metadata: Metadata
+  readonly metadata: ObjectMetadata
   readonly spec?: {
     readonly taints?: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
   }
@@ -62,6 +62,6 @@ export interface NodeObject {
 }
 
 export interface ConfigMapObject {
-  readonly metadata: Pick<Metadata, 'name' | 'namespace'>
+  readonly metadata: Pick<ObjectMetadata, 'name' | 'namespace'>
   readonly data?: Readonly<Record<string, string>>
 }

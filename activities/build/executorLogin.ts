@@ -1,8 +1,9 @@
 import { parseImageReference } from '../../api/imageReference.ts'
 import type { ResolvedMapping } from '../../api/mapping.ts'
 import type { Kube } from '../kube/kube.ts'
-import { secrets, serviceAccounts, type Secret } from '../kube/resources.ts'
+import { secrets, type Secret } from '../kube/resources.ts'
 import { credentialsFor, CredentialsError } from '../registry/credentials.ts'
+import { pullSecretNames } from '../registry/logins.ts'
 import type { Why } from '../waitSaying.ts'
 import { dockerConfigKey } from './secretObstacle.ts'
 import { versionOf } from './secretVersions.ts'
@@ -26,8 +27,7 @@ export async function executorLogin(
 ): Promise<ExecutorLogin> {
   const { image, imageRepoSecret, serviceAccountName } = mapping
   if (imageRepoSecret !== undefined) return { kind: 'secret', name: imageRepoSecret.name }
-  const account = await kube.get(serviceAccounts, { namespace, name: serviceAccountName })
-  const names = (account?.imagePullSecrets ?? []).flatMap(({ name }) => name ?? [])
+  const names = (await pullSecretNames(kube, namespace, serviceAccountName)) ?? []
   const found = await Promise.all(names.map(async (name) => await kube.get(secrets, { namespace, name })))
   const logins = found.flatMap((secret) => (secret !== undefined && hasLogin(secret, image) ? [secret] : []))
   const fit = logins.find(({ data }) => data?.[dockerConfigKey] !== undefined)

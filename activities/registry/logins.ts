@@ -31,16 +31,26 @@ export async function readLogins(
     return { credentials, fix: `mend spec.imageRepoSecret: ${fault}` }
   }
   const at = `ServiceAccount ${namespace}/${serviceAccountName}`
-  const account = await kube.get(serviceAccounts, { namespace, name: serviceAccountName })
-  const names = (account?.imagePullSecrets ?? []).flatMap(({ name }) => name ?? [])
+  const listed = await pullSecretNames(kube, namespace, serviceAccountName)
+  const names = listed ?? []
   const found = await Promise.all(names.map(async (name) => await readSecret(kube, namespace, name, image)))
   const faults = [
-    ...(account === undefined ? [`${at} does not exist`] : []),
-    ...(account !== undefined && names.length === 0 ? [`${at} has no imagePullSecrets`] : []),
+    ...(listed === undefined ? [`${at} does not exist`] : []),
+    ...(listed?.length === 0 ? [`${at} has no imagePullSecrets`] : []),
     ...found.map(({ fault }) => fault),
   ]
   const fix = `give a login for ${image.registry} in spec.imageRepoSecret (${faults.join('; ')})`
   return { credentials: found.flatMap(({ credentials }) => credentials), fix }
+}
+
+/** Names of the pull secrets of a service account, in its order; undefined when there is no such account. */
+export async function pullSecretNames(
+  kube: Pick<Kube, 'get'>,
+  namespace: string,
+  serviceAccountName: string,
+): Promise<readonly string[] | undefined> {
+  const account = await kube.get(serviceAccounts, { namespace, name: serviceAccountName })
+  return account && (account.imagePullSecrets ?? []).flatMap(({ name }) => name ?? [])
 }
 
 async function readSecret(

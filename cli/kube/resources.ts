@@ -1,3 +1,4 @@
+import type { ObjectMetadata } from '../../api/kubernetesObjects.ts'
 import { group, version } from '../../api/names.ts'
 
 /** A kind of object and where the API server has it. */
@@ -53,16 +54,7 @@ export function pathOf(kind: Kind, { namespace, name, subresource }: Place): str
 export interface StoredObject {
   readonly apiVersion?: string
   readonly kind?: string
-  readonly metadata: {
-    readonly name: string
-    readonly namespace?: string
-    readonly uid: string
-    readonly resourceVersion: string
-    readonly creationTimestamp?: string
-    readonly deletionTimestamp?: string
-    readonly labels?: Readonly<Record<string, string>>
-    readonly annotations?: Readonly<Record<string, string>>
-  }
+  readonly metadata: ObjectMetadata
 }
 
 export interface LeaseObject extends StoredObject {
