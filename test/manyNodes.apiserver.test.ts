@@ -4,6 +4,7 @@ import { labels, moduleInUseLabel, readyLabel } from '../api/names.ts'
 import { nodeModulesConfigSchema, recordEntries } from '../api/nodeModulesConfig.ts'
 import { addSimulatedNode } from '../lab/simulated/nodes.ts'
 import { eventually } from './support/eventually.ts'
+import { recordedOn } from './support/nodeRecord.ts'
 import { watchNode } from './support/nodeHistory.ts'
 import { stories, useOperator } from './support/stories.ts'
 import { pushTestImage } from './support/pushTestImage.ts'
@@ -36,13 +37,8 @@ async function applyReady(
   )
 }
 
-async function entriesOn(story: Scenario, node: string, module = name) {
-  const record = await lab.kube.get(nodeModulesConfigs, { name: node })
-  return recordEntries(record === undefined ? undefined : nodeModulesConfigSchema.parse(record), {
-    namespace: story.namespace,
-    name: module,
-  })
-}
+const entriesOn = ({ namespace }: Scenario, node: string, module = name) =>
+  recordedOn(lab, node, { namespace, name: module })
 
 /** Many nodes that load a Module, and how many of them were worked on at once at most. */
 async function manyLoaded(story: Scenario, count: number) {

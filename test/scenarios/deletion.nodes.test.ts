@@ -1,10 +1,10 @@
 import { describe, expect } from 'vitest'
-import { events, modules, namespaces, nodeModulesConfigs, nodes } from '../../activities/kube/resources.ts'
+import { events, modules, namespaces, nodes } from '../../activities/kube/resources.ts'
 import { annotations, labels } from '../../api/names.ts'
-import { nodeModulesConfigSchema, recordEntries } from '../../api/nodeModulesConfig.ts'
 import { loseSimulatedNode, returnSimulatedNode } from '../support/awayNode.ts'
 import { claimsOn } from '../support/claims.ts'
 import { eventually } from '../support/eventually.ts'
+import { recordedOn } from '../support/nodeRecord.ts'
 import { type OpenScenario, stories } from '../support/stories.ts'
 import { runsOf } from '../support/runs.ts'
 import type { Scenario } from '../support/scenario.ts'
@@ -25,10 +25,7 @@ const labelSelector = (of: Readonly<Record<string, string>>) =>
     .join(',')
 
 /** What the record of a node says of the Module. */
-async function recorded({ namespace }: Scenario, node: string) {
-  const record = await lab.kube.get(nodeModulesConfigs, { name: node })
-  return recordEntries(record && nodeModulesConfigSchema.parse(record), { namespace, name })
-}
+const recorded = ({ namespace }: Scenario, node: string) => recordedOn(lab, node, { namespace, name })
 
 async function untilGone({ namespace }: Scenario, named = name): Promise<void> {
   const module = () => lab.kube.get(modules, { namespace, name: named })

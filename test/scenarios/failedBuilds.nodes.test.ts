@@ -12,13 +12,6 @@ const lab = useLab()
 const test = stories(lab)
 const name = 'tiny'
 
-/** Waits until a build is held with this reason. */
-async function untilHeld(story: Scenario, name: string, reason: string) {
-  return await story.untilKernel(name, `is held with ${reason}`, (entry) => {
-    expect(entry).toMatchObject({ phase: 'BuildFailed', reason })
-  })
-}
-
 interface Failure {
   readonly reason: string
   readonly dockerfile: (story: Scenario) => string
@@ -55,7 +48,7 @@ describe('what a real build fails of is told apart, and its pod is kept', () => 
     await story.addNode()
     const { registry } = lab.state
     await story.apply(dockerfile(namespace, name, text(story)), tinyModule({ namespace, name, registry }))
-    const { errorLines } = await untilHeld(story, name, reason)
+    const { errorLines } = await story.untilHeld(name, reason)
     if (says !== undefined) expect(errorLines).toMatch(says)
     expect(story.pods.builds()).toMatchObject([{ gone: false }])
   })
@@ -67,7 +60,7 @@ describe('what a real build fails of is told apart, and its pod is kept', () => 
     await story.addNode()
     const mapping = { containerImage: `${host}/a/b:1`, build: tinyBuild(name) }
     await story.applyTiny(name, [], { mapping })
-    await untilHeld(story, name, 'PushRefused')
+    await story.untilHeld(name, 'PushRefused')
   })
 
   test('DeadlineExceeded', async ({ open, gate }) => {
@@ -78,7 +71,7 @@ describe('what a real build fails of is told apart, and its pod is kept', () => 
     const [pod] = story.pods.builds()
     const ref = { namespace: story.namespace, name: pod?.name ?? '' }
     await lab.kube.patch(pods, ref, { spec: { activeDeadlineSeconds: 1 } })
-    await untilHeld(story, name, 'DeadlineExceeded')
+    await story.untilHeld(name, 'DeadlineExceeded')
   })
 })
 
@@ -133,7 +126,7 @@ test('a build whose Node is lost is made again; a failed one that vanishes with 
   await story.applyTiny('fails', [], on('fails', { secrets: [{ name: 'pass' }] }))
   await story.applyTiny('runs', [], on('runs'))
   await node.play('fails', 'failed')
-  await untilHeld(story, 'fails', 'BuildFailed')
+  await story.untilHeld('fails', 'BuildFailed')
   await node.play('runs', 'running')
   await node.remove()
 

@@ -3,19 +3,12 @@ import { secrets } from '../../activities/kube/resources.ts'
 import { stories } from '../support/stories.ts'
 import { pushTestImage } from '../support/pushTestImage.ts'
 import { digestOf } from '../support/registry.ts'
-import { kernel, type Scenario } from '../support/scenario.ts'
+import { kernel } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { tinyBuild } from '../support/tinyModule.ts'
 
 const lab = useLab()
 const test = stories(lab)
-
-/** Waits until a build is held with this reason. */
-async function untilHeld(story: Scenario, name: string, reason: string) {
-  return await story.untilKernel(name, `is held with ${reason}`, (entry) => {
-    expect(entry).toMatchObject({ phase: 'BuildFailed', reason })
-  })
-}
 
 test('a changed Secret, or an image from elsewhere, ends a hold', async ({ open }) => {
   const story = await open('mended')
@@ -30,7 +23,7 @@ test('a changed Secret, or an image from elsewhere, ends a hold', async ({ open 
     await story.applyTiny('secret', [['grep', '-q', 'right', '/run/secrets/pass/word']], {
       mapping: { build },
     })
-    await untilHeld(story, 'secret', 'BuildCommandFailed')
+    await story.untilHeld('secret', 'BuildCommandFailed')
     await lab.kube.patch(secrets, { namespace, name: 'pass' }, { stringData: { word: 'right' } })
     await story.untilLoaded('secret')
     expect(await story.kernelStatus('secret')).toMatchObject({ attempt: 2 })
@@ -39,7 +32,7 @@ test('a changed Secret, or an image from elsewhere, ends a hold', async ({ open 
 
   const fromElsewhere = async () => {
     await story.applyTiny('elsewhere', [['false']])
-    await untilHeld(story, 'elsewhere', 'BuildCommandFailed')
+    await story.untilHeld('elsewhere', 'BuildCommandFailed')
     const { registry } = lab.state
     const repository = `${namespace}/elsewhere`
     await pushTestImage({ url: `http://${registry}` }, { repository, tag: kernel })

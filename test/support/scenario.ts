@@ -101,6 +101,13 @@ export class Scenario {
     return seen as KernelStatus
   }
 
+  /** Waits until a build is held with this reason. */
+  async untilHeld(name: string, reason: string): Promise<KernelStatus> {
+    return await this.untilKernel(name, `is held with ${reason}`, (entry) => {
+      expect(entry).toMatchObject({ phase: 'BuildFailed', reason })
+    })
+  }
+
   /** Waits until a condition of the Module has these fields. */
   async untilCondition(
     name: string,

@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { nodeModulesConfigs, nodes, pods } from '../../../activities/kube/resources.ts'
-import { nodeModulesConfigSchema, recordEntries } from '../../../api/nodeModulesConfig.ts'
+import { nodes, pods } from '../../../activities/kube/resources.ts'
 import { loadNodeName } from '../../../lab/realNodes.ts'
 import { eventually } from '../../support/eventually.ts'
+import { recordedOn } from '../../support/nodeRecord.ts'
 import { firmwareHostPath } from '../../support/firmware.ts'
 import { inTreeModule, pushInTreeModule } from '../../support/inTreeImage.ts'
 import { stories, useOperator } from '../../support/stories.ts'
@@ -78,8 +78,7 @@ test('firmware goes from where it was put, by an operator with another directory
   await story.apply(inTreeModule({ namespace, module: 'veth', image, firmwarePath: '/firmware' }))
   await story.untilLoaded('veth')
   expect(await guest(`cat ${firmwareHostPath}/acme/fw.bin`)).toBe('of the image')
-  const record = await lab.kube.get(nodeModulesConfigs, { name: loadNodeName })
-  const { fact } = recordEntries(nodeModulesConfigSchema.parse(record), { namespace, name: 'veth' })
+  const { fact } = await recordedOn(lab, loadNodeName, { namespace, name: 'veth' })
   expect(fact).toMatchObject({ firmwareHostPath })
 
   await operator.restartWith({})

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { WriteBody } from '../../../activities/kube/kube.ts'
-import { modules, namespaces, nodeModulesConfigs } from '../../../activities/kube/resources.ts'
-import { nodeModulesConfigSchema, recordEntries } from '../../../api/nodeModulesConfig.ts'
+import { modules, namespaces } from '../../../activities/kube/resources.ts'
 import { apiVersion, labels } from '../../../api/names.ts'
 import { loadNodeLabels, loadNodeName } from '../../../lab/realNodes.ts'
 import { eventually } from '../../support/eventually.ts'
+import { recordedOn } from '../../support/nodeRecord.ts'
 import { firmwareHostPath } from '../../support/firmware.ts'
 import { failingLoads } from '../../support/failingLoads.ts'
 import { type GuestImages, makeGuestImages } from '../../support/guestImages.ts'
@@ -57,10 +57,7 @@ const module = (name: string, { image, modprobe, inTreeModulesToRemove }: Wanted
     },
   },
 })
-const record = async (name: string) => {
-  const found = await lab.kube.get(nodeModulesConfigs, { name: loadNodeName })
-  return recordEntries(nodeModulesConfigSchema.parse(found), { namespace, name })
-}
+const record = (name: string) => recordedOn(lab, loadNodeName, { namespace, name })
 
 /** Each test goes on where the one before it ended. */
 describe('loading and unloading on a real kernel', { concurrent: false }, () => {

@@ -2,12 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { WriteBody } from '../../../activities/kube/kube.ts'
-import { modules, nodeModulesConfigs, nodes } from '../../../activities/kube/resources.ts'
+import { modules, nodes } from '../../../activities/kube/resources.ts'
 import { apiVersion, readyLabel } from '../../../api/names.ts'
-import { nodeModulesConfigSchema, recordEntries } from '../../../api/nodeModulesConfig.ts'
 import { loadNodeLabels, loadNodeName } from '../../../lab/realNodes.ts'
 import { firmwareHostPath } from '../../support/firmware.ts'
 import { eventually } from '../../support/eventually.ts'
+import { recordedOn } from '../../support/nodeRecord.ts'
 import { pushInTreeModule, unsign, type InTree } from '../../support/inTreeImage.ts'
 import { watchNode, type NodeHistory } from '../../support/nodeHistory.ts'
 import { useOperator } from '../../support/stories.ts'
@@ -86,13 +86,7 @@ describe('a node that is started anew', () => {
       },
     },
   })
-  const entriesOf = async (name: InTree) => {
-    const record = await lab.kube.get(nodeModulesConfigs, { name: loadNodeName })
-    return recordEntries(
-      record === undefined ? undefined : nodeModulesConfigSchema.parse(record),
-      refOf(name),
-    )
-  }
+  const entriesOf = (name: InTree) => recordedOn(lab, loadNodeName, refOf(name))
   const labelOf = async (name: InTree) =>
     (await lab.kube.get(nodes, { name: loadNodeName }))?.metadata.labels?.[readyLabel(refOf(name))]
 
