@@ -3,13 +3,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { z } from 'zod'
 import { elapsed } from '../lab/programs/progress.ts'
+import { failedStep, type Outcome, readReport, toldCounts } from './report.ts'
 import { startOwnLab, withOperatorImage } from './setup/lab.ts'
 
 /**
  * `npm test`: checks the code (format, lint, types) and runs every tier, each with what it needs brought up by its own
- * global setup. `npm test -- unit nodes` runs these tiers only. The last line is the sum of all.
+ * global setup. `npm test -- unit nodes` runs these tiers only. What failed is told again at the end, and the last line
+ * is the sum of all.
  *
  * The lab comes up beside the first steps and serves all tiers that need one. More at once than that is more than a
  * machine of two cores can do: workflow tests then run out of time.
@@ -19,21 +20,6 @@ import { startOwnLab, withOperatorImage } from './setup/lab.ts'
 const steps = ['lint', 'unit', 'temporal', 'apiserver', 'nodes', 'alone'] as const
 type Step = (typeof steps)[number]
 const onLab: readonly Step[] = ['nodes', 'alone']
-
-interface Counts {
-  readonly passed: number
-  readonly failed: number
-  readonly skipped: number
-}
-const oneFailed: Counts = { passed: 0, failed: 1, skipped: 0 }
-
-const report = z.object({
-  numPassedTests: z.number(),
-  numFailedTests: z.number(),
-  numPendingTests: z.number(),
-  numTodoTests: z.number().default(0),
-  success: z.boolean(),
-})
 
 const begun = performance.now()
 const requireAll = process.env['KMM_TEST_REQUIRE'] === 'all'
@@ -45,35 +31,42 @@ if (unknown.length > 0) {
 }
 const isWanted = (step: Step) => wanted.length === 0 || wanted.includes(step)
 
-const counts: Counts[] = []
+const outcomes: Outcome[] = []
 const lab = onLab.some(isWanted) && nodesObstacle() === undefined ? openLab() : undefined
 for (const step of steps) await run(step)
 await (await lab)?.close()
+const failures = outcomes.flatMap((outcome) => outcome.failures)
+if (failures.length > 0) process.stdout.write(`\n== failed\n${failures.join('\n')}\n`)
+const counts = outcomes.map((outcome) => outcome.counts)
 process.exitCode = counts.every(({ failed }) => failed === 0) ? 0 : 1
-process.stdout.write(`\nafter ${elapsed(performance.now() - begun)}:\n${told(counts)}\n`)
+process.stdout.write(`\nafter ${elapsed(performance.now() - begun)}:\n${toldCounts(counts)}\n`)
 
 async function run(step: Step): Promise<void> {
   if (!isWanted(step)) return
   heading(step)
   const since = performance.now()
-  const count = await runStep(step)
-  counts.push(count)
-  heading(`${step}: ${told([count])} (${elapsed(performance.now() - since)})`)
+  const outcome = await runStep(step)
+  outcomes.push(outcome)
+  heading(`${step}: ${toldCounts([outcome.counts])} (${elapsed(performance.now() - since)})`)
 }
 
-async function runStep(step: Step): Promise<Counts> {
+async function runStep(step: Step): Promise<Outcome> {
   if (step === 'lint') {
     const code = await execute('npm', ['run', '--silent', 'lint'], process.env)
-    return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : oneFailed
+    return code === 0
+      ? { counts: { passed: 1, failed: 0, skipped: 0 }, failures: [] }
+      : failedStep('lint: see above')
   }
   if (!onLab.includes(step)) return await runTier(step, process.env)
   const obstacle = nodesObstacle()
   if (obstacle !== undefined) {
     process.stdout.write(`tier ${step} cannot run here: ${obstacle}\n`)
-    return requireAll ? oneFailed : { passed: 0, failed: 0, skipped: 1 }
+    if (requireAll) return failedStep(`${step}: ${obstacle}`)
+    return { counts: { passed: 0, failed: 0, skipped: 1 }, failures: [] }
   }
   const dir = (await lab)?.dir
-  return dir === undefined ? oneFailed : await runTier(step, { ...process.env, KMM_TEST_LAB: dir })
+  if (dir === undefined) return failedStep(`${step}: there is no lab, see above`)
+  return await runTier(step, { ...process.env, KMM_TEST_LAB: dir })
 }
 
 /** The lab in the folder KMM_TEST_LAB, which stays up, or one of our own; undefined, and told, when there is none. */
@@ -89,20 +82,13 @@ async function openLab(): Promise<{ readonly dir: string; readonly close: () => 
   }
 }
 
-async function runTier(tier: Step, env: NodeJS.ProcessEnv): Promise<Counts> {
+async function runTier(tier: Step, env: NodeJS.ProcessEnv): Promise<Outcome> {
   const folder = await mkdtemp(join(tmpdir(), 'kmm-test-'))
   const outputFile = join(folder, 'report.json')
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`]
     const code = await execute('vitest', ['run', '--project', tier, ...reporters], env)
-    const result = report.safeParse(JSON.parse(await readFile(outputFile, 'utf8').catch(() => 'null')))
-    if (!result.success) return oneFailed
-    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = result.data
-    const skipped = numPendingTests + numTodoTests
-    // A set-up or a file that broke fails the tier although no test of it counts.
-    const broken = code !== 0 && numFailedTests === 0 ? 1 : 0
-    const refused = requireAll && skipped > 0 ? skipped : 0
-    return { passed: numPassedTests, failed: numFailedTests + broken + refused, skipped: skipped - refused }
+    return readReport(await readFile(outputFile, 'utf8').catch(() => ''), tier, code, requireAll)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -112,12 +98,6 @@ async function runTier(tier: Step, env: NodeJS.ProcessEnv): Promise<Counts> {
 function nodesObstacle(): string | undefined {
   if (process.platform !== 'linux') return 'real nodes need Linux'
   return process.getuid?.() === 0 ? undefined : 'real nodes need root'
-}
-
-/** The sum, as the last line has it. */
-function told(all: readonly Counts[]): string {
-  const sum = (field: keyof Counts) => all.reduce((total, count) => total + count[field], 0)
-  return `${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`
 }
 
 function heading(name: string): void {
