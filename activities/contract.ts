@@ -37,10 +37,15 @@ export interface HoldRef {
   readonly message: string
 }
 
+/** `by`: who or what ended it, in words, when that is known. */
+export interface EndedHold extends HoldRef {
+  readonly by?: string | undefined
+}
+
 /** Holds of a run that have begun and ended since it last looked. */
 export interface HoldChanges {
   readonly begun: readonly HoldRef[]
-  readonly ended: readonly HoldRef[]
+  readonly ended: readonly EndedHold[]
 }
 
 export interface BuildRequest extends KernelRequest {

@@ -83,8 +83,8 @@ test.each<[ModuleEvent, object]>([
     { level: warn, msg: 'held', reason: 'CompileFailed', message: 'no' },
   ],
   [
-    { kind: 'HoldReleased', hold, activity: 'a' },
-    { level: info, msg: 'hold released', reason: 'CompileFailed' },
+    { kind: 'HoldReleased', hold: { ...hold, by: 'retry: x' }, activity: 'a' },
+    { level: info, msg: 'hold released', reason: 'CompileFailed', by: 'retry: x' },
   ],
 ])('%o is one line with Module, kernel and run', (event, line) => {
   expect(linesOf(event)).toEqual([

@@ -53,7 +53,9 @@ function lineOf(event: ModuleEvent): Line {
       const { reason, message } = event.hold
       return { level: 'warn', fields: { reason, message }, text: 'held' }
     }
-    case 'HoldReleased':
-      return { level: 'info', fields: { reason: event.hold.reason }, text: 'hold released' }
+    case 'HoldReleased': {
+      const { reason, by } = event.hold
+      return { level: 'info', fields: { reason, by }, text: 'hold released' }
+    }
   }
 }

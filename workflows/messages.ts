@@ -39,3 +39,34 @@ export interface KeptLog {
 
 /** The log of the run's last build. */
 export const buildLog = defineQuery<KeptLog | undefined>('buildLog')
+
+/** Something a run did or waited for. */
+export interface TimelineEntry {
+  /** In words, as the steps of the run have it. */
+  readonly what: string
+  /** RFC 3339, as is `to`, which is absent while it goes on. */
+  readonly from: string
+  readonly to?: string
+  /** Such as `3m12s`. */
+  readonly took?: string
+  /** `goes on`, or what came of it: one word, and behind a colon why. */
+  readonly outcome: string
+}
+
+/** The story of a run so far, oldest first. */
+export interface RunTimeline {
+  /** When the run began (RFC 3339), also when a long one was continued as new. */
+  readonly since: string
+  /** Older entries that are not kept; the run's history has them. */
+  readonly leftOut?: number
+  readonly entries: readonly TimelineEntry[]
+}
+
+/** The same for the part of the run that goes on; `hold`: by which a hold is known again. */
+export interface KeptTimeline {
+  readonly since: string
+  readonly leftOut: number
+  readonly entries: readonly (TimelineEntry & { readonly hold?: string })[]
+}
+
+export const timeline = defineQuery<RunTimeline>('timeline')

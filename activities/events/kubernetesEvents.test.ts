@@ -111,6 +111,15 @@ test('a hold that begins again and ends again is said again', () => {
   expect(released('r 1')).toBe(released('r 1'))
   expect(released('r 2')).not.toBe(released('r 1'))
 })
+test.each([
+  ['retry: the signal retryBuild', 'Kernel 6.1.0+ waits no more: InUse (retry: the signal retryBuild)'],
+  [undefined, 'Kernel 6.1.0+ waits no more: InUse'],
+])('a hold that %s ended', (by, message) => {
+  const held = { key: 'k', reason: 'InUse', message: 'no', by }
+  const [event] = kubernetesEvents(subject, { kind: 'HoldReleased', hold: held, activity: 'a' })
+  expect(event?.message).toBe(message)
+})
+
 test('a failed build is said with the end of its error lines', () => {
   const errorLines = `${'x'.repeat(2_000)}\nmain.c:1: error: no such thing`
   const message = kubernetesEvents(subject, { ...ended, result: 'failed', errorLines })[0]?.message ?? ''

@@ -91,7 +91,8 @@ export function kubernetesEvents({ ref, kernel }: EventSubject, event: ModuleEve
       return []
     case 'HoldReleased': {
       const { hold, activity } = event
-      const message = `Kernel ${kernel} waits no more: ${hold.reason}`
+      const by = hold.by === undefined ? '' : ` (${hold.by})`
+      const message = `Kernel ${kernel} waits no more: ${hold.reason}${by}`
       const key = `released ${hold.key} ${activity}`
       return [{ ...normal, reason: 'HoldReleased', message, annotations: aboutKernel, key }]
     }

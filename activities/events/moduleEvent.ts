@@ -1,5 +1,5 @@
 import type { KernelRef } from '../../api/names.ts'
-import type { HoldRef, PodRef } from '../contract.ts'
+import type { EndedHold, HoldRef, PodRef } from '../contract.ts'
 
 /** A Module's kernel, and the run that works for it. */
 export interface EventSubject extends KernelRef {
@@ -66,4 +66,4 @@ export type ModuleEvent =
   | (OnNode & { readonly kind: 'LeftLoaded'; readonly message: string })
   | { readonly kind: 'Held'; readonly hold: HoldRef }
   /** `activity`: tells one release from the next, and is the same when the activity is tried again. */
-  | { readonly kind: 'HoldReleased'; readonly hold: HoldRef; readonly activity: string }
+  | { readonly kind: 'HoldReleased'; readonly hold: EndedHold; readonly activity: string }

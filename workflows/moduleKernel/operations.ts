@@ -92,7 +92,10 @@ export class Operations {
         }
         if (!isStuck(step) && places-- <= 0) continue
       }
-      this.#launch(step.key, step.kind, describeStep(step), () => this.#performer.perform(step))
+      this.#run.timeline.begin(step)
+      this.#launch(step.key, step.kind, describeStep(step), async () => {
+        this.#run.timeline.end(step.key, await this.#performer.perform(step))
+      })
     }
     for (const hold of plan.holds) {
       const { look } = hold
@@ -145,10 +148,11 @@ export class Operations {
   /** What the cluster refused for good becomes a hold; a bug of ours still fails the workflow task. */
   #absorb(key: string, scope: CancellationScope, error: unknown): void {
     // A cancelled activity whose operator was lost ends by timeout, not by cancellation.
-    if (isCancellation(error) || scope.consideredCancelled) return
+    if (isCancellation(error) || scope.consideredCancelled) return this.#run.timeline.end(key, 'cancelled')
     const cause = error instanceof ActivityFailure ? error.cause : undefined
     if (!(cause instanceof ApplicationFailure)) throw error
     const refusal = { reason: cause.type ?? 'Refused', message: cause.message }
+    this.#run.timeline.end(key, `refused: ${refusal.reason}`)
     this.#run.learn((memory) => ({ ...memory, refused: { ...memory.refused, [key]: refusal } }))
   }
 }

@@ -6,6 +6,7 @@ import type { activitiesOn } from '../options.ts'
 import { learnFromEnd, pauseBefore } from './buildEnds.ts'
 import { describeStep } from './describeStep.ts'
 import type { Hold, KernelMemory, Step } from './plan.ts'
+import { podIsGone, type Timeline } from './timeline.ts'
 
 /** What the work of a run needs of it. */
 export interface Run {
@@ -18,6 +19,7 @@ export interface Run {
   readonly hear: (news: Seen) => void
   readonly entry: () => KernelStatus | undefined
   readonly learn: (change: (memory: KernelMemory) => KernelMemory) => void
+  readonly timeline: Timeline
 }
 
 /** Pause after a command that came too late for its node. */
@@ -41,14 +43,13 @@ export class Performer {
     return this.#log
   }
 
-  /** Does one step; its end is the end of the operation. */
-  async perform(step: Step): Promise<void> {
+  /** Does one step; its end is the end of the operation. Says what came of it, for the timeline. */
+  async perform(step: Step): Promise<string> {
     const { activities, about, hear, entry } = this.#run
     const summary = describeStep(step)
     switch (step.kind) {
       case 'check':
-        await this.#ask(step)
-        return
+        return await this.#ask(step)
       case 'build':
         return await this.#build(step)
       case 'follow':
@@ -56,23 +57,25 @@ export class Performer {
       case 'await':
         // What the registry said before is of no value afterwards.
         this.#run.learn(({ answer: _answer, ...memory }) => memory)
-        return await condition(() => false)
+        await condition(() => false)
+        return 'done'
       case 'remove':
-        return await activities.following.removeBuildPod.executeWithOptions({ summary }, [
+        await activities.following.removeBuildPod.executeWithOptions({ summary }, [
           { ...this.#removal(step.pod), ...(step.cause === 'superseded' && { superseded: about().subject }) },
         ])
+        return 'done'
       case 'pause': {
         const pause = pauseBefore(step.rerun, this.#run.rerunPauseMs)
         const delay = Date.parse(step.since) + pause - Date.now()
         if (delay > 0) await sleep(delay, { summary })
-        return this.#release([step.key])
+        this.#release([step.key])
+        return 'done'
       }
       case 'collect': {
         const delay = Date.parse(step.at) - Date.now()
         if (delay > 0) await sleep(delay, { summary: `job.gcDelay: keep build pod ${step.pod.name}` })
-        return await activities.following.removeBuildPod.executeWithOptions({ summary }, [
-          this.#removal(step.pod),
-        ])
+        await activities.following.removeBuildPod.executeWithOptions({ summary }, [this.#removal(step.pod)])
+        return 'done'
       }
       case 'node': {
         const { work } = step
@@ -82,7 +85,7 @@ export class Performer {
         // The cache of nodes may be a moment behind the node itself: the same command would be obsolete again.
         if (outcome.kind === 'obsolete')
           await sleep(obsoletePauseMs, { summary: `${work.node} changed: look again` })
-        return
+        return outcome.kind === 'done' ? 'done' : `${outcome.kind}: ${outcome.message}`
       }
     }
   }
@@ -125,7 +128,7 @@ export class Performer {
     return answer.kind
   }
 
-  async #build(step: BuildStep): Promise<void> {
+  async #build(step: BuildStep): Promise<string> {
     const { activities, about, hear, entry, learn } = this.#run
     const { image, inputHash, attempt } = step
     // What came of the builds before this one stands in status, if it still counts.
@@ -136,20 +139,24 @@ export class Performer {
     const summary = `create build pod, attempt ${attempt}, inputs ${inputHash.slice(0, 8)}`
     const request = { ...about(), image, inputHash, attempt, entry: entry() }
     const start = await activities.asking.createBuildPod.executeWithOptions({ summary }, [request])
-    if (start.kind === 'obsolete') return learn(({ answer: _answer, ...memory }) => memory)
+    if (start.kind === 'obsolete') {
+      learn(({ answer: _answer, ...memory }) => memory)
+      return `obsolete: ${start.why}`
+    }
     if (start.kind === 'present') {
       const { generation } = step
-      return learn((memory) => ({ ...memory, answer: { image, generation, ...start } }))
+      learn((memory) => ({ ...memory, answer: { image, generation, ...start } }))
+      return 'present: it was built elsewhere meanwhile'
     }
     hear(start.seen)
-    await this.#follow(step, start.pod, { inputHash, attempt })
+    return await this.#follow(step, start.pod, { inputHash, attempt })
   }
 
   async #follow(
     question: Question,
     pod: PodRef,
     build: { inputHash: string; attempt: number },
-  ): Promise<void> {
+  ): Promise<string> {
     const { activities, about, learn, entry } = this.#run
     const summary = `build ${question.image} in pod ${pod.name}`
     const request = { ...about(), pod, image: question.image, entry: entry() }
@@ -159,14 +166,16 @@ export class Performer {
     // Whatever the registry said before this build is of no value after it.
     learn(({ answer: _answer, making: _making, ...memory }) => memory)
     const answer = outcome.kind === 'succeeded' ? await this.#ask(question, outcome.digest) : 'absent'
-    if (answer === 'present') return
+    if (answer === 'present') return 'succeeded'
     const learnt = learnFromEnd({ image: question.image, ...build, pod }, outcome, at)
     learn(({ answer: _answer, ...memory }) => ({ ...memory, ...learnt }))
+    const reason = learnt.failure?.reason ?? learnt.interruption?.reason ?? 'nobody saw its end'
+    return `${outcome.kind === 'succeeded' ? 'failed' : outcome.kind}: ${reason}`
   }
 
   /** Looks at a hold until it has ended by itself. */
   async look(hold: Hold, look: Exclude<Hold['look'], { kind: 'nothing' }>): Promise<void> {
-    const { activities, about, learn } = this.#run
+    const { activities, about, learn, timeline } = this.#run
     const { image, secrets, made } = look
     const pod = look.pod === undefined ? undefined : this.#podRef(look.pod)
     const request = { ...about(), image, pod, ...(secrets && { secrets }), ...(made && { made }) }
@@ -174,10 +183,13 @@ export class Performer {
     const news = await activities.asking.watchHold.executeWithOptions({ summary }, [request])
     switch (news.kind) {
       case 'podGone':
+        timeline.release(hold.key, podIsGone(pod?.name ?? ''))
         return learn(({ answer: _answer, ...memory }) => memory)
       case 'secretChanged':
+        timeline.release(hold.key, `Secret ${news.secret} has changed`)
         return this.#release(hold.releases)
       case 'imagePresent': {
+        timeline.release(hold.key, 'the image is there')
         const generation = this.#run.entry()?.imageGeneration ?? null
         const answer = { ...news, kind: 'present', image, generation } as const
         return learn((memory) => ({ ...memory, answer }))

@@ -21,7 +21,7 @@ class NotingCluster extends SimulatedCluster {
   readonly told: string[] = []
   override async reportKernel(request: { entry: KernelView['stored']; holds?: HoldChanges }) {
     for (const { reason } of request.holds?.begun ?? []) this.told.push(`held ${reason}`)
-    for (const { reason } of request.holds?.ended ?? []) this.told.push(`released ${reason}`)
+    for (const { reason, by } of request.holds?.ended ?? []) this.told.push(`released ${reason}, ${by}`)
     return await super.reportKernel(request)
   }
   override async removeBuildPod(request: {
@@ -52,7 +52,10 @@ test('a hold is told when it begins and when it ends, once each', async () => {
     cluster.nodeWork = 'loaded'
     await run.signal(retryBuild, {})
     await run.result()
-    expect(cluster.told).toEqual(['held BuildCommandFailed', 'released BuildCommandFailed'])
+    expect(cluster.told).toEqual([
+      'held BuildCommandFailed',
+      'released BuildCommandFailed, retry: the signal retryBuild',
+    ])
   })
 })
 
@@ -66,9 +69,9 @@ test('a later run tells the end of a hold that an earlier one began', async () =
       .poll(async () => (await run.query('state')) as unknown, { timeout: 60_000 })
       .toMatchObject({ held: [{ reason: 'BuildCommandFailed' }] })
     cluster.nodeWork = 'loaded'
-    await run.signal(retryBuild, {})
+    await run.signal(retryBuild, { reason: 'the annotation retry-build' })
     await run.result()
-    expect(cluster.told).toEqual(['released BuildCommandFailed'])
+    expect(cluster.told).toEqual(['released BuildCommandFailed, retry: the annotation retry-build'])
   })
 })
 

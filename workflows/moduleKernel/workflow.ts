@@ -10,37 +10,21 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow'
-import type { HoldRef, KernelSubject, Seen } from '../../activities/contract.ts'
+import type { HoldRef, Seen } from '../../activities/contract.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import { searchAttributes } from '../searchAttributes.ts'
-import { buildLog, doorbell, retry, retryBuild, state, type KeptLog, type RetryRequest } from '../messages.ts'
+import { buildLog, doorbell, retry, retryBuild, state, timeline } from '../messages.ts'
+import type { RetryRequest } from '../messages.ts'
 import { activitiesOn } from '../options.ts'
 import { mergeSeen } from '../seen.ts'
 import { decideKernel } from './decide.ts'
 import { describeDetails } from './details.ts'
 import { describeEntry, sameButCounts, sameEntry, type RunIdentity } from './describe.ts'
+import type { KernelRunInput } from './input.ts'
 import { Operations } from './operations.ts'
 import { holdChanges, releasesOf, type KernelMemory, type KernelPlan } from './plan.ts'
-
-export interface KernelRunInput {
-  readonly subject: KernelSubject
-  /** Queue of the activities that follow pods. */
-  readonly watchQueue: string
-  /**
-   * How long a run with nothing left to do listens for a doorbell before it completes, and the least time between two
-   * writes of node counts, in milliseconds.
-   */
-  readonly quietMs: number
-  /** Pause before a build that the cluster ended is made again the first time, in milliseconds; later ones grow. */
-  readonly rerunPauseMs: number
-  readonly seen: Seen
-  /**
-   * Of the last build, carried over when a long history is continued: a run may hold longer than Temporal keeps the
-   * part that has the log as its activity's result.
-   */
-  readonly log?: KeptLog
-}
+import { Timeline } from './timeline.ts'
 
 /**
  * One run for one (Module, kernel): reads the truth, does what is missing, completes when nothing is left to do.
@@ -76,6 +60,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   const hear = (news: Seen) => void (seen = mergeSeen(seen, news))
   const activities = activitiesOn(input.watchQueue)
   const about = () => ({ subject, seen })
+  const story = new Timeline(() => Date.now(), input.timeline)
   const operations = new Operations(
     {
       about,
@@ -85,16 +70,18 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       hear,
       entry: () => entry,
       learn: (change) => void (memory = change(memory)),
+      timeline: story,
     },
     input.log,
   )
 
   /** A retry that came before the run knew whether anything is held; whatever comes later is never kept. */
-  let early = false
+  let early: string | undefined
   let looked = false
-  const release = (): string[] => {
+  const release = (by: string): string[] => {
     const released = releasesOf(plan)
     if (released.length === 0) return released
+    story.retry(by, plan.holds)
     const refused = Object.fromEntries(
       Object.entries(memory.refused).filter(([key]) => !released.includes(key)),
     )
@@ -109,10 +96,16 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     rung = true
     ring()
   })
-  setHandler(retryBuild, (_request?: RetryRequest) => void (looked ? release() : (early = true)), {
+  const hearRetry = (request?: RetryRequest) => {
+    const by = askedBy(request, 'the signal retryBuild')
+    if (looked) release(by)
+    else early = by
+  }
+  setHandler(retryBuild, hearRetry, {
     description: 'Restart what is held: the failed build, or the failed load on nodes.',
   })
-  setHandler(retry, (_request: RetryRequest) => ({ released: release() }), {
+  const answerRetry = (request: RetryRequest) => ({ released: release(askedBy(request, 'the update retry')) })
+  setHandler(retry, answerRetry, {
     description: 'The same as the signal retryBuild, with an answer.',
     validator: (_request: RetryRequest) => {
       if (releasesOf(plan).length > 0) return
@@ -121,6 +114,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   })
   setHandler(state, () => ({ status: entry, held: plan.holds, working: operations.describe() }))
   setHandler(buildLog, () => operations.lastLog())
+  setHandler(timeline, () => story.answer())
 
   /** Tells everybody what goes on: status, search attributes and the run's page, each only when it changes. */
   const say = async (view: KernelView): Promise<void> => {
@@ -148,7 +142,9 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     if (entry?.digest !== view.stored?.digest) ring()
     const summary =
       entry === undefined ? 'status: forget this kernel' : `status: ${entry.phase} ${entry.reason ?? ''}`
-    const request = { ...about(), entry, holds: holdChanges(told ?? [], plan.holds) }
+    const { begun, ended } = holdChanges(told ?? [], plan.holds)
+    const holds = { begun, ended: ended.map((held) => ({ ...held, by: story.releaseOf(held.key) })) }
+    const request = { ...about(), entry, holds }
     told = plan.holds
     hear((await activities.short.reportKernel.executeWithOptions({ summary }, [request])).seen)
   }
@@ -169,16 +165,18 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       if (uid !== undefined && uid !== subject.uid) {
         await operations.cancelAll()
         await condition(allHandlersFinished)
-        const { log: _log, ...rest } = input
+        const { log: _log, timeline: _timeline, ...rest } = input
         return await continueAsNew<typeof moduleKernel>({ ...rest, subject: { ...subject, uid }, seen })
       }
       plan = decideKernel(view, memory)
       looked = true
-      if (early) {
-        early = false
-        release()
+      if (early !== undefined) {
+        story.hold(plan.holds, view.pods)
+        release(early)
+        early = undefined
         plan = decideKernel(view, memory)
       }
+      story.hold(plan.holds, view.pods)
       operations.cancelOthers(plan)
       if (rung) operations.lookAgain()
       rung = false
@@ -192,7 +190,8 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
           await operations.cancelAll()
           await condition(allHandlersFinished)
           const log = operations.lastLog()
-          return await continueAsNew<typeof moduleKernel>({ ...input, seen, ...(log && { log }) })
+          const kept = { timeline: story.carry(), ...(log && { log }) }
+          return await continueAsNew<typeof moduleKernel>({ ...input, seen, ...kept })
         }
         await listen(heard)
       } else if (bells === heard) {
@@ -210,6 +209,11 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     await CancellationScope.nonCancellable(() => operations.cancelByUser())
     throw error
   }
+}
+
+/** Whatever a person has typed in the Temporal UI must not break the run. */
+function askedBy(request: RetryRequest | undefined, way: string): string {
+  return typeof request?.reason === 'string' ? request.reason : way
 }
 
 /** Replays stay cheap and old code paths short-lived (practice: long histories are continued at quiet points). */
