@@ -70,6 +70,8 @@ export interface ImageFacts {
   readonly architectures: readonly string[]
   /** As the image's labels say; absent when it was not built in this cluster. */
   readonly builtOn?: BuildOrigin
+  /** What its label says that it was built from (images:MIC-11 Better); absent when it has none. */
+  readonly sourceHash?: string
 }
 
 export type ImageAnswer = ({ readonly kind: 'present' } & ImageFacts) | { readonly kind: 'absent' }

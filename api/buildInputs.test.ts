@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { buildArgs, buildInputHash, type BuildInputs } from './buildInputs.ts'
+import { buildArgs, buildInputHash, sourceHash, type BuildInputs } from './buildInputs.ts'
 import { resolveMapping, type ResolvedMapping } from './mapping.ts'
 import { testModule } from './testModule.ts'
 
@@ -45,8 +45,9 @@ describe('images:BLD-4 build arguments', () => {
   })
 })
 
+const inputs: BuildInputs = { mapping: mapping(), ref, kernel, architecture: 'amd64', dockerfile: 'FROM x' }
+
 describe('input hash', () => {
-  const inputs: BuildInputs = { mapping: mapping(), ref, kernel, architecture: 'amd64', dockerfile: 'FROM x' }
   const hash = buildInputHash(inputs)
 
   test('hex SHA-256', () => {
@@ -93,5 +94,31 @@ describe('input hash', () => {
     const one = mapping({ selector: { a: '1', b: '2' }, secrets: [{ name: 'x' }, { name: 'y' }] })
     const two = mapping({ selector: { b: '2', a: '1' }, secrets: [{ name: 'y' }, { name: 'x' }] })
     expect(buildInputHash({ ...inputs, mapping: one })).toBe(buildInputHash({ ...inputs, mapping: two }))
+  })
+})
+
+describe('images:MIC-11 source hash', () => {
+  const hash = sourceHash(inputs)
+
+  test.each<[string, Partial<BuildInputs>]>([
+    ['Dockerfile', { dockerfile: 'FROM y' }],
+    ['kernel', { kernel: '6.1.0' }],
+    ['architecture', { architecture: 'arm64' }],
+    ['argument', { mapping: mapping({ buildArgs: [{ name: 'A', value: '1' }] }) }],
+    ['secret', { mapping: mapping({ secrets: [{ name: 's' }] }) }],
+  ])('another %s, another hash', (_name, change) => {
+    expect(sourceHash({ ...inputs, ...change })).not.toBe(hash)
+  })
+
+  test.each<[string, Partial<BuildInputs>]>([
+    ['image', { mapping: mapping({}, { mapping: { containerImage: 'r/other:1' } }) }],
+    ['registryTLS', { mapping: mapping({}, { mapping: { registryTLS: { insecure: true } } }) }],
+    ['baseImageRegistryTLS', { mapping: mapping({ baseImageRegistryTLS: { insecureSkipTLSVerify: true } }) }],
+    ['executor tag', { mapping: mapping({ kanikoParams: { tag: 'debug' } }) }],
+    ['selector', { mapping: mapping({ selector: {} }) }],
+    ['imageRepoSecret', { mapping: mapping({}, { spec: { imageRepoSecret: { name: 's' } } }) }],
+    ['Module, unless the Dockerfile has its name', { ref: { ...ref, name: 'other' } }],
+  ])('the same for another %s', (_name, change) => {
+    expect(sourceHash({ ...inputs, ...change })).toBe(hash)
   })
 })

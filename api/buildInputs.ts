@@ -38,11 +38,8 @@ const identityArgs: readonly string[] = ['MOD_NAME', 'MOD_NAMESPACE']
  * image have the same hash, so that they can share it (images:BLD-S10).
  */
 export function buildInputHash(inputs: BuildInputs): string {
-  const { mapping, ref, kernel, architecture, dockerfile } = inputs
+  const { mapping, kernel, architecture, dockerfile } = inputs
   const { build } = mapping
-  const args = buildArgs(mapping, ref, kernel).filter(
-    ({ name }) => !identityArgs.includes(name) || dockerfile.includes(name),
-  )
   const tls = (options: ResolvedMapping['registryTLS'] | undefined) => ({
     insecure: options?.insecure ?? false,
     insecureSkipTLSVerify: options?.insecureSkipTLSVerify ?? false,
@@ -50,7 +47,7 @@ export function buildInputHash(inputs: BuildInputs): string {
   return sha256(
     canonicalJson({
       dockerfile,
-      args: args.map(({ name, value }) => [name, value]),
+      args: countedArgs(inputs),
       image: mapping.image,
       kernel,
       architecture,
@@ -58,8 +55,29 @@ export function buildInputHash(inputs: BuildInputs): string {
       baseImageRegistryTLS: tls(build?.baseImageRegistryTLS),
       kanikoTag: build?.kanikoParams?.tag || undefined,
       selector: build?.selector,
-      secrets: build?.secrets?.map(({ name }) => name).sort() ?? [],
+      secrets: secretNames(inputs),
       imageRepoSecret: mapping.imageRepoSecret?.name,
     }),
   )
+}
+
+/**
+ * Hex SHA-256 of the inputs that decide what is in an image: Dockerfile, arguments, names of Secrets, kernel and
+ * architecture (images:MIC-11 Better). How the image is called, how registries are spoken to, where it is built and by
+ * which executor does not count, nor do the contents of Secrets and base images: an image is not outdated by them.
+ */
+export function sourceHash(inputs: BuildInputs): string {
+  const { kernel, architecture, dockerfile } = inputs
+  const args = countedArgs(inputs)
+  return sha256(canonicalJson({ dockerfile, args, kernel, architecture, secrets: secretNames(inputs) }))
+}
+
+function countedArgs({ mapping, ref, kernel, dockerfile }: BuildInputs): (string | undefined)[][] {
+  return buildArgs(mapping, ref, kernel)
+    .filter(({ name }) => !identityArgs.includes(name) || dockerfile.includes(name))
+    .map(({ name, value }) => [name, value])
+}
+
+function secretNames({ mapping }: BuildInputs): string[] {
+  return mapping.build?.secrets?.map(({ name }) => name).sort() ?? []
 }

@@ -78,6 +78,7 @@ export const kernelStatusSchema = z.looseObject({
   builtOn: buildOriginSchema
     .optional()
     .describe('Where the image was built, when it was built in this cluster.'),
+  sourceHash: z.string().optional().describe('What the image was built from, as its label says.'),
   errorLines: z.string().optional().describe('Last lines of the log of what failed.'),
   buildPod: z.string().optional().describe('Pod of the last build.'),
   attempt: count.optional().describe('Attempt of the build for these inputs.'),
@@ -123,7 +124,7 @@ export const moduleStatusSchema = z.looseObject({
     .optional()
     .meta({
       description:
-        'Ready, ImagesReady, Progressing and Degraded; the warnings BuildNodeDiffers and TagMoved.',
+        'Ready, ImagesReady, Progressing and Degraded; the warnings BuildNodeDiffers, ImageOutdated and TagMoved.',
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['type'],
     }),

@@ -56,6 +56,8 @@ export const imageLabels = {
   module: 'kmm.sigs.x-k8s.io/module',
   kernel: 'kmm.sigs.x-k8s.io/kernel',
   inputHash: 'kmm.sigs.x-k8s.io/input-hash',
+  /** Of the inputs that decide what is in the image, and no others (images:MIC-11 Better). */
+  sourceHash: 'kmm.sigs.x-k8s.io/source-hash',
   /** Name of the cluster, as in workflow ids: node names mean nothing elsewhere. */
   cluster: 'kmm.sigs.x-k8s.io/cluster',
   /** Name of the Node. */

@@ -1,10 +1,10 @@
 import { uncoveredBy } from './architectures.ts'
-import { buildInputHash } from './buildInputs.ts'
 import { rivalOf } from './claim.ts'
-import { nodeEligibility, type NodeEligibility } from './eligibility.ts'
+import { nodeEligibility } from './eligibility.ts'
 import { storedModule, type ClusterSnapshot } from './facts.ts'
-import type { BuildWish, ImageWish, KernelView, ViewSettings } from './kernelView.ts'
-import { resolveMapping, type ResolvedMapping } from './mapping.ts'
+import { wantedImage } from './imageWish.ts'
+import type { KernelView, ViewSettings } from './kernelView.ts'
+import type { ResolvedMapping } from './mapping.ts'
 import type { KernelStatus, Module } from './module.ts'
 import { annotations, labels, moduleFinalizer, type ModuleRef } from './names.ts'
 import { recordEntries, type NodeModulesConfig } from './nodeModulesConfig.ts'
@@ -58,15 +58,12 @@ export function viewKernel(
 ): { readonly view: KernelView; readonly facts: KernelFacts } {
   const module = cluster.module(ref)
   const nodes = cluster.nodes().filter((node) => node.kernel === kernel)
-  const eligible = (kinds: readonly NodeEligibility['kind'][]) =>
-    nodes.filter((node) => module !== undefined && kinds.includes(nodeEligibility(module, node).kind))
-  const targets = eligible(['target'])
-  // A node that is cordoned or reboots comes back: its build goes on, its digest stays the one that was resolved.
-  const waiting = eligible(['target', 'paused'])
-  const architectures = [...new Set(waiting.map((node) => node.architecture))].sort()
+  const targets = nodes.filter(
+    (node) => module !== undefined && nodeEligibility(module, node).kind === 'target',
+  )
   const life = lifeOf(cluster, ref)
   const there = storedModule(cluster, ref)
-  const { wish, mapping, dockerfile } = wishFor(cluster, module, life, kernel, architectures)
+  const { wish, architectures, mapping, dockerfile } = wantedImage(cluster, ref, kernel, nodes)
   const stored = there?.status?.kernels?.find((entry) => entry.kernel === kernel)
   const digest = wish.kind === 'wanted' ? storedDigest(stored, wish, architectures) : undefined
   const wanted = wantedEntry(ref, mapping, wish, digest)
@@ -105,71 +102,6 @@ export function lifeOf(cluster: ClusterSnapshot, ref: ModuleRef): KernelView['mo
 export function recordOf(record: NodeModulesConfig | undefined, ref: ModuleRef): boolean {
   const { wish, fact } = recordEntries(record, ref)
   return wish !== undefined || fact !== undefined
-}
-
-interface Wish {
-  readonly wish: ImageWish
-  readonly mapping?: ResolvedMapping | undefined
-  readonly dockerfile?: string | undefined
-}
-
-function wishFor(
-  cluster: ClusterSnapshot,
-  module: Module | undefined,
-  life: KernelView['module'],
-  kernel: string,
-  architectures: readonly string[],
-): Wish {
-  const none = (why: Extract<ImageWish, { kind: 'none' }>['why']): Wish => ({ wish: { kind: 'none', why } })
-  if (life === 'deleting') return none('ModuleDeleted')
-  if (module === undefined) return none('ModuleGone')
-  if (module.spec.moduleLoader === undefined) return none('NoModuleLoader')
-  if (architectures.length === 0) return none('NoNodes')
-  const resolved = resolveMapping(module, kernel)
-  if (resolved.kind === 'unmapped') return none('NoMapping')
-  if (resolved.kind === 'invalid') {
-    const { reason, field, message } = resolved
-    return { wish: { kind: 'invalid', reason, field, message } }
-  }
-  const { mapping } = resolved
-  const generation = module.spec.imageRebuildTriggerGeneration ?? null
-  const build = buildWish(cluster, module, mapping, kernel, architectures)
-  const wish = { kind: 'wanted' as const, image: mapping.image, generation, build: build.wish }
-  return { wish, mapping, dockerfile: build.dockerfile }
-}
-
-function buildWish(
-  cluster: ClusterSnapshot,
-  module: Module,
-  mapping: ResolvedMapping,
-  kernel: string,
-  architectures: readonly string[],
-): { wish: BuildWish; dockerfile?: string } {
-  if (mapping.build === undefined) return { wish: { kind: 'none' } }
-  const { namespace } = module.metadata
-  const { name } = mapping.build.dockerfileConfigMap
-  const field = 'build.dockerfileConfigMap'
-  const configMap = cluster.configMap(namespace, name)
-  if (configMap === undefined) {
-    const message = `${field}: ConfigMap ${namespace}/${name} does not exist.`
-    return { wish: { kind: 'invalid', reason: 'DockerfileConfigMapMissing', field, message } }
-  }
-  const { dockerfile } = configMap
-  if (dockerfile === undefined) {
-    const message = `${field}: ConfigMap ${namespace}/${name} has no key "dockerfile".`
-    return { wish: { kind: 'invalid', reason: 'DockerfileKeyMissing', field, message } }
-  }
-  const [architecture = '', ...others] = architectures
-  if (others.length > 0) {
-    const message = `The target nodes have the architectures ${architectures.join(', ')}; a build makes an image for one.`
-    return { wish: { kind: 'invalid', reason: 'MixedArchitectures', field: 'selector', message } }
-  }
-  // Kubernetes labels hold at most 63 characters; 160 bits are enough.
-  const inputHash = buildInputHash({ mapping, ref: module.metadata, kernel, architecture, dockerfile }).slice(
-    0,
-    40,
-  )
-  return { wish: { kind: 'ready', inputHash }, dockerfile }
 }
 
 function storedDigest(

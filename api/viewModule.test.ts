@@ -68,7 +68,7 @@ describe('counters', () => {
 describe('conditions', () => {
   const reasons = (kernels: KernelStatus[], things: TestCluster = {}, module?: Module) => {
     const subject = { ...(module ?? guardedModule()), status: { kernels } }
-    const { conditions } = summarizeModule(testCluster(things), subject, now)
+    const { conditions } = summarizeModule(testCluster({ modules: [subject], ...things }), subject, now)
     return Object.fromEntries(conditions.map(({ type, status, reason }) => [type, `${status} ${reason}`]))
   }
   const entry = (phase: KernelStatus['phase'], change: Partial<KernelStatus> = {}): KernelStatus => ({
@@ -145,6 +145,16 @@ describe('conditions', () => {
       BuildNodeDiffers: 'True DistributionDiffers',
       Ready: 'True Loaded',
       Degraded: 'False AsExpected',
+    })
+  })
+  test('images:MIC-11 Better: an image built from other inputs is a warning, and the Module is ready', () => {
+    const build = { dockerfileConfigMap: { name: 'd' } }
+    const image = `reg.example/fpga:${testKernel}`
+    const configMaps = [{ namespace: 'drivers', name: 'd', dockerfile: 'FROM x' }]
+    const kernels = [{ ...loadedEntry, image, digest: 'sha256:1', sourceHash: 'other' }]
+    expect(reasons(kernels, { configMaps }, guardedModule({ mapping: { build } }))).toMatchObject({
+      ImageOutdated: 'True InputsDiffer',
+      Ready: 'True Loaded',
     })
   })
   test('a tag that two kernels found at different digests is a warning, and the Module is ready', () => {

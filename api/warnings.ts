@@ -1,10 +1,11 @@
 import { buildNodeCondition, buildNodeDiffers } from './buildOrigin.ts'
 import type { ClusterSnapshot, NodeFacts } from './facts.ts'
+import { imageOutdated, imageOutdatedCondition } from './imageOutdated.ts'
 import type { Condition, Module } from './module.ts'
 import { tagMoved, tagMovedCondition } from './tagMoved.ts'
 
 /** Types of conditions that warn and hold nothing back; each is there only while it has something to say. */
-export const warningTypes: readonly string[] = [buildNodeDiffers, tagMoved]
+export const warningTypes: readonly string[] = [buildNodeDiffers, imageOutdated, tagMoved]
 
 /** The warnings about a Module, without their times; `targets` are the nodes that shall have it. */
 export function warningsOf(
@@ -12,6 +13,10 @@ export function warningsOf(
   module: Module,
   targets: readonly NodeFacts[],
 ): Pick<Condition, 'type' | 'status' | 'reason' | 'message'>[] {
-  const all = [buildNodeCondition(module.status?.kernels ?? [], targets), tagMovedCondition(cluster, module)]
+  const all = [
+    buildNodeCondition(module.status?.kernels ?? [], targets),
+    imageOutdatedCondition(cluster, module),
+    tagMovedCondition(cluster, module),
+  ]
   return all.flatMap((warning) => warning ?? [])
 }

@@ -73,17 +73,20 @@ async function world(script: Script, options: { registry?: object; pulled?: obje
   }
 }
 
-test('what status keeps: digest, architectures, and where it was built in this cluster', async () => {
-  const labels = { [imageLabels.cluster]: 'east', [imageLabels.buildNode]: 'n1' }
+test('what status keeps: digest, architectures, what it was built from, and where in this cluster', async () => {
+  const built = { [imageLabels.cluster]: 'east', [imageLabels.buildNode]: 'n1' }
+  const labels = { ...built, [imageLabels.sourceHash]: 'abc' }
   const { check } = await world(has('amd64', labels))
   expect(await check()).toMatchObject({
     kind: 'present',
     digest: expect.stringMatching(/^sha256:/),
     architectures: ['amd64'],
     builtOn: { node: 'n1', osImage: 'Linux' },
+    sourceHash: 'abc',
   })
   const other = await world(has('amd64', { ...labels, [imageLabels.cluster]: 'west' }))
   expect(await other.check()).not.toHaveProperty('builtOn')
+  expect(await (await world(has('amd64'))).check()).not.toHaveProperty('sourceHash')
 })
 
 test('who was asked and what came of it is told, be it an answer or none', async () => {

@@ -116,5 +116,6 @@ function factsOf(
   const { architectures = [], labels = {} } = traits ?? {}
   const builder = labels[imageLabels.cluster] === cluster ? labels[imageLabels.buildNode] : undefined
   const builtOn = builder === undefined ? {} : { builtOn: buildOrigin(cache.nodes(), builder) }
-  return { digest, architectures, ...builtOn }
+  const sourceHash = labels[imageLabels.sourceHash]
+  return { digest, architectures, ...builtOn, ...(sourceHash === undefined ? {} : { sourceHash }) }
 }

@@ -26,6 +26,8 @@ test('images:4.2 the whole argument list, in order', () => {
     '--label',
     'kmm.sigs.x-k8s.io/input-hash=abcdef0123456789',
     '--label',
+    expect.stringMatching(/^kmm.sigs.x-k8s.io\/source-hash=[0-9a-f]{64}$/),
+    '--label',
     'kmm.sigs.x-k8s.io/cluster=c1',
     '--label',
     'kmm.sigs.x-k8s.io/build-node=$(KMM_BUILD_NODE)',

@@ -1,5 +1,5 @@
 import type { V1EnvVar, V1Volume } from '@kubernetes/client-node'
-import { buildArgs } from '../../api/buildInputs.ts'
+import { buildArgs, sourceHash } from '../../api/buildInputs.ts'
 import { annotations, imageLabels, moduleKey } from '../../api/names.ts'
 import { parseImageReference } from '../../api/imageReference.ts'
 import { baseRegistries } from './baseRegistries.ts'
@@ -72,6 +72,7 @@ export function executorArguments(input: BuildPodInput): string[] {
       [imageLabels.module]: moduleKey(module.metadata),
       [imageLabels.kernel]: literal(kernel),
       [imageLabels.inputHash]: input.inputHash,
+      [imageLabels.sourceHash]: sourceHash({ ...input, ref: module.metadata }),
       [imageLabels.cluster]: input.cluster,
       [imageLabels.buildNode]: `$(${buildNodeVariable.name})`,
     }),

@@ -248,8 +248,9 @@ describe('facts', () => {
     } as const
     expect(entryOf({}, { ...fresh, answer })).toMatchObject({ digest: 'sha256:1' })
   })
-  test('where the image was built stays as long as its digest', () => {
+  test('where and from what the image was built stays as long as its digest', () => {
     const builtOn = { node: 'b1', osImage: 'Debian GNU/Linux 12 (bookworm)' }
+    const sourceHash = 's1'
     const answer = {
       kind: 'present',
       digest: 'd',
@@ -257,13 +258,19 @@ describe('facts', () => {
       image: testImage,
       generation: null,
       builtOn,
+      sourceHash,
     } as const
-    expect(entryOf({}, { ...fresh, answer })).toMatchObject({ builtOn })
-    expect(entryOf({ digest: 'd', stored: stored({ digest: 'd', builtOn }) })).toMatchObject({ builtOn })
-    expect(entryOf({ digest: 'e' }, { ...fresh, answer })).not.toHaveProperty('builtOn')
-    const older = stored({ digest: 'c', builtOn: { node: 'b0' } })
-    expect(entryOf({ stored: older }, { ...fresh, answer })).toMatchObject({ builtOn })
-    expect(entryOf({ stored: older })).not.toHaveProperty('builtOn')
+    const labels = { builtOn, sourceHash }
+    expect(entryOf({}, { ...fresh, answer })).toMatchObject(labels)
+    expect(entryOf({ digest: 'd', stored: stored({ digest: 'd', ...labels }) })).toMatchObject(labels)
+    const without = (entry: unknown) => {
+      expect(entry).not.toHaveProperty('builtOn')
+      expect(entry).not.toHaveProperty('sourceHash')
+    }
+    without(entryOf({ digest: 'e' }, { ...fresh, answer }))
+    const older = stored({ digest: 'c', builtOn: { node: 'b0' }, sourceHash: 's0' })
+    expect(entryOf({ stored: older }, { ...fresh, answer })).toMatchObject(labels)
+    without(entryOf({ stored: older }))
   })
   test('the generation a digest is of', () => {
     expect(entryOf({ wish: { ...buildless, generation: 4 } }, fresh)).toMatchObject({ imageGeneration: 4 })

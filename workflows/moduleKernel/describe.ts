@@ -5,7 +5,7 @@ import { dropUndefined } from '../../api/dropUndefined.ts'
 import { interruptionsOf } from './attempts.ts'
 import { buildFacts, imageStep, type BuildFacts } from './buildFacts.ts'
 import { maxReruns } from './endedBuilds.ts'
-import { answerFor, knownDigest, knownImage, knownOrigin } from './imageRules.ts'
+import { answerFor, knownDigest, knownImage, knownLabels } from './imageRules.ts'
 import type { KernelMemory, KernelPlan } from './plan.ts'
 import { troubles, troubleSentence } from './troubles.ts'
 
@@ -44,7 +44,7 @@ export function describeEntry(
     phase,
     image: wish.kind === 'wanted' ? wish.image : stored?.image,
     ...imageFacts(view, memory),
-    builtOn: knownOrigin(view, memory),
+    ...knownLabels(view, memory),
     imageGeneration: wish.kind === 'wanted' ? (wish.generation ?? undefined) : undefined,
     ...build,
     ...spoken,

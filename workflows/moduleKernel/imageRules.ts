@@ -1,7 +1,7 @@
 import { uncoveredBy } from '../../api/architectures.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import { imageClaimed } from '../../api/claim.ts'
-import type { BuildOrigin } from '../../api/module.ts'
+import { dropUndefined } from '../../api/dropUndefined.ts'
 import { kernelWords } from '../../api/names.ts'
 import { buildKey, isOf, isRecorded, nextAttempt } from './attempts.ts'
 import { failed, interrupted, unverified, vanished } from './endedBuilds.ts'
@@ -229,11 +229,18 @@ export function knownDigest(view: KernelView, memory: KernelMemory): string | un
   return knownImage(view, memory)?.digest
 }
 
-/** Where the image of the known digest was built: learnt with the digest, or in status with it. */
-export function knownOrigin(view: KernelView, memory: KernelMemory): BuildOrigin | undefined {
+/** What the labels of the image of the known digest say: learnt with the digest, or in status with it. */
+export function knownLabels(
+  view: KernelView,
+  memory: KernelMemory,
+): Pick<ImageFacts, 'builtOn' | 'sourceHash'> {
   const digest = knownDigest(view, memory)
-  if (digest === undefined) return undefined
-  if (view.stored?.digest === digest && view.stored.builtOn !== undefined) return view.stored.builtOn
+  if (digest === undefined) return {}
+  const stored = view.stored?.digest === digest ? view.stored : undefined
   const answer = answerFor(view, memory)
-  return answer?.kind === 'present' && answer.digest === digest ? answer.builtOn : undefined
+  const said = answer?.kind === 'present' && answer.digest === digest ? answer : undefined
+  return dropUndefined({
+    builtOn: stored?.builtOn ?? said?.builtOn,
+    sourceHash: stored?.sourceHash ?? said?.sourceHash,
+  })
 }

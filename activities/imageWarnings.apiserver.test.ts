@@ -14,12 +14,14 @@ afterAll(async () => await kube.close())
 
 const debian = 'Debian GNU/Linux 12 (bookworm)'
 const node = testNode({ osImage: 'Ubuntu 24.04.1 LTS' })
-const ref = { namespace: 'default', name: `build-node-${process.pid}` }
+const ref = { namespace: 'default', name: `image-warnings-${process.pid}` }
 const read = async () => moduleSchema.parse(await kube.get(modules, ref))
 
 /** The activities over this Module as the API server has it now; nodes are simulated. */
 function depsOf(module: Module): Dependencies {
-  const cache = { ...testCluster({ nodes: [node] }), module: () => module, caughtUp: async () => true }
+  const configMaps = [{ namespace: ref.namespace, name: 'd', dockerfile: 'FROM x' }]
+  const cluster = testCluster({ nodes: [node], modules: [module], configMaps })
+  const cache = { ...cluster, caughtUp: async () => true }
   return { kube, cache } as unknown as Dependencies
 }
 
@@ -35,9 +37,11 @@ async function conditionsAfter(change: Partial<KernelStatus>) {
   return (status?.conditions ?? []).map(({ type, status: is, reason }) => `${type} ${is} ${reason}`)
 }
 
+const build = { dockerfileConfigMap: { name: 'd' } }
+const { spec } = testModule({ mapping: { build } })
+await kube.create(modules, { apiVersion, kind: 'Module', metadata: ref, spec })
+
 test('images:KMI-7 Better: where an image was built is stored, and the warning comes and goes with it', async () => {
-  const { spec } = testModule()
-  await kube.create(modules, { apiVersion, kind: 'Module', metadata: ref, spec })
   const builtOn = { node: 'builder', kernel: '6.1.0', osImage: debian, architecture: 'amd64' }
   const differs = 'BuildNodeDiffers True DistributionDiffers'
   expect(await conditionsAfter({ builtOn })).toContain(differs)
@@ -48,4 +52,11 @@ test('images:KMI-7 Better: where an image was built is stored, and the warning c
   expect(await conditionsAfter({ builtOn: like })).toContain('BuildNodeDiffers False SameDistribution')
   // An image of another kind takes its place.
   expect((await conditionsAfter({ digest: 'sha256:2' })).join()).not.toContain('BuildNodeDiffers')
+})
+
+test('images:MIC-11 Better: what an image was built from is stored, and the warning comes and goes with it', async () => {
+  const change = { image: `reg.example/fpga:${testKernel}`, sourceHash: 'of another Dockerfile' }
+  expect(await conditionsAfter(change)).toContain('ImageOutdated True InputsDiffer')
+  // An image that says nothing takes its place.
+  expect((await conditionsAfter({ digest: 'sha256:2' })).join()).not.toContain('ImageOutdated')
 })

@@ -1,0 +1,88 @@
+import { buildInputHash } from './buildInputs.ts'
+import { nodeEligibility } from './eligibility.ts'
+import { storedModule, type ClusterSnapshot, type NodeFacts } from './facts.ts'
+import type { BuildWish, ImageWish } from './kernelView.ts'
+import { resolveMapping, type ResolvedMapping } from './mapping.ts'
+import type { Module } from './module.ts'
+import type { ModuleRef } from './names.ts'
+
+/** What the image of one (Module, kernel) should be, with what is too large or too private for a payload. */
+export interface WantedImage {
+  readonly wish: ImageWish
+  /** Of the nodes the image is for, sorted; as Kubernetes names them. */
+  readonly architectures: readonly string[]
+  readonly mapping?: ResolvedMapping
+  /** Its text, when a build of it could start. */
+  readonly dockerfile?: string
+}
+
+/** What a Module asks for on `nodes`, which are all that run the kernel. */
+export function wantedImage(
+  cluster: ClusterSnapshot,
+  ref: ModuleRef,
+  kernel: string,
+  nodes: readonly NodeFacts[],
+): WantedImage {
+  const module = cluster.module(ref)
+  const architectures = architecturesOf(module, nodes)
+  const none = (why: Extract<ImageWish, { kind: 'none' }>['why']): WantedImage => ({
+    wish: { kind: 'none', why },
+    architectures,
+  })
+  if (storedModule(cluster, ref)?.metadata.deletionTimestamp !== undefined) return none('ModuleDeleted')
+  if (module === undefined) return none('ModuleGone')
+  if (module.spec.moduleLoader === undefined) return none('NoModuleLoader')
+  if (architectures.length === 0) return none('NoNodes')
+  const resolved = resolveMapping(module, kernel)
+  if (resolved.kind === 'unmapped') return none('NoMapping')
+  if (resolved.kind === 'invalid') {
+    const { reason, field, message } = resolved
+    return { wish: { kind: 'invalid', reason, field, message }, architectures }
+  }
+  const { mapping } = resolved
+  const generation = module.spec.imageRebuildTriggerGeneration ?? null
+  const { wish: build, ...made } = buildWish(cluster, module, mapping, kernel, architectures)
+  const wish = { kind: 'wanted' as const, image: mapping.image, generation, build }
+  return { wish, architectures, mapping, ...made }
+}
+
+/** A node that is cordoned or reboots comes back: its build goes on, its digest stays the one that was resolved. */
+function architecturesOf(module: Module | undefined, nodes: readonly NodeFacts[]): string[] {
+  if (module === undefined) return []
+  const waiting = nodes.filter((node) => ['target', 'paused'].includes(nodeEligibility(module, node).kind))
+  return [...new Set(waiting.map(({ architecture }) => architecture))].sort()
+}
+
+function buildWish(
+  cluster: ClusterSnapshot,
+  module: Module,
+  mapping: ResolvedMapping,
+  kernel: string,
+  architectures: readonly string[],
+): { wish: BuildWish; dockerfile?: string } {
+  if (mapping.build === undefined) return { wish: { kind: 'none' } }
+  const { namespace } = module.metadata
+  const { name } = mapping.build.dockerfileConfigMap
+  const field = 'build.dockerfileConfigMap'
+  const configMap = cluster.configMap(namespace, name)
+  if (configMap === undefined) {
+    const message = `${field}: ConfigMap ${namespace}/${name} does not exist.`
+    return { wish: { kind: 'invalid', reason: 'DockerfileConfigMapMissing', field, message } }
+  }
+  const { dockerfile } = configMap
+  if (dockerfile === undefined) {
+    const message = `${field}: ConfigMap ${namespace}/${name} has no key "dockerfile".`
+    return { wish: { kind: 'invalid', reason: 'DockerfileKeyMissing', field, message } }
+  }
+  const [architecture = '', ...others] = architectures
+  if (others.length > 0) {
+    const message = `The target nodes have the architectures ${architectures.join(', ')}; a build makes an image for one.`
+    return { wish: { kind: 'invalid', reason: 'MixedArchitectures', field: 'selector', message } }
+  }
+  // Kubernetes labels hold at most 63 characters; 160 bits are enough.
+  const inputHash = buildInputHash({ mapping, ref: module.metadata, kernel, architecture, dockerfile }).slice(
+    0,
+    40,
+  )
+  return { wish: { kind: 'ready', inputHash }, dockerfile }
+}
