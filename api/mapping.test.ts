@@ -101,6 +101,13 @@ describe('faults name the field', () => {
       'neither tag nor digest',
       { containerImage: 'r:5000/a' },
     ],
+    [
+      'ImageReferenceInvalid',
+      `${own}.containerImage`,
+      '"6.1.0+" is not a tag (letters, digits, "_", "." and "-", at most 128); KERNEL_FULL_VERSION is the release',
+      { containerImage: 'r/a:$KERNEL_RAW_VERSION' },
+      '6.1.0+',
+    ],
     ['RegexpInvalid', `${own}.regexp`, 'missing closing )', { regexp: '^(a' }],
     ['RegexpInvalid', `${own}.regexp`, 'invalid', { regexp: '(?!a)' }],
     ['KernelVersionInvalid', own, 'fewer than three parts', {}, '6.1'],
@@ -251,6 +258,13 @@ test('images:MAP-11, MAP-7 sign is merged and its templates expanded', () => {
     filesToSign: [`/opt/${kernel}/a.ko`, '/opt/fpga.ko'],
     unsignedImageRegistryTLS: { insecure: false },
   })
+})
+
+test('images:MAP-9 paths can have the raw release, as the Dockerfile has it', () => {
+  const filesToSign = ['/opt/lib/modules/$KERNEL_RAW_VERSION/a.ko']
+  const sign = { keySecret: { name: 'k' }, certSecret: { name: 'c' }, filesToSign }
+  const module = testModule({ mapping: { sign } })
+  expect(mapped(module, '6.1.0+rt~2+').sign?.filesToSign).toEqual(['/opt/lib/modules/6.1.0+rt~2+/a.ko'])
 })
 
 test.each([

@@ -209,8 +209,11 @@ function resolveImage(template: string | undefined, field: string, variables: Te
     }
     return image
   } catch (error) {
-    if (error instanceof ImageReferenceError) throw new Fault('ImageReferenceInvalid', field, error.message)
-    throw error
+    if (!(error instanceof ImageReferenceError)) throw error
+    const hint = template.includes('KERNEL_RAW_VERSION')
+      ? '; KERNEL_FULL_VERSION is the release in characters of a tag'
+      : ''
+    throw new Fault('ImageReferenceInvalid', field, `${error.message}${hint}`)
   }
 }
 

@@ -165,7 +165,7 @@ export const kernelMappingSchema = z
       maxLength: 4096,
     }),
     containerImage: imageSchema.describe(
-      'The kmod image. Knows the variables KERNEL_FULL_VERSION, KERNEL_VERSION, KERNEL_X, KERNEL_Y, KERNEL_Z, KERNEL_XYZ, MOD_NAME and MOD_NAMESPACE. Empty: that of the container.',
+      'The kmod image. Knows the variables KERNEL_FULL_VERSION, KERNEL_VERSION, KERNEL_X, KERNEL_Y, KERNEL_Z, KERNEL_XYZ, KERNEL_RAW_VERSION, MOD_NAME and MOD_NAMESPACE. Empty: that of the container.',
     ),
     build: buildSchema.optional(),
     sign: signSchema.optional(),

@@ -10,6 +10,7 @@ describe('images:MAP-6 variables', () => {
       variables: {
         KERNEL_FULL_VERSION: '6.3.5-200.fc38.x86_64',
         KERNEL_VERSION: '6.3.5-200.fc38.x86_64',
+        KERNEL_RAW_VERSION: '6.3.5-200.fc38.x86_64',
         KERNEL_X: '6',
         KERNEL_Y: '3',
         KERNEL_Z: '5',
@@ -20,9 +21,13 @@ describe('images:MAP-6 variables', () => {
     })
   })
 
-  test('are trimmed and normalised (MAP-1, MAP-4)', () => {
+  test('are trimmed and normalised (MAP-1, MAP-4), but for the raw release (MAP-9)', () => {
     expect(templateVariables('6.1.0~rc1+', ref)).toMatchObject({
-      variables: { KERNEL_FULL_VERSION: '6.1.0_rc1', KERNEL_XYZ: '6.1.0_rc1' },
+      variables: {
+        KERNEL_FULL_VERSION: '6.1.0_rc1',
+        KERNEL_RAW_VERSION: '6.1.0~rc1+',
+        KERNEL_XYZ: '6.1.0_rc1',
+      },
     })
   })
 

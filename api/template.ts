@@ -8,8 +8,9 @@ export type KernelVariables =
   | { readonly ok: false; readonly message: string }
 
 /**
- * The variables of a kernel and a Module (images:MAP-6), from the trimmed and normalised release. `message` says
- * why a release of fewer than three parts has none.
+ * The variables of a kernel and a Module (images:MAP-6), from the trimmed and normalised release; for paths
+ * KERNEL_RAW_VERSION is the raw one, as build arguments have it (images:MAP-9 Better). `message` says why a release of
+ * fewer than three parts has none.
  */
 export function templateVariables(rawKernel: string, ref: ModuleRef): KernelVariables {
   const kernel = normalizeKernel(trimmedKernel(rawKernel))
@@ -25,6 +26,7 @@ export function templateVariables(rawKernel: string, ref: ModuleRef): KernelVari
     variables: {
       KERNEL_FULL_VERSION: kernel,
       KERNEL_VERSION: kernel,
+      KERNEL_RAW_VERSION: rawKernel,
       KERNEL_X: x,
       KERNEL_Y: y,
       KERNEL_Z: z,
