@@ -2,9 +2,16 @@ import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
 import type { InterruptedBuild } from '../../api/moduleStatus.ts'
 import type { KernelMemory } from './plan.ts'
 
-/** Hash of the inputs wanted now; undefined when nothing can be built. */
-export function wantedHash({ wish }: KernelView): string | undefined {
-  return wish.kind === 'wanted' && wish.build.kind === 'ready' ? wish.build.inputHash : undefined
+/**
+ * Hash of the inputs wanted now. While they cannot be told, such as without the Dockerfile, that of the last build of
+ * the image: one that is under way is followed to its end, a failed one stays held (images:BLD-S2). Undefined when
+ * there is none.
+ */
+export function wantedHash({ wish, stored }: KernelView): string | undefined {
+  if (wish.kind !== 'wanted') return undefined
+  const { image, build } = wish
+  if (build.kind === 'ready') return build.inputHash
+  return build.kind === 'invalid' && stored?.image === image ? stored.inputHash : undefined
 }
 
 /** Was this pod made from the inputs wanted now? */

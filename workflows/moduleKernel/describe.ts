@@ -4,7 +4,7 @@ import type { KernelPhase, KernelStatus } from '../../api/module.ts'
 import { dropUndefined } from '../../api/dropUndefined.ts'
 import { interruptionsOf } from './attempts.ts'
 import { buildFacts, imageStep, type BuildFacts } from './buildFacts.ts'
-import { maxReruns } from './endedBuilds.ts'
+import { isOnEndedBuild, maxReruns } from './endedBuilds.ts'
 import { answerFor, knownDigest, knownImage, knownLabels } from './imageRules.ts'
 import type { KernelMemory, KernelPlan } from './plan.ts'
 import { troubles, troubleSentence } from './troubles.ts'
@@ -80,7 +80,8 @@ function phaseOf(view: KernelView, memory: KernelMemory, plan: KernelPlan): Kern
     if (view.stored?.phase === 'Cancelled' && plan.holds.length === 0) return 'Cancelled'
     if (answerFor(view, memory)?.kind === 'present') return 'WaitingForImage'
     const build = wish.build.kind
-    return build === 'ready' ? 'BuildFailed' : build === 'invalid' ? 'InputInvalid' : 'WaitingForImage'
+    if (build === 'ready' || plan.holds.some(isOnEndedBuild)) return 'BuildFailed'
+    return build === 'invalid' ? 'InputInvalid' : 'WaitingForImage'
   }
   // What is done on a node that has its module (its pod goes, its label comes) is no phase.
   const acting = nodes.counts.waiting > 0 ? nodes.work : []

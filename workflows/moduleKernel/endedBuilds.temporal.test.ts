@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { buildLog, doorbell, retry, retryBuild } from '../messages.ts'
+import { buildLog, doorbell, retry, retryBuild, state } from '../messages.ts'
 import {
+  digest,
   evicted,
   failure,
   held,
@@ -118,6 +119,55 @@ describe('a build without an image', () => {
       await run.result()
       const order = cluster.calls.filter((c) => c.startsWith('remove') || c.startsWith('create'))
       expect(order.slice(0, 3)).toEqual(['create 1', 'remove p-1', 'create 2'])
+    })
+  })
+
+  test('a build that ends well and whose image is not there is held; a retry builds again', async () => {
+    const cluster = new SimulatedCluster()
+    cluster.losesPushes = true
+    await withRun(cluster, async (run) => {
+      await held(cluster)
+      expect(cluster.stored).toMatchObject({ reason: 'BuiltButMissing', attempt: 1, buildPod: 'p-1' })
+      expect(cluster.stored?.message).toContain(`says it pushed ${image}, but the registry does not have it`)
+      expect(cluster.stored).not.toHaveProperty('digest')
+      expect(cluster.pods).toMatchObject([{ name: 'p-1', state: 'succeeded' }])
+      expect(cluster.calls).not.toContain('create 2')
+      cluster.losesPushes = false
+      cluster.nodeWork = 'loaded'
+      await run.signal(retryBuild, {})
+      await run.result()
+      const order = cluster.calls.filter((c) => c.startsWith('remove') || c.startsWith('create'))
+      expect(order.slice(0, 3)).toEqual(['create 1', 'remove p-1', 'create 2'])
+      expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest, attempt: 2 })
+    })
+  })
+
+  test('a build whose ConfigMap goes meanwhile says how it failed, and what is missing for the next (images:BLD-S2)', async () => {
+    const cluster = new SimulatedCluster()
+    const missing = { reason: 'DockerfileConfigMapMissing', field: 'build', message: 'It is gone.' }
+    cluster.outcomes = [failure]
+    await withRun(cluster, async (run) => {
+      cluster.whileBuilding = async () => {
+        cluster.whileBuilding = async () => undefined
+        cluster.build = { kind: 'invalid', ...missing }
+        const before = cluster.reads
+        await run.signal(doorbell, news)
+        await expect.poll(() => cluster.reads, { timeout: 60_000 }).toBeGreaterThan(before)
+      }
+      await held(cluster)
+      const { errorLines, reason } = failure
+      expect(cluster.stored).toMatchObject({ reason, errorLines, buildPod: 'p-1' })
+      expect(await run.query(buildLog)).toEqual({ pod: 'p-1', log: failure.log })
+      const { held: holds } = await run.query(state)
+      expect(holds.map((hold) => hold.reason)).toEqual([reason, missing.reason])
+      await run.signal(retryBuild, {})
+      await expect.poll(() => cluster.stored?.reason, { timeout: 60_000 }).toBe(missing.reason)
+      expect(cluster.pods).toEqual([])
+      cluster.build = undefined
+      cluster.nodeWork = 'loaded'
+      await run.signal(doorbell, news)
+      await run.result()
+      expect(cluster.stored).toMatchObject({ phase: 'Loaded', attempt: 2 })
     })
   })
 

@@ -52,7 +52,16 @@ export function failed(view: KernelView, memory: KernelMemory): Partial<KernelPl
   const key = failedKey(pod)
   if (memory.released.includes(key)) return { steps: [remove(pod, 'retried')] }
   const failure = memory.failure?.podUid === pod.uid ? memory.failure : storedFailure(view)
-  return { holds: [holdOnBuild(key, { ...failure, unblock: unblockFailed }, view, memory, pod)] }
+  const held = holdOnBuild(key, { ...failure, unblock: unblockFailed }, view, memory, pod)
+  return { holds: [held, ...unbuildable(view)] }
+}
+
+/** What keeps the image from being built, or built again, such as a missing Dockerfile. */
+export function unbuildable({ wish }: KernelView): Hold[] {
+  if (wish.kind !== 'wanted' || wish.build.kind !== 'invalid') return []
+  const { reason, field, message } = wish.build
+  const unblock = `Mend ${field}; the build starts by itself.`
+  return [hold(`invalid:${reason}:${message}`, reason, message, unblock)]
 }
 
 /** A failed pod that is gone together with its Node was not deleted by a person: the hold stays. */
@@ -77,6 +86,11 @@ export function unverified(view: KernelView, memory: KernelMemory): Partial<Kern
   if (memory.released.includes(key)) return { steps: [remove(pod, 'retried')] }
   const unblock = `Look why the registry lost the image, then delete the pod, or ${signal}`
   return { holds: [holdOnBuild(key, { ...failure, unblock }, view, memory, pod)] }
+}
+
+/** Does it wait for somebody to look at a build that has ended? */
+export function isOnEndedBuild({ key }: Hold): boolean {
+  return /^(failed|interrupted|vanished|unverified):/.test(key)
 }
 
 function holdOnBuild(

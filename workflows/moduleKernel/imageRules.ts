@@ -4,7 +4,7 @@ import { imageClaimed } from '../../api/claim.ts'
 import { dropUndefined } from '../../api/dropUndefined.ts'
 import { kernelWords } from '../../api/names.ts'
 import { buildKey, isOf, isRecorded, nextAttempt } from './attempts.ts'
-import { failed, interrupted, unverified, vanished } from './endedBuilds.ts'
+import { failed, interrupted, unbuildable, unverified, vanished } from './endedBuilds.ts'
 import type { ImageFacts } from '../../activities/contract.ts'
 import { hold, remove, type KernelMemory, type KernelPlan } from './plan.ts'
 
@@ -78,12 +78,10 @@ function invalid(view: KernelView) {
 }
 
 function superseded(view: KernelView) {
-  const wish = view.wish
-  if (wish.kind !== 'wanted' || wish.build.kind !== 'ready') return undefined
-  const { inputHash } = wish.build
-  const old = view.pods.filter(
-    ({ inputHash: made, state }) => made !== inputHash && state !== 'succeeded' && state !== 'lost',
-  )
+  const { wish } = view
+  // What is wanted in place of a build cannot be told while its inputs cannot.
+  if (wish.kind !== 'wanted' || wish.build.kind === 'invalid') return undefined
+  const old = view.pods.filter((pod) => !isOf(pod, view) && pod.state !== 'succeeded' && pod.state !== 'lost')
   return old.length > 0 ? { steps: old.map((pod) => remove(pod, 'superseded')) } : undefined
 }
 
@@ -170,22 +168,10 @@ function missing(view: KernelView, memory: KernelMemory) {
         ],
       }
     }
-    case 'invalid': {
-      const { reason, field, message } = build
+    case 'invalid':
       return {
-        holds: [
-          {
-            ...hold(
-              `invalid:${reason}:${message}`,
-              reason,
-              message,
-              `Mend ${field}; the build starts by itself.`,
-            ),
-            look: { kind: 'image' as const, image },
-          },
-        ],
+        holds: unbuildable(view).map((held) => ({ ...held, look: { kind: 'image' as const, image } })),
       }
-    }
     case 'ready': {
       const { inputHash } = build
       const attempt = nextAttempt(view, memory, inputHash)

@@ -41,10 +41,17 @@ export class SimulatedCluster implements KernelActivities {
   /** Pause between two looks at a hold. */
   holdPaceMs = 100
   lostNode: string | undefined
+  /** The registry forgets what builds push. */
+  losesPushes = false
+  /** What happens while a build runs. */
+  whileBuilding: () => Promise<void> = async () => undefined
+  /** How often the run has read the view. */
+  reads = 0
   /** Where pods of interrupted builds are: kept as failed ones, or taken away. */
   interruptedPods: 'kept' | 'gone' = 'kept'
 
   async readKernel() {
+    this.reads++
     const generation = null
     const wish = {
       kind: 'wanted',
@@ -100,11 +107,13 @@ export class SimulatedCluster implements KernelActivities {
   }
   async followBuildPod({ pod, seen }: { pod: { name: string; uid: string }; seen: Seen }) {
     this.calls.push(`follow ${pod.name} as of ${seen['Pod']}`)
+    await this.whileBuilding()
     const outcome = this.outcomes.shift() ?? ({ kind: 'succeeded', digest, log: 'built' } as const)
     const state = outcome.kind === 'succeeded' ? 'succeeded' : 'failed'
     const gone = outcome.kind === 'interrupted' && this.interruptedPods === 'gone'
     if (gone) this.pods = this.pods.filter((p) => p.uid !== pod.uid)
-    if (outcome.kind === 'succeeded') this.image = { kind: 'present', digest, architectures }
+    if (outcome.kind === 'succeeded' && !this.losesPushes)
+      this.image = { kind: 'present', digest, architectures }
     this.pods = this.pods.map((p) =>
       p.uid === pod.uid ? { ...p, state, collectAt: '2020-01-01T00:00:00Z' } : p,
     )
