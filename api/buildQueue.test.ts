@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { buildsBefore, queuedSentence } from './buildQueue.ts'
+import { buildsBefore, nodelessBuilds, queuedSentence } from './buildQueue.ts'
 import type { ClusterSnapshot, PodFacts } from './facts.ts'
 import type { KernelStatus, Module } from './module.ts'
 import { annotations } from './names.ts'
@@ -69,7 +69,24 @@ test('of two that come at the same moment exactly one is before the other', () =
 })
 
 test('what is said names the key that raises the limit', () => {
-  expect(queuedSentence(1, 1)).toMatch(/^1 build is before it, and at most one runs at once in the cluster\./)
-  expect(queuedSentence(12, 10)).toMatch(/^12 builds are before it, and at most 10 run at once/)
-  expect(queuedSentence(12, 10)).toContain('build.maxParallel')
+  expect(queuedSentence(1, 1, 0)).toMatch(
+    /^1 build is before it, and at most one runs at once in the cluster\. It/,
+  )
+  expect(queuedSentence(12, 10, 0)).toMatch(/^12 builds are before it, and at most 10 run at once/)
+  expect(queuedSentence(12, 10, 0)).toContain('build.maxParallel')
+})
+
+test('who waits is told of builds that wait for a node, and where to find them', () => {
+  const pending = (reason?: string) =>
+    testBuildPod({ state: { kind: 'pending', ...(reason === undefined ? {} : { reason }) } })
+  const unschedulable = pending('Unschedulable')
+  const cluster = world(
+    [],
+    [unschedulable, pending(), pending('ImagePullBackOff'), testBuildPod(), unschedulable],
+  )
+  expect(nodelessBuilds(cluster)).toBe(2)
+  expect(queuedSentence(10, 10, 2)).toContain(
+    '2 build pods have no node to run on: kubectl get pods -A -l kmm.node.kubernetes.io/resource-type=BuildImage',
+  )
+  expect(queuedSentence(10, 10, 1)).toContain(' 1 build pod has no node')
 })

@@ -6,14 +6,30 @@ import { isLost } from './viewBuildPods.ts'
 /** Reason of a kernel whose build waits for its turn (images:BLD-S12 Better). */
 export const buildQueued = 'BuildQueued'
 
-/** What such a kernel says: `before` builds come first, `limit` run at once. */
-export function queuedSentence(before: number, limit: number): string {
+/**
+ * What such a kernel says: `before` builds come first, `limit` run at once. `nodeless`: so many of the cluster wait for
+ * a node and keep their places meanwhile (docs/decisions/no-limit-on-pending-builds.md).
+ */
+export function queuedSentence(before: number, limit: number, nodeless: number): string {
   const builds = before === 1 ? '1 build is' : `${before} builds are`
   const most = limit === 1 ? 'one runs' : `${limit} run`
+  const pods = nodeless === 1 ? '1 build pod has' : `${nodeless} build pods have`
+  const which = `kubectl get pods -A -l ${labels.resourceType}=BuildImage`
+  const stuck = nodeless === 0 ? '' : ` ${pods} no node to run on: ${which} shows which.`
   return (
-    `${builds} before it, and at most ${most} at once in the cluster. It begins by itself when its turn comes; ` +
-    "a greater build.maxParallel in the operator's configuration lets more run."
+    `${builds} before it, and at most ${most} at once in the cluster.${stuck} It begins by itself when its turn ` +
+    "comes; a greater build.maxParallel in the operator's configuration lets more run."
   )
+}
+
+/** How many build pods of the cluster no node can take. */
+export function nodelessBuilds(cluster: ClusterSnapshot): number {
+  const all = [...cluster.modules(), ...cluster.unreadableModules()]
+  const pods = all.flatMap(({ metadata }) => cluster.pods(metadata))
+  return pods.filter(
+    ({ labels: its, state }) =>
+      its[labels.inputHash] !== undefined && state.kind === 'pending' && state.reason === 'Unschedulable',
+  ).length
 }
 
 /**

@@ -1,6 +1,6 @@
 import { viewKernel } from '../../api/viewKernel.ts'
 import { kernelOfRun, kernelWords, labels } from '../../api/names.ts'
-import { buildQueued, buildsBefore, queuedSentence } from '../../api/buildQueue.ts'
+import { buildQueued, buildsBefore, nodelessBuilds, queuedSentence } from '../../api/buildQueue.ts'
 import { imageClaimed, isBuilding } from '../../api/claim.ts'
 import { Context } from '@temporalio/activity'
 import { ApplicationFailure } from '@temporalio/common'
@@ -70,7 +70,11 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const { namespace } = subject.ref
   const limit = deps.config.build.maxParallel
   const waitForTurn = (before: number) =>
-    wait(buildQueued, queuedSentence(before, limit), Math.min(before * turnPaceMs, longestTurnPaceMs))
+    wait(
+      buildQueued,
+      queuedSentence(before, limit, nodelessBuilds(deps.cache)),
+      Math.min(before * turnPaceMs, longestTurnPaceMs),
+    )
   const builds = isBuilding(deps.cache, subject, image)
   const before = buildsBefore(deps.cache, subject, entry?.since ?? '')
   if (!builds && before >= limit) return await waitForTurn(before)
