@@ -35,8 +35,10 @@ export function viewBuildPod(
       const collectAt = new Date(Date.parse(pod.state.finishedAt) + settings.gcDelayMs).toISOString()
       return [{ ...facts, state: 'succeeded', collectAt }]
     }
-    case 'failed':
-      return [{ ...facts, state: 'failed' }]
+    case 'failed': {
+      const taken = pod.deleting && pod.interruption !== undefined
+      return [{ ...facts, state: taken ? 'lost' : 'failed' }]
+    }
     default:
       return [{ ...facts, state: isLost(pod, cluster.nodes()) ? 'lost' : 'active' }]
   }

@@ -309,6 +309,10 @@ describe('what nodes shall load', () => {
 
 describe('build pods', () => {
   const finishedAt = '2026-01-01T00:00:00Z'
+  const evicted = {
+    state: { kind: 'failed', message: '', finishedAt },
+    interruption: { reason: 'Evicted', message: 'm' },
+  } as const
   const pods = (change: Parameters<typeof testBuildPod>[0], gcDelayMs = 0) =>
     view({ pods: [testBuildPod(change)] }, testKernel, gcDelayMs).view.pods
   test.each<[string, Parameters<typeof testBuildPod>[0], object]>([
@@ -323,6 +327,9 @@ describe('build pods', () => {
     ['deleted, its node answers', { deleting: true }, [testNode()], 'active'],
     ['deleted, its node does not answer', { deleting: true }, [testNode({ ready: false })], 'lost'],
     ['deleted, its node is gone', { deleting: true }, [], 'lost'],
+    // A person who deletes an evicted pod that was kept wants a new build, which this one does not hold up.
+    ['evicted through the API: on its way out', { ...evicted, deleting: true }, [testNode()], 'lost'],
+    ['evicted by its kubelet: kept', evicted, [testNode()], 'failed'],
 
     [
       'ended, then deleted',

@@ -142,6 +142,16 @@ describe('a build that the cluster ended four times', () => {
     expect(plan({ stored: podless, lostNode: 'n1' }).holds).toHaveLength(1)
   })
 
+  test('is held on when its pod goes a moment later, as one does that was evicted through the API', () => {
+    const memory = { ...absent, interruption: testInterruption(4) }
+    const pods = [{ ...pod, state: 'lost' } as const]
+    const { entry, again } = said({ stored: interruptedEntry(3, { attempt: 4 }), pods }, memory)
+    expect(entry).toMatchObject({ phase: 'BuildFailed', reason: 'Evicted' })
+    for (const left of [pods, []]) {
+      expect(again({ pods: left })).toMatchObject({ steps: [], holds: [{ reason: 'Evicted' }] })
+    }
+  })
+
   test('a pod that vanishes with its Node keeps the hold, one deleted by hand ends it', () => {
     expect(plan({ stored, lostNode: 'n1' }).holds).toMatchObject([{ reason: 'Evicted' }])
     expect(plan({ stored }).steps).toMatchObject([{ kind: 'build', attempt: 5 }])
