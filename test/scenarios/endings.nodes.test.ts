@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import { nodes } from '../../activities/kube/resources.ts'
 import { claimsOn } from '../support/claims.ts'
 import { eventually } from '../support/eventually.ts'
 import { stories, type Story } from '../support/stories.ts'
@@ -44,6 +45,40 @@ test('a Module deleted in mid-build leaves nothing; created anew at once it is b
   await story.untilLoaded(name)
   expect(story.pods.builds()).toHaveLength(2)
   expect(story.pods.mostBuildsAtOnce).toBe(1)
+})
+
+test('a Module deleted while its build is held leaves nothing, the failed pod neither', async ({ open }) => {
+  const story = await open('held')
+  await story.addNode()
+  await story.applyTiny(name, [['false']])
+  await story.untilHeld(name, 'BuildCommandFailed')
+  expect(story.pods.builds()).toMatchObject([{ gone: false }])
+  await story.deleteModule(name)
+  await expectNothingLeft(story)
+})
+
+test('the last node of a kernel leaves in mid-build: the build is stopped, and made when one comes (images:BLD-S9)', async ({
+  open,
+  gate,
+}) => {
+  const story = await open('leaves')
+  const node = await story.addNode()
+  await story.applyTiny(name, [fetching(gate.wait)])
+  await gate.untilKnocked()
+  await story.remove(nodes, node)
+  await eventually(
+    'the Module has nothing to do with the kernel any more',
+    () => story.kernelStatus(name),
+    (entry) => entry === undefined,
+  )
+  await expectNothingLeft(story)
+  await story.untilCondition(name, { type: 'Ready', reason: 'NoNodes' })
+
+  await story.addNode()
+  await gate.untilKnocked(2)
+  gate.open()
+  await story.untilLoaded(name)
+  expect(story.pods.builds()).toHaveLength(2)
 })
 
 describe('the annotation retry-build', () => {

@@ -75,13 +75,9 @@ describe('what a real build fails of is told apart, and its pod is kept', () => 
   })
 })
 
-test('an evicted build is made again by itself', async ({ open, gate }) => {
-  const story = await open('evicted')
-  const { namespace } = story
-  await story.addNode()
-  await story.applyTiny(name, [fetching(gate.wait)])
-  await gate.untilKnocked()
-  const pod = story.pods.builds()[0]?.name ?? ''
+/** Evicts the newest build pod through the API, as a drain does. */
+async function evict({ namespace, pods: seen }: Scenario): Promise<void> {
+  const pod = seen.builds().at(-1)?.name ?? ''
   await lab.kube.transport.json({
     verb: 'create',
     resource: 'pods/eviction',
@@ -93,6 +89,18 @@ test('an evicted build is made again by itself', async ({ open, gate }) => {
       deleteOptions: { gracePeriodSeconds: 1 },
     },
   })
+}
+
+test('an evicted build is made again by itself, three times, and then it is held', async ({
+  open,
+  gate,
+  openGate,
+}) => {
+  const story = await open('evicted')
+  await story.addNode()
+  await story.applyTiny(name, [fetching(gate.wait)])
+  await gate.untilKnocked()
+  await evict(story)
   const entry = await story.untilKernel(name, 'says that it was evicted', ({ reason }) => {
     expect(reason).toBe('Evicted')
   })
@@ -104,9 +112,25 @@ test('an evicted build is made again by itself', async ({ open, gate }) => {
   const loaded = await story.kernelStatus(name)
   expect(loaded).toMatchObject({ attempt: 2 })
   expect(loaded).not.toHaveProperty('interruptions')
+
+  const drained = await openGate()
+  const image = { containerImage: `${lab.state.registry}/${story.namespace}/${name}:drained` }
+  await story.applyTiny(name, [fetching(drained.wait)], { mapping: image })
+  for (const times of [1, 2, 3, 4]) {
+    await drained.untilKnocked(times)
+    await evict(story)
+  }
+  const held = await story.untilHeld(name, 'Evicted')
+  expect(held.message).toContain('The cluster ended the build 4 times')
+  expect(held.interruptions?.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4])
+  drained.open()
+  await story.retry(name, 'all')
+  await story.untilLoaded(name)
+  expect(await story.kernelStatus(name)).toMatchObject({ attempt: 5 })
+  expect(story.pods.builds()).toHaveLength(7)
 })
 
-test('a build whose Node is lost is made again; a failed one that vanishes with its Node is not', async ({
+test('a build whose Node is lost, or reboots under it, is made again; a failed one that vanishes with its Node is not', async ({
   open,
 }) => {
   const story = await open('lost')
@@ -125,9 +149,22 @@ test('a build whose Node is lost is made again; a failed one that vanishes with 
   })
   await story.applyTiny('fails', [], on('fails', { secrets: [{ name: 'pass' }] }))
   await story.applyTiny('runs', [], on('runs'))
+  await story.applyTiny('reboots', [], on('reboots'))
   await node.play('fails', 'failed')
   await story.untilHeld('fails', 'BuildFailed')
   await node.play('runs', 'running')
+  // users.md 5.6: what a kubelet says of a container that its reboot took away.
+  await node.play('reboots', 'rebooted')
+  await story.untilKernel('reboots', 'has lost its container', ({ interruptions }) => {
+    expect(interruptions).toMatchObject([{ attempt: 1, reason: 'NodeLost' }])
+  })
+  await eventually(
+    'the build that lost its container is made again',
+    () => story.pods.builds('reboots'),
+    (all) => {
+      expect(all).toMatchObject([{ gone: true }, { gone: false }])
+    },
+  )
   await node.remove()
 
   await story.untilKernel('runs', 'has lost its node', ({ interruptions }) => {

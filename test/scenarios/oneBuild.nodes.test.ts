@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
-import { pods } from '../../activities/kube/resources.ts'
+import { configMaps, pods } from '../../activities/kube/resources.ts'
 import { kernelRunId } from '../../api/names.ts'
+import { state } from '../../workflows/messages.ts'
 import { claimsOn } from '../support/claims.ts'
 import { eventually } from '../support/eventually.ts'
 import { type OpenScenario, stories } from '../support/stories.ts'
@@ -176,6 +177,39 @@ describe('changes in mid-build', () => {
     const digest = await digestOf(lab.state.registry, `${namespace}/moved`, kernel)
     expect(module.status?.kernels).toMatchObject([{ digest, attempt: 1 }])
     await untilNothingIsClaimed(namespace)
+  })
+
+  test('the ConfigMap goes (images:BLD-S2): the build goes on, its failure is said, and then what is missing', async ({
+    open,
+    gate,
+  }) => {
+    const story = await begin(open, 'config-map')
+    await story.applyTiny(name, [fetching(gate.wait), ['false']])
+    await gate.untilKnocked()
+    await story.remove(configMaps, name)
+    gate.open()
+    const { buildPod, errorLines } = await story.untilHeld(name, 'BuildCommandFailed')
+    expect(errorLines).toContain('failed to execute command')
+    expect(story.pods.builds()).toMatchObject([{ name: buildPod, gone: false }])
+    const holds = async () => {
+      const { workflowId = '' } = (await story.kernelStatus(name)) ?? {}
+      const { held } = await lab.temporal.workflow.getHandle(workflowId).query(state)
+      return held.map(({ reason }) => reason)
+    }
+    await eventually('the run says both', holds, (reasons) =>
+      expect(reasons).toEqual(['BuildCommandFailed', 'DockerfileConfigMapMissing']),
+    )
+
+    await story.retry(name, 'all')
+    await story.untilKernel(
+      name,
+      'says what is missing',
+      ({ reason }) => reason === 'DockerfileConfigMapMissing',
+    )
+    expect(story.pods.builds()).toMatchObject([{ gone: true }])
+    await story.applyTiny(name)
+    await story.untilLoaded(name)
+    expect(story.pods.builds()).toHaveLength(2)
   })
 
   test('edits that follow each other at once leave one build', async ({ open, gate }) => {

@@ -9,8 +9,11 @@ import { eventually } from './eventually.ts'
  */
 export interface SimulatedBuildNode {
   readonly selector: Readonly<Record<string, string>>
-  /** Waits until the only build pod of a Module is bound to it, and says how it stands. */
-  play(module: string, state: 'running' | 'failed'): Promise<Pod>
+  /**
+   * Waits until the only build pod of a Module is bound to it, and says how it stands. `rebooted`: failed as a kubelet
+   * reports it that finds after a boot that the container is no more.
+   */
+  play(module: string, state: 'running' | 'failed' | 'rebooted'): Promise<Pod>
   /** Deletes the Node. */
   remove(): Promise<void>
 }
@@ -34,12 +37,13 @@ export async function simulateBuildNode(story: Scenario): Promise<SimulatedBuild
         (pod) => pod?.pod.spec?.nodeName === name,
       )
       if (seen === undefined) throw new Error('no pod')
-      const end = { exitCode: 1, reason: 'Error', finishedAt: new Date().toISOString() }
+      const why = state === 'failed' ? { exitCode: 1, reason: 'Error' } : { exitCode: 255, reason: 'Unknown' }
+      const end = { ...why, finishedAt: new Date().toISOString() }
       const container = { name: 'kaniko', image: 'x', imageID: 'x', ready: false, restartCount: 0 }
       const containerStatuses = [
-        { ...container, state: state === 'failed' ? { terminated: end } : { running: {} } },
+        { ...container, state: state === 'running' ? { running: {} } : { terminated: end } },
       ]
-      const phase = state === 'failed' ? 'Failed' : 'Running'
+      const phase = state === 'running' ? 'Running' : 'Failed'
       const body = { status: { phase, containerStatuses } }
       await lab.kube.patch(pods, { namespace, name: seen.name }, body, { subresource: 'status' })
       return seen.pod

@@ -1,9 +1,12 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { nodes } from '../../../activities/kube/resources.ts'
 import { readyLabel } from '../../../api/names.ts'
 import { loadNodeName } from '../../../lab/realNodes.ts'
 import { eventually } from '../../support/eventually.ts'
 import { inTreeModule, pushInTreeModule } from '../../support/inTreeImage.ts'
+import { recordedOn } from '../../support/nodeRecord.ts'
 import { startPrivateRegistry } from '../../support/privateRegistry.ts'
 import { stories } from '../../support/stories.ts'
 import { useLoadKernel } from '../../support/loadNode.ts'
@@ -17,14 +20,15 @@ const kernel = useLoadKernel(lab)
 const loaded = async (module: string) => (await lab.vm.lsmod()).some(({ name }) => name === module)
 const disks = async () => Number((await lab.vm.console.run('cat /sys/module/brd/parameters/rd_nr')).output)
 
-test('users.md 1: a module in use waits visibly, and a wish to keep it ends the unload', async ({
+test('users.md 1: a module in use waits visibly, and a wish to keep it ends the unload; another image is rolled out', async ({
   open,
   onTestFinished,
 }) => {
   const story = await open('in-use')
   const { namespace } = story
-  const image = await pushInTreeModule(`${lab.state.registry}/${namespace}/brd:1`, kernel.release, 'brd')
-  const ramDisks = (count: number) =>
+  const repository = `${lab.state.registry}/${namespace}/brd`
+  const first = await pushInTreeModule(`${repository}:1`, kernel.release, 'brd')
+  const ramDisks = (count: number, image = first) =>
     inTreeModule({ namespace, module: 'brd', image, parameters: [`rd_nr=${count}`] })
   const label = async () => {
     const node = await lab.kube.get(nodes, { name: loadNodeName })
@@ -69,6 +73,22 @@ test('users.md 1: a module in use waits visibly, and a wish to keep it ends the 
   await story.apply(ramDisks(2))
   await eventually('nobody uses it any more: it is reloaded', disks, (count) => count === 2)
   await story.untilLoaded('brd')
+
+  // Same kernel, same parameters, another tag.
+  const pushed = await pushInTreeModule(`${repository}:2`, kernel.release, 'brd', (root) =>
+    writeFile(join(root, 'second'), ''),
+  )
+  const [, digest = ''] = pushed.split('@')
+  const loads = story.pods.workers('Load').length
+  await story.apply(ramDisks(2, `${repository}:2`))
+  await eventually(
+    'it is loaded from the other image',
+    () => recordedOn(lab, loadNodeName, { namespace, name: 'brd' }),
+    ({ fact }) => expect(fact).toMatchObject({ config: { containerImage: `${repository}:2@${digest}` } }),
+  )
+  await story.untilLoaded('brd')
+  expect(story.pods.workers('Load')).toHaveLength(loads + 1)
+  expect(await disks()).toBe(2)
   await story.deleteModule('brd')
   expect(await loaded('brd')).toBe(false)
 })

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { WriteBody } from '../../../activities/kube/kube.ts'
 import { modules, namespaces } from '../../../activities/kube/resources.ts'
+import { loaderResultSchema } from '../../../api/loaderResult.ts'
 import { apiVersion, labels } from '../../../api/names.ts'
 import { loadNodeLabels, loadNodeName } from '../../../lab/realNodes.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -57,6 +58,12 @@ const module = (name: string, { image, modprobe, inTreeModulesToRemove }: Wanted
     },
   },
 })
+/** The commands that worker pods of a Module said they ran, in order. */
+const ranFor = (action: 'Load' | 'Unload', name: string) =>
+  story.pods.workers(action, name).map(({ pod }) => {
+    const said = pod.status?.containerStatuses?.[0]?.state?.terminated?.message ?? '{}'
+    return loaderResultSchema.partial().parse(JSON.parse(said)).command?.join(' ')
+  })
 const record = (name: string) => recordedOn(lab, loadNodeName, { namespace, name })
 
 /** Each test goes on where the one before it ended. */
@@ -118,11 +125,16 @@ describe('loading and unloading on a real kernel', { concurrent: false }, () => 
       module('own-dummy', {
         // Where the tree of the distribution stands, too.
         image: images.rooted,
-        modprobe: { moduleName: 'dummy', dirName: '' },
+        modprobe: {
+          moduleName: 'dummy',
+          dirName: '',
+          args: { load: ['--ignore-install'], unload: ['--ignore-remove'] },
+        },
         inTreeModulesToRemove: ['dummy'],
       }),
     )
     await story.untilLoaded('own-dummy')
+    expect(ranFor('Load', 'own-dummy')).toEqual(['modprobe -vd / --ignore-install dummy'])
     const loadedAt = await guest('cat /sys/module/dummy/parameters/loaded_at')
 
     const { fact } = await record('own-dummy')
@@ -183,8 +195,14 @@ describe('loading and unloading on a real kernel', { concurrent: false }, () => 
   })
 
   test('a module in use names who uses it, and goes with its firmware when they go', async () => {
-    await story.apply(module('user', { image: images.whole, modprobe: { moduleName: 'guest_user' } }))
+    const rawArgs = {
+      load: ['-d', guestDirName, 'guest_user'],
+      unload: ['-rd', guestDirName, 'guest_user'],
+    }
+    await story.apply(module('user', { image: images.whole, modprobe: { rawArgs } }))
     await story.untilLoaded('user')
+    expect(await inGuest()).toContain('guest_user')
+    expect(ranFor('Load', 'user')).toEqual([`modprobe -d ${guestDirName} guest_user`])
     await story.remove(modules, 'driver')
     const { fact } = await eventually(
       'the unload fails',
@@ -197,11 +215,19 @@ describe('loading and unloading on a real kernel', { concurrent: false }, () => 
     expect(await guest(`cat ${firmwareHostPath}/guest/fw.bin`)).toBe('of the image')
 
     await story.deleteModule('user')
+    expect(await inGuest()).not.toContain('guest_user')
+    expect(ranFor('Unload', 'user')).toEqual([`modprobe -rd ${guestDirName} guest_user`])
     await story.deleteModule('driver')
     expect(await inGuest()).not.toContain('guest_base')
     expect(await guest(`ls -A ${firmwareHostPath}; cat ${firmwareHostPath}/guest/*`)).toBe(
       'guest\ndistribution',
     )
     expect(await searchPath()).toBe('')
+  })
+
+  test('the arguments of a Module are modprobe’s at its unload, too', async () => {
+    await story.deleteModule('own-dummy')
+    expect(await inGuest()).not.toContain('dummy')
+    expect(ranFor('Unload', 'own-dummy')).toEqual(['modprobe -rvd / --ignore-remove dummy'])
   })
 })
