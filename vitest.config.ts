@@ -44,7 +44,7 @@ export default defineConfig({
       }),
       // Most of the time these wait: for a server, a timer, a pod.
       tier(2, 'temporal', { globalSetup: 'test/setup/temporal.ts', maxWorkers: 3 }),
-      tier(3, 'apiserver', { globalSetup: 'test/setup/apiserver.ts', fileParallelism: false }),
+      tier(3, 'apiserver', { globalSetup: 'test/setup/apiserver.ts', maxWorkers: 4 }),
       tier(4, 'nodes', {
         ...withLab,
         globalSetup: 'test/setup/nodes.ts',

@@ -4,6 +4,8 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import * as modules from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const oldest = 24
@@ -34,7 +36,8 @@ if (Number.parseInt(process.versions.node, 10) < oldest) {
 
 // What Node itself warns of is not for users.
 process.removeAllListeners('warning')
-modules.enableCompileCache()
+// Not in the shared temporary folder, which is the default: others could lay code down there.
+modules.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'kubectl-kmod'))
 const folder = new URL('../', import.meta.url).href
 modules.registerHooks({
   load(url, context, next) {

@@ -8,28 +8,27 @@ import { failedStep, type Outcome, readReport, toldCounts } from './report.ts'
 import { startOwnLab, withOperatorImage } from './setup/lab.ts'
 
 /**
- * `npm test`: checks the code (format, lint, types) and runs every tier, each with what it needs brought up by its own
- * global setup. `npm test -- unit nodes` runs these tiers only. What failed is told again at the end, and the last line
- * is the sum of all.
+ * `npm test`: checks the code (format, lint, types) and runs the tiers, each with what it needs brought up by its own
+ * global setup. `npm test -- unit nodes` runs these only. What failed is told again at the end, and the last line is
+ * the sum of all.
+ *
+ * `npm test -- all` also runs `alone`: scenarios that reboot the guest, kill the operator or configure it anew, one file
+ * after the other. They take half as long as all the rest; continuous integration runs them for every change.
  *
  * The lab comes up beside the first steps and serves all tiers that need one. More at once than that is more than a
  * machine of two cores can do: workflow tests then run out of time.
  *
  * A tier that this machine cannot run is named and counted as one skipped test; with KMM_TEST_REQUIRE=all it fails.
  */
-const steps = ['lint', 'unit', 'temporal', 'apiserver', 'nodes', 'alone'] as const
+const usual = ['lint', 'unit', 'temporal', 'apiserver', 'nodes'] as const
+const steps = [...usual, 'alone'] as const
 type Step = (typeof steps)[number]
 const onLab: readonly Step[] = ['nodes', 'alone']
 
 const begun = performance.now()
 const requireAll = process.env['KMM_TEST_REQUIRE'] === 'all'
-const wanted = process.argv.slice(2)
-const unknown = wanted.filter((name) => !steps.includes(name as Step))
-if (unknown.length > 0) {
-  process.stderr.write(`unknown tier ${unknown.join(', ')}: give any of ${steps.join(', ')}\n`)
-  process.exit(2)
-}
-const isWanted = (step: Step) => wanted.length === 0 || wanted.includes(step)
+const wanted = chosenSteps(process.argv.slice(2))
+const isWanted = (step: Step) => wanted.includes(step)
 
 const outcomes: Outcome[] = []
 const lab = onLab.some(isWanted) && nodesObstacle() === undefined ? openLab() : undefined
@@ -39,6 +38,7 @@ const failures = outcomes.flatMap((outcome) => outcome.failures)
 if (failures.length > 0) process.stdout.write(`\n== failed\n${failures.join('\n')}\n`)
 const counts = outcomes.map((outcome) => outcome.counts)
 process.exitCode = counts.every(({ failed }) => failed === 0) ? 0 : 1
+if (wanted === usual) process.stdout.write('\nnot run: alone (npm test -- all runs it too)\n')
 process.stdout.write(`\nafter ${elapsed(performance.now() - begun)}:\n${toldCounts(counts)}\n`)
 
 async function run(step: Step): Promise<void> {
@@ -67,6 +67,16 @@ async function runStep(step: Step): Promise<Outcome> {
   const dir = (await lab)?.dir
   if (dir === undefined) return failedStep(`${step}: there is no lab, see above`)
   return await runTier(step, { ...process.env, KMM_TEST_LAB: dir })
+}
+
+/** The steps that the command line names. Ends the program when there is none of a name. */
+function chosenSteps(names: readonly string[]): readonly Step[] {
+  if (names.length === 0) return usual
+  if (names.includes('all')) return steps
+  const unknown = names.filter((name) => !steps.includes(name as Step))
+  if (unknown.length === 0) return names as readonly Step[]
+  process.stderr.write(`unknown tier ${unknown.join(', ')}: give all, or any of ${steps.join(', ')}\n`)
+  process.exit(2)
 }
 
 /** The lab in the folder KMM_TEST_LAB, which stays up, or one of our own; undefined, and told, when there is none. */
