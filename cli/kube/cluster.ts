@@ -2,7 +2,8 @@ import { HttpMethod, KubeConfig, RequestContext } from '@kubernetes/client-node'
 import { type Dispatcher, request as send } from 'undici'
 import { CliError, exitCodes } from '../exitCodes.ts'
 import { ApiError, ForbiddenError, rightFor } from './errors.ts'
-import { pathOf, type Kind, type Place, type StoredObject } from './resources.ts'
+import { forwardPort, type Forward } from './portForward.ts'
+import { kinds, pathOf, type Kind, type Place, type StoredObject } from './resources.ts'
 
 /** Whom to ask, and as whom. */
 export interface Access {
@@ -36,6 +37,8 @@ export interface Cluster {
     query: Query,
     signal?: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>>
+  /** A port of a pod as one of this machine; whoever takes it closes it. */
+  forward(pod: { readonly namespace: string; readonly name: string }, port: number): Promise<Forward>
 }
 
 /** Names of the contexts of a kubeconfig. */
@@ -168,7 +171,37 @@ export function openCluster(access: Access): Cluster {
     },
     stream: async (verb, kind, place, query, signal = new AbortController().signal) =>
       await exchange('GET', verb, kind, place, { query, signal }),
+    async forward(pod, port) {
+      try {
+        return await forwardPort(actingAs(config, access), pod, port)
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error)
+        const place = { ...pod, subresource: 'portforward' }
+        if (why.includes('403')) {
+          // Which right it is, a plain request tells; newer API servers ask for another one beside it.
+          await exchange('GET', 'get', kinds.pods, place, { query: { ports: port } }).catch(onlyForbidden)
+          throw new ForbiddenError(rightFor('create', kinds.pods, place))
+        }
+        throw new ApiError(`cannot forward to pod ${pod.namespace}/${pod.name}: ${why}`, undefined, {
+          cause: error,
+        })
+      }
+    },
   }
+}
+
+/** client-node's own connections know whom to act as from the kubeconfig alone. */
+function actingAs(config: KubeConfig, { as }: Access): KubeConfig {
+  const user = config.getCurrentUser()
+  if (as === undefined || user === null) return config
+  const acting = new KubeConfig()
+  const { clusters, contexts, currentContext } = config
+  acting.loadFromOptions({ clusters, contexts, currentContext, users: [{ ...user, impersonateUser: as }] })
+  return acting
+}
+
+function onlyForbidden(error: unknown): void {
+  if (error instanceof ForbiddenError) throw error
 }
 
 function messageOf(text: string): string {

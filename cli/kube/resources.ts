@@ -27,6 +27,7 @@ export const kinds = {
   secrets: core('secrets'),
   serviceAccounts: core('serviceaccounts'),
   events: core('events'),
+  services: core('services'),
   leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', namespaced: true },
   deployments: { group: 'apps', version: 'v1', plural: 'deployments', namespaced: true },
 } as const satisfies Record<string, Kind>
@@ -59,6 +60,13 @@ export interface StoredObject {
 
 export interface LeaseObject extends StoredObject {
   readonly spec?: { readonly holderIdentity?: string; readonly renewTime?: string }
+}
+
+export interface ServiceObject extends StoredObject {
+  readonly spec?: {
+    readonly selector?: Readonly<Record<string, string>>
+    readonly ports?: readonly { readonly port: number; readonly targetPort?: number | string }[]
+  }
 }
 
 export interface EventObject extends StoredObject {

@@ -3,6 +3,8 @@ import { operatorNamespace } from '../args/commonFlags.ts'
 import type { Call } from '../call.ts'
 import { operatorConfigMap, readOperatorConfig } from '../cluster/operatorConfig.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
+import type { Forward } from '../kube/portForward.ts'
+import { openTunnel } from './tunnel.ts'
 
 /** Where Temporal is, and who says so. */
 export interface TemporalPlace {
@@ -36,8 +38,9 @@ export async function neededPlace(call: Call, what: string): Promise<TemporalPla
 }
 
 /**
- * Does something with Temporal, then closes the connection. TEMPORAL_API_KEY, when it is set, is sent over TLS. Throws
- * a CliError when Temporal does not answer.
+ * Does something with Temporal, then closes the connection. An address of the operator's that is a Service of the
+ * cluster is reached by a port-forward with the user's own rights. TEMPORAL_API_KEY, when it is set, is sent over TLS.
+ * Throws a CliError when Temporal does not answer.
  */
 export async function withTemporal<T>(
   call: Call,
@@ -45,10 +48,16 @@ export async function withTemporal<T>(
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const { address, namespace } = place
+  const tunnel = await tunnelTo(call, place)
   const apiKey = call.surroundings.env['TEMPORAL_API_KEY'] ?? ''
-  const key = apiKey === '' ? {} : { apiKey, tls: true }
+  const tls = tunnel === undefined ? true : { serverNameOverride: hostOf(address) }
+  const key = apiKey === '' ? {} : { apiKey, tls }
   try {
-    const connection = await Connection.connect({ address, connectTimeout: '10s', ...key })
+    const connection = await Connection.connect({
+      address: tunnel?.address ?? address,
+      connectTimeout: '10s',
+      ...key,
+    })
     try {
       return await work(new Client({ connection, namespace }))
     } finally {
@@ -56,18 +65,33 @@ export async function withTemporal<T>(
     }
   } catch (error) {
     if (error instanceof CliError) throw error
-    throw new CliError(refusal(place, error), exitCodes.failed, { cause: error })
+    const said = tunnel?.trouble()
+    throw new CliError(refusal(place, said ?? wordsOf(error)), exitCodes.failed, { cause: error })
+  } finally {
+    tunnel?.close()
   }
 }
 
-function refusal({ address, namespace, source }: TemporalPlace, error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const why = cause instanceof Error ? cause.message : String(cause)
-  const [service = '', of = 'NAMESPACE'] = address.split(':')[0]?.split('.') ?? []
+/** Inside the cluster, and for an address that the user has given, there is nothing to forward. */
+async function tunnelTo(call: Call, { address, source }: TemporalPlace): Promise<Forward | undefined> {
+  const inCluster = (call.surroundings.env['KUBERNETES_SERVICE_HOST'] ?? '') !== ''
+  if (source === 'user' || inCluster) return undefined
+  return await openTunnel(call, address)
+}
+
+function refusal({ address, namespace, source }: TemporalPlace, why: string): string {
   const hint =
     source === 'user'
       ? ''
-      : `. That is the operator's own address; from outside the cluster: kubectl -n ${of} port-forward ` +
-        `service/${service} 7233, then --temporal-address localhost:7233`
+      : ". That is the operator's own address; if you reach Temporal at another one, give --temporal-address HOST:PORT"
   return `Temporal at ${address}, namespace ${namespace}: ${why}${hint}`
+}
+
+function wordsOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'))
 }
