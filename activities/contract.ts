@@ -49,6 +49,8 @@ export interface HoldChanges {
 }
 
 export interface BuildRequest extends KernelRequest {
+  /** Build the image though it may be there. */
+  readonly rebuild?: true
   readonly image: string
   readonly inputHash: string
   readonly attempt: number
@@ -179,6 +181,8 @@ export interface KernelActivities {
       pod: PodRef | undefined
       /** Of the failed build, whose pod may be gone. */
       secrets?: SecretVersions
+      /** The image is to be built again: that it is there is no news. */
+      rebuild?: true
       /** The hold is on an image that is made for these architectures: the same is no news. */
       made?: readonly string[]
     },
@@ -196,6 +200,8 @@ export interface ModuleView {
   readonly retry?: string
   /** `kmm.sigs.x-k8s.io/cancel-build` in the same way. */
   readonly cancel?: string
+  /** `kmm.sigs.x-k8s.io/rebuild` in the same way, once every kernel's run has taken it up. */
+  readonly rebuild?: string
   /** Counters and conditions in status differ from what nodes and kernels say. */
   readonly outdated: boolean
   readonly summary: string
@@ -214,6 +220,8 @@ export interface ModuleActivities {
   guardModule(request: ModuleRequest): Promise<{ seen: Seen }>
   /** Releases the holds that the retry annotation is about, then takes it off, whether anything was held or not. */
   takeRetry(request: ModuleRequest): Promise<{ seen: Seen }>
+  /** Takes the rebuild annotation off, says for which kernels it was of no use, and releases what is held. */
+  takeRebuild(request: ModuleRequest): Promise<{ seen: Seen }>
   /** Cancels the runs whose builds the cancel annotation is about, then takes it off. */
   takeCancel(request: ModuleRequest): Promise<{ seen: Seen }>
   /** Writes counters and conditions from the caches as they are. */

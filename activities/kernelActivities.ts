@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity'
 import { viewKernel } from '../api/viewKernel.ts'
 import { checkImage, watchHold } from './build/checkImage.ts'
 import { giveUpClaim } from './build/claim.ts'
@@ -12,6 +11,7 @@ import { caughtUpWith } from './caughtUp.ts'
 import { workOnNode } from './node/workOnNode.ts'
 import { removePod } from './removePod.ts'
 import { applyKernelStatus } from './status.ts'
+import { thisActivity } from './thisActivity.ts'
 
 /** The activities of kernel runs over real clients. */
 export function createKernelActivities(deps: Dependencies): KernelActivities {
@@ -43,10 +43,4 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
     watchHold: caughtUp(async (request) => await watchHold(deps, request)),
     workOnNode: caughtUp(async (request) => await workOnNode(deps, request)),
   } satisfies KernelActivities)
-}
-
-/** The same for every attempt of one activity of one run, and for no other. */
-function thisActivity(): string {
-  const { activityId, workflowExecution } = Context.current().info
-  return `${workflowExecution?.runId} ${activityId}`
 }

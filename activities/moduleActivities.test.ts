@@ -1,3 +1,4 @@
+import { MockActivityEnvironment } from '@temporalio/testing'
 import { describe, expect, test } from 'vitest'
 import type { KernelStatus } from '../api/module.ts'
 import { annotations } from '../api/names.ts'
@@ -7,11 +8,13 @@ import {
   guardedModule,
   testCluster,
   testConfig,
+  testKernel,
   testRecord,
   testRef,
   unreadableModule,
 } from '../api/testCluster.ts'
 import type { Dependencies } from './dependencies.ts'
+import type { EventSubject, ModuleEvent } from './events/moduleEvent.ts'
 import { createModuleActivities } from './moduleActivities.ts'
 
 /** Patches in the order in which they are sent; everything succeeds. */
@@ -63,6 +66,45 @@ describe('the annotation retry-build', () => {
     const off = { uid: 'uid-1', resourceVersion: '1', annotations: { [annotations.retryBuild]: null } }
     expect(sent).toEqual([...retried, `Module ${JSON.stringify({ metadata: off })}`])
     expect(answer).toEqual({ seen: { Module: '2' } })
+  })
+})
+
+describe('images:MIC-10 Better: the annotation rebuild', () => {
+  const image = `reg.example/fpga:${testKernel}`
+  const build = { dockerfileConfigMap: { name: 'd' } }
+  const configMaps = [{ namespace: testRef.namespace, name: 'd', dockerfile: 'FROM x' }]
+  const taken: Partial<KernelStatus> = { rebuild: { from: 2 } }
+  const refusal = (kernel: string, why: string) => `RebuildRefused ${kernel}: ${why}`
+  const noBuild = 'its mapping has no build section.'
+  test.each<[string, string, Partial<KernelStatus>, boolean, string[] | undefined]>([
+    ['not taken up yet: it stays', 'all', {}, true, undefined],
+    ['taken up', 'all', taken, true, []],
+    ['for this kernel', testKernel, taken, true, []],
+    ['held: it is a retry too', 'all', { ...taken, phase: 'BuildFailed' }, true, [testKernel]],
+    ['without build', 'all', {}, false, [refusal(testKernel, noBuild)]],
+    ['of an unknown kernel', '5.10', {}, true, [refusal('5.10', 'no image is wanted for it.')]],
+  ])('%s', async (_name, value, change, builds, did) => {
+    const kernels = [{ kernel: testKernel, phase: 'Loaded', image, digest: 'd', ...change } as KernelStatus]
+    const module = guardedModule({ mapping: builds ? { build } : {} }, { status: { kernels } })
+    const metadata = { ...module.metadata, annotations: { [annotations.rebuild]: value } }
+    const { sent, kube } = fakeKube()
+    const cluster = testCluster({ modules: [{ ...module, metadata }], configMaps })
+    const cache = { ...cluster, caughtUp: async () => true }
+    const runs = { retryKernel: async ({ kernel }: { kernel: string }) => void sent.push(kernel) }
+    const observe = ({ kernel }: EventSubject, event: ModuleEvent) =>
+      void (event.kind === 'RebuildRefused' && sent.push(refusal(kernel, event.why)))
+    const events = { record: async () => undefined }
+    const activities = createModuleActivities({
+      kube,
+      cache,
+      runs,
+      observe,
+      events,
+    } as unknown as Dependencies)
+    const request = { subject: { ref: testRef, uid: 'uid-1' }, seen: {} }
+    await new MockActivityEnvironment().run(async () => await activities.takeRebuild(request))
+    const off = { uid: 'uid-1', resourceVersion: '1', annotations: { [annotations.rebuild]: null } }
+    expect(sent).toEqual(did === undefined ? [] : [...did, `Module ${JSON.stringify({ metadata: off })}`])
   })
 })
 

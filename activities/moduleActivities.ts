@@ -8,6 +8,8 @@ import { giveUpClaim } from './build/claim.ts'
 import { caughtUpWith } from './caughtUp.ts'
 import type { KernelSubject, ModuleActivities, ModuleSubject, Seen } from './contract.ts'
 import type { Dependencies } from './dependencies.ts'
+import { tell } from './events/tell.ts'
+import { thisActivity } from './thisActivity.ts'
 import type { Written } from './kube/kube.ts'
 import { type CustomObject, modules, namespaces } from './kube/resources.ts'
 
@@ -62,6 +64,19 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
           deps.runs.retryKernel(kernel),
         ),
     ),
+    takeRebuild: caughtUp(async ({ subject }) => {
+      const { view, refusedRebuilds } = viewModule(cache, subject.ref, now())
+      if (view.rebuild === undefined) return { seen: {} }
+      const refused = new Map(refusedRebuilds.map(({ kernel, why }) => [kernel, why]))
+      const concerned = (module: StoredModule, which: string) => [
+        ...new Set([...refused.keys(), ...kernelsToRetry(module, which)]),
+      ]
+      return await takeAnnotation(subject, annotations.rebuild, concerned, async (kernel) => {
+        const why = refused.get(kernel.kernel)
+        if (why === undefined) return await deps.runs.retryKernel(kernel)
+        await tell(deps, kernel, { kind: 'RebuildRefused', why, activity: thisActivity() })
+      })
+    }),
     takeCancel: caughtUp(
       async ({ subject }) =>
         await takeAnnotation(subject, annotations.cancelBuild, kernelsToCancel, (kernel) =>

@@ -18,7 +18,7 @@ export function moduleOf({ cache }: Dependencies, subject: ModuleSubject): Modul
 
 /**
  * Applies one kernel's entry in `status.kernels[]` under the kernel's own field manager; without an entry the
- * manager gives up what it had. An attempt is raised only on the Module version it was decided on, so that two
+ * manager gives up what it had. An attempt is raised, and a rebuild taken up, only on the Module version it was decided on, so that two
  * writers never raise it twice (design: "the attempt is raised in status with a precondition").
  */
 export async function applyKernelStatus(
@@ -29,7 +29,9 @@ export async function applyKernelStatus(
   const module = storedModule(deps.cache, subject.ref)
   if (module?.metadata.uid !== subject.uid) return {}
   const stored = module.status?.kernels?.find((k) => k.kernel === subject.kernel)
-  const raises = entry?.attempt !== undefined && entry.attempt !== stored?.attempt
+  const raises =
+    (entry?.attempt !== undefined && entry.attempt !== stored?.attempt) ||
+    (entry?.rebuild !== undefined && entry.rebuild.from !== stored?.rebuild?.from)
   const { namespace, name, uid, resourceVersion } = module.metadata
   const body = {
     apiVersion,

@@ -2,6 +2,7 @@ import { sourceHash } from './buildInputs.ts'
 import type { ClusterSnapshot } from './facts.ts'
 import { wantedImage } from './imageWish.ts'
 import type { Condition, KernelStatus, Module } from './module.ts'
+import { annotations } from './names.ts'
 
 /** Type of the condition that warns of an image built from other inputs than the Module has now. */
 export const imageOutdated = 'ImageOutdated'
@@ -19,11 +20,14 @@ export function imageOutdatedCondition(
     isOutdated(cluster, module, entry),
   )
   if (first === undefined) return undefined
+  const { namespace, name } = module.metadata
   const more = others.length === 0 ? '' : ` So it is for ${others.map(({ kernel }) => kernel).join(', ')}.`
   const message =
     `Kernel ${first.kernel}: image ${first.image} was built from other inputs (Dockerfile, build.buildArgs, ` +
     `build.secrets, kernel) than the Module has now. It stays in use.${more} To have it built from these, give ` +
-    'containerImage another tag. A changed imageRebuildTriggerGeneration does not build an image that exists.'
+    `containerImage another tag, or build it again under this one: kubectl -n ${namespace} annotate module ${name} ` +
+    `${annotations.rebuild}='${others.length === 0 ? first.kernel : 'all'}'. A changed imageRebuildTriggerGeneration ` +
+    'does not build an image that exists.'
   return { type: imageOutdated, status: 'True', reason: 'InputsDiffer', message }
 }
 

@@ -51,6 +51,10 @@ export interface KernelView {
   /** The digest in status, when it is of the wanted image and generation and serves all of `architectures`. */
   readonly digest?: string
   readonly pods: readonly BuildPodView[]
+  /** The annotation `rebuild` is for this kernel, whose image can be built again (images:MIC-10 Better). */
+  readonly rebuildAsked?: true
+  /** The image is to be built though it is there: only builds from this attempt on count. */
+  readonly rebuildFrom?: number
   /** Who else builds the wanted image, or has built it from other inputs, while it is not verified here. */
   readonly rival?: Rival
   /** Name of the node of the failed build in status, when that very Node is there no more. */

@@ -92,6 +92,13 @@ export const kernelStatusSchema = z.looseObject({
     .describe(
       'Secrets that build was made with: uid and resourceVersion by name, nothing of their contents.',
     ),
+  rebuild: z
+    .looseObject({
+      from: count.describe('The first attempt that counts.'),
+      done: z.boolean().optional().describe('Whether it is over; said while the annotation stands.'),
+    })
+    .optional()
+    .describe('The image is built though it is there, as the annotation rebuild asked.'),
   interruptions: z.array(interruptedBuildSchema).optional().meta({
     description: 'Attempts that the cluster ended; a build is made again by itself at most 3 times.',
     'x-kubernetes-list-type': 'atomic',

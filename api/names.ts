@@ -45,6 +45,8 @@ export const annotations = {
   modulesOrder: 'kmm.node.kubernetes.io/modules-order',
   /** `<kernel>` or `all`: restarts held builds; removed when taken. */
   retryBuild: 'kmm.sigs.x-k8s.io/retry-build',
+  /** `<kernel>` or `all`: builds images again though they are there; removed when taken. */
+  rebuild: 'kmm.sigs.x-k8s.io/rebuild',
   /** `<kernel>` or `all`: stops builds that are under way; removed when taken. */
   cancelBuild: 'kmm.sigs.x-k8s.io/cancel-build',
   forceFinalize: 'kmm.sigs.x-k8s.io/force-finalize',

@@ -18,6 +18,16 @@ export function isLost(pod: PodFacts, nodes: readonly NodeFacts[]): boolean {
   return !nodes.some(({ name, ready }) => name === nodeName && ready)
 }
 
+/** The last attempt that was, or was to be, made of these inputs; 0 for none. The number in status outlives pods. */
+export function lastAttempt(
+  { pods, stored }: { readonly pods: readonly BuildPodView[]; readonly stored?: KernelStatus | undefined },
+  inputHash: string,
+): number {
+  const made = pods.filter((p) => p.inputHash === inputHash).map((p) => p.attempt)
+  const announced = stored?.inputHash === inputHash ? (stored.attempt ?? 0) : 0
+  return Math.max(0, announced, ...made)
+}
+
 /** A pod as a build pod of this kernel; nothing for a worker pod, or one of another kernel. */
 export function viewBuildPod(
   pod: PodFacts,

@@ -10,6 +10,7 @@ import { annotations, labels, moduleFinalizer, type ModuleRef } from './names.ts
 import { recordEntries, type NodeModulesConfig } from './nodeModulesConfig.ts'
 import { viewNodes } from './nodesView.ts'
 import { planNodes, wantedEntry, workerPods, type PlannedNode } from './planNodes.ts'
+import { rebuildAnnotation, rebuildObstacle, viewRebuild } from './rebuild.ts'
 import { lostNode, viewBuildPod } from './viewBuildPods.ts'
 
 /** The facts behind a view that are too large or too private for a payload; activities act on them. */
@@ -65,7 +66,15 @@ export function viewKernel(
   const there = storedModule(cluster, ref)
   const { wish, architectures, mapping, dockerfile } = wantedImage(cluster, ref, kernel, nodes)
   const stored = there?.status?.kernels?.find((entry) => entry.kernel === kernel)
-  const digest = wish.kind === 'wanted' ? storedDigest(stored, wish, architectures) : undefined
+  const pods = cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings, cluster))
+  const which = life === 'alive' ? rebuildAnnotation(there) : undefined
+  const asked =
+    (which === 'all' || which === kernel) && rebuildObstacle(cluster, { ref, kernel }, wish) === undefined
+  const rebuild = viewRebuild(asked, wish, stored, pods)
+  const digest =
+    wish.kind === 'wanted' && rebuild.rebuildFrom === undefined
+      ? storedDigest(stored, wish, architectures)
+      : undefined
   const wanted = wantedEntry(ref, mapping, wish, digest)
   const plans = planNodes(cluster, { ref, module, readable: life !== 'unreadable', nodes, targets, wanted })
   const rival =
@@ -78,7 +87,8 @@ export function viewKernel(
     wish,
     architectures,
     ...(digest === undefined ? {} : { digest }),
-    pods: cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings, cluster)),
+    pods,
+    ...rebuild,
     ...lostNode(cluster, stored),
     ...(rival === undefined ? {} : { rival }),
     nodes: viewNodes([...plans.values()], settings.maxParallel),

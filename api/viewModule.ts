@@ -5,7 +5,8 @@ import { annotations, labels, type ModuleRef } from './names.ts'
 import { isLeftLoaded, moduleConfigHash, recordEntries, type NodeModulesConfig } from './nodeModulesConfig.ts'
 import type { StoredModule, UnreadableModule } from './readModule.ts'
 import { mappingFault, unreadableVerdicts } from './specFaults.ts'
-import { lifeOf, recordOf } from './viewKernel.ts'
+import { rebuildAnnotation, rebuildAnswers } from './rebuild.ts'
+import { kernelsOf, lifeOf, recordOf } from './viewKernel.ts'
 import { warningsOf, warningTypes } from './warnings.ts'
 
 /** Counters and conditions as nodes and kernels say they should be. */
@@ -249,6 +250,11 @@ export function viewModule(cluster: ClusterSnapshot, ref: ModuleRef, now: string
   const summary = summarize(cluster, ref, now)
   const retry = module?.metadata.annotations?.[annotations.retryBuild]
   const cancel = module?.metadata.annotations?.[annotations.cancelBuild]
+  const which = rebuildAnnotation(module)
+  const rebuild =
+    module === undefined || which === undefined
+      ? undefined
+      : rebuildAnswers(cluster, module, which, kernelsOf(cluster, ref))
   const ready = summary?.conditions.find((c) => c.type === 'Ready')
   return {
     view: {
@@ -256,10 +262,12 @@ export function viewModule(cluster: ClusterSnapshot, ref: ModuleRef, now: string
       remains: life === 'deleting' ? remainsOf(cluster, ref) : [],
       ...(retry === undefined ? {} : { retry }),
       ...(cancel === undefined ? {} : { cancel }),
+      ...(which === undefined || rebuild?.open.length !== 0 ? {} : { rebuild: which }),
       outdated: module !== undefined && summary !== undefined && isOutdated(module, summary),
       summary: ready === undefined ? 'gone' : `${ready.reason}: ${ready.message}`.slice(0, 300),
     },
     module,
     summary,
+    refusedRebuilds: rebuild?.refused ?? [],
   }
 }

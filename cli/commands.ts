@@ -66,11 +66,12 @@ export const commands: readonly Command[] = [
   {
     name: 'retry',
     arguments: [module],
-    summary: 'build or load again what is held',
+    summary: 'build or load again what is held, or an image that is there',
     help:
       'Sets the annotation kmm.sigs.x-k8s.io/retry-build, which the operator takes off when it has acted: who may patch ' +
-      'Modules may retry. Exit code 4 when nothing is held.',
-    flags: [kernelFlag],
+      'Modules may retry. Exit code 4 when nothing is held. With --rebuild the annotation is kmm.sigs.x-k8s.io/rebuild: ' +
+      'images are built again though they are there, and rolled out.',
+    flags: [kernelFlag, { name: 'rebuild', help: 'build images again though they are there' }],
     examples: ['kubectl kmod retry fpga -n drivers', 'kubectl kmod retry fpga --kernel 6.8.0-60-generic'],
     load: async () => (await import('./commands/steer.ts')).retry,
   },

@@ -35,6 +35,8 @@ function lineOf(event: ModuleEvent): Line {
     }
     case 'Superseded':
       return { level: 'info', fields: { pod: event.pod.name }, text: 'build superseded' }
+    case 'RebuildRefused':
+      return { level: 'warn', fields: { reason: event.why }, text: 'rebuild refused' }
     case 'NodeDone': {
       const { node, action, seconds } = event
       const text = action === 'Load' ? 'module loaded' : 'module unloaded'

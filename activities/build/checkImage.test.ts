@@ -68,7 +68,7 @@ async function world(script: Script, options: { registry?: object; pulled?: obje
     told,
     said: () => applyObject.mock.calls.map(([body]) => body.status.kernels[0]),
     check: async () => await environment.run(async () => await checkImage(deps, { ...about, image, entry })),
-    look: async (hold: { made?: string[]; secrets?: Record<string, string> } = {}) =>
+    look: async (hold: { made?: string[]; rebuild?: true; secrets?: Record<string, string> } = {}) =>
       await environment.run(async () => await watchHold(deps, { ...about, image, pod: undefined, ...hold })),
   }
 }
@@ -120,6 +120,12 @@ test('a registry that limits the rate is asked again when it says', async () => 
   const limit = refusal(429, 'TOOMANYREQUESTS', { 'retry-after': '90' })
   const { check } = await world(({ path }) => (path === '/v2/' ? {} : limit))
   await expect(check()).rejects.toMatchObject({ type: 'RegistryRateLimited', nextRetryDelay: 90_000 })
+})
+
+test('images:MIC-10: a look at a rebuild that is held asks no registry: that the image is there is no news', async () => {
+  const { look, asked } = await world(has('amd64'))
+  await expect(look({ rebuild: true })).rejects.toMatchObject({ type: 'StillHeld' })
+  expect(asked).toEqual([])
 })
 
 test('a look at a hold never comes sooner than a registry wants it', async () => {

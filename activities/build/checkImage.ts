@@ -77,15 +77,21 @@ export async function watchHold(
     pod: PodRef | undefined
     secrets?: SecretVersions
     made?: readonly string[]
+    rebuild?: true
   },
 ): Promise<HoldNews> {
-  const { subject, image, pod, secrets, made } = request
+  const { subject, image, pod, secrets, made, rebuild } = request
   if (pod !== undefined && !deps.cache.pods(subject.ref).some(({ uid }) => uid === pod.uid)) {
     return { kind: 'podGone' }
   }
   const { namespace } = subject.ref
   const secret = await changedSecret(deps.kube, namespace, secrets)
   if (secret !== undefined) return { kind: 'secretChanged', secret: `${namespace}/${secret}` }
+  if (rebuild) {
+    const message = `still held: ${image} is to be built again`
+    const delayMs = paceOfHold('registry', pod ?? secrets)
+    return await waitBecause(deps, subject, undefined, { reason: 'StillHeld', message, delayMs })
+  }
   const { answer, by } = await askForImage(deps, subject, image)
   const { view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
   if (answer.kind === 'present') {

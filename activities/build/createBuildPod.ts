@@ -33,7 +33,7 @@ const longestTurnPaceMs = 60_000
 
 /**
  * Creates the pod of one build attempt, once this run has the claim on the image and the registry has said again
- * that it does not exist (images:BLD-S10), and fewer than `build.maxParallel` builds are before it (images:BLD-S12).
+ * that it does not exist (images:BLD-S10), unless it is built again all the same, and fewer than `build.maxParallel` builds are before it (images:BLD-S12).
  * The name depends on inputs and attempt alone, so a repeated call finds the
  * pod it made before. What another run builds, missing Secrets and a refusing cluster are said in status and looked
  * at again; meanwhile the image is not claimed.
@@ -97,8 +97,10 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   // Many that begin at once do not see each other in the caches; their claims are in order.
   const claims = builds ? 0 : await claimsBefore(deps, image)
   if (claims >= limit) return await waitForTurn(claims)
-  const answer = await checkImage(deps, { ...request, image })
-  if (answer.kind === 'present') return answer
+  if (request.rebuild === undefined) {
+    const answer = await checkImage(deps, { ...request, image })
+    if (answer.kind === 'present') return answer
+  }
   const { caFile } = deps.config.registry
   const body = buildPod({
     module,

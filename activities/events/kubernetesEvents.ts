@@ -48,6 +48,12 @@ export function kubernetesEvents({ ref, kernel }: EventSubject, event: ModuleEve
       const annotations = aboutPod(kernel, pod.name)
       return [{ ...normal, reason: 'Superseded', message, annotations, key: `superseded ${pod.uid}` }]
     }
+    case 'RebuildRefused': {
+      const { why, activity } = event
+      const message = `The image for kernel ${kernel} is not built again: ${why}`
+      const key = `rebuild refused ${kernel} ${activity}`
+      return [{ ...warning, reason: 'RebuildRefused', message, annotations: aboutKernel, key }]
+    }
     case 'NodeDone': {
       const loads = event.action === 'Load'
       const message = loads

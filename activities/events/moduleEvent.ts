@@ -50,6 +50,8 @@ export type ModuleEvent =
     }
   /** A build pod, whether it still ran or had failed, went because its inputs are no longer those wanted. */
   | { readonly kind: 'Superseded'; readonly pod: PodRef }
+  /** The annotation `rebuild` was of no use for this kernel; `activity` as below. */
+  | { readonly kind: 'RebuildRefused'; readonly why: string; readonly activity: string }
   | (OnNode & {
       readonly kind: 'NodeDone'
       readonly action: 'Load' | 'Unload'

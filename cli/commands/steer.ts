@@ -8,6 +8,14 @@ import { kinds, type StoredObject } from '../kube/resources.ts'
 
 /** `kubectl kmod retry MODULE` */
 export async function retry(call: Call): Promise<ExitCode> {
+  if (call.isSet('rebuild')) {
+    return await steer(call, {
+      annotation: annotations.rebuild,
+      kernelsFor: kernelsWithImage,
+      done: 'Asked for a build of the image that is there',
+      nothing: 'has an image: there is nothing to build again',
+    })
+  }
   return await steer(call, {
     annotation: annotations.retryBuild,
     kernelsFor: kernelsToRetry,
@@ -24,6 +32,12 @@ export async function cancel(call: Call): Promise<ExitCode> {
     done: 'Asked to cancel the build',
     nothing: 'is being built: there is nothing to cancel',
   })
+}
+
+/** Whether an image can be built again is the operator's to say: as an Event of the Module. */
+function kernelsWithImage({ status }: StoredModule, which: string): string[] {
+  const meant = (status?.kernels ?? []).filter(({ kernel }) => which === 'all' || kernel === which)
+  return meant.filter(({ image }) => image !== undefined).map(({ kernel }) => kernel)
 }
 
 interface Wish {

@@ -75,6 +75,8 @@ export function createEventMetrics(registry: Registry): (event: ModuleEvent) => 
       }
       case 'Superseded':
         return superseded.inc()
+      case 'RebuildRefused':
+        return
       case 'NodeDone':
       case 'NodeFailed': {
         const { action, seconds } = event

@@ -18,6 +18,8 @@ test.each<[string, ModuleView, ModuleStep]>([
   ['without its finalizer: that first', view('unguarded', { outdated: true }), 'guard'],
   ['outdated: written', view('alive', { outdated: true }), 'summarize'],
   ['a retry is taken before anything is written', view('alive', { retry: 'all', outdated: true }), 'retry'],
+  ['then a rebuild', view('alive', { rebuild: 'all', outdated: true }), 'rebuild'],
+  ['a retry before it', view('alive', { retry: 'all', rebuild: 'all' }), 'retry'],
   ['a cancel is taken before a retry', view('alive', { cancel: 'all', retry: 'all' }), 'cancel'],
   [
     'a retry of a Module that is being deleted is of no use',

@@ -1,11 +1,11 @@
 import type { ModuleView } from '../../activities/contract.ts'
 
 /** What the Module as a whole needs next. */
-export type ModuleStep = 'guard' | 'release' | 'cancel' | 'retry' | 'summarize' | 'wait' | 'done'
+export type ModuleStep = 'guard' | 'release' | 'cancel' | 'retry' | 'rebuild' | 'summarize' | 'wait' | 'done'
 
 /**
  * The rules, in order: nothing is created before the finalizer is on; the finalizer goes when nothing is left on
- * any node and no pod remains; a cancel, then a retry, that a person asks for is taken; counters and conditions follow the nodes and
+ * any node and no pod remains; a cancel, then a retry, then a rebuild, that a person asks for is taken; counters and conditions follow the nodes and
  * kernels, and say what is wrong with a Module that cannot be read.
  */
 export function decideModule(view: ModuleView): ModuleStep {
@@ -18,7 +18,9 @@ export function decideModule(view: ModuleView): ModuleStep {
       return view.remains.length === 0 ? 'release' : view.outdated ? 'summarize' : 'wait'
     case 'alive':
       if (view.cancel !== undefined) return 'cancel'
-      return view.retry !== undefined ? 'retry' : view.outdated ? 'summarize' : 'done'
+      if (view.retry !== undefined) return 'retry'
+      if (view.rebuild !== undefined) return 'rebuild'
+      return view.outdated ? 'summarize' : 'done'
     case 'unreadable':
       return view.outdated ? 'summarize' : 'done'
   }

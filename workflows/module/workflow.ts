@@ -64,6 +64,11 @@ export async function module(input: ModuleRunInput): Promise<void> {
         hear((await activities.takeRetry.executeWithOptions({ summary }, [about()])).seen)
         continue
       }
+      case 'rebuild': {
+        const summary = `rebuild is taken up: ${view.rebuild}`
+        hear((await activities.takeRebuild.executeWithOptions({ summary }, [about()])).seen)
+        continue
+      }
       case 'summarize':
         hear(
           (

@@ -1,5 +1,6 @@
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
 import type { InterruptedBuild } from '../../api/moduleStatus.ts'
+import { lastAttempt } from '../../api/viewBuildPods.ts'
 import type { KernelMemory } from './plan.ts'
 
 /**
@@ -14,21 +15,21 @@ export function wantedHash({ wish, stored }: KernelView): string | undefined {
   return build.kind === 'invalid' && stored?.image === image ? stored.inputHash : undefined
 }
 
-/** Was this pod made from the inputs wanted now? */
+/** Was this pod made from the inputs wanted now, and not before a rebuild that is asked for? */
 export function isOf(pod: BuildPodView, view: KernelView): boolean {
-  return pod.inputHash === wantedHash(view)
+  return pod.inputHash === wantedHash(view) && counts(pod.attempt, view)
 }
 
-/** The last attempt that was, or was to be, made of these inputs; 0 for none. The number in status outlives pods. */
-export function lastAttempt(view: KernelView, inputHash: string): number {
-  const made = view.pods.filter((p) => p.inputHash === inputHash).map((p) => p.attempt)
-  const stored = view.stored?.inputHash === inputHash ? (view.stored.attempt ?? 0) : 0
-  return Math.max(0, stored, ...made)
+/** Attempts from before a rebuild that is asked for do not count. */
+export function counts(attempt: number, { rebuildFrom = 0 }: KernelView): boolean {
+  return attempt >= rebuildFrom
 }
 
 /** Attempts are counted per input hash. */
 export function nextAttempt(view: KernelView, memory: KernelMemory, inputHash: string): number {
-  return memory.making?.inputHash === inputHash ? memory.making.attempt : lastAttempt(view, inputHash) + 1
+  const made =
+    memory.making?.inputHash === inputHash ? memory.making.attempt : lastAttempt(view, inputHash) + 1
+  return Math.max(made, view.rebuildFrom ?? 0)
 }
 
 export function buildKey(inputHash: string, attempt: number): string {
@@ -59,9 +60,11 @@ export function isRecorded(pod: BuildPodView, view: KernelView, memory: KernelMe
 export function interruptionsOf(view: KernelView, memory: KernelMemory): readonly InterruptedBuild[] {
   const hash = wantedHash(view)
   if (hash === undefined) return []
-  const stored = view.stored?.inputHash === hash ? (view.stored.interruptions ?? []) : []
+  const all = view.stored?.inputHash === hash ? (view.stored.interruptions ?? []) : []
+  const stored = all.filter(({ attempt }) => counts(attempt, view))
   const news = memory.interruption
-  if (news?.inputHash !== hash || stored.some(({ attempt }) => attempt === news.attempt)) return stored
+  if (news?.inputHash !== hash || !counts(news.attempt, view)) return stored
+  if (stored.some(({ attempt }) => attempt === news.attempt)) return stored
   const { attempt, reason, message, at } = news
   return [...stored, { attempt, reason, message, at }]
 }

@@ -47,6 +47,7 @@ export function describeEntry(
     ...knownLabels(view, memory),
     imageGeneration: wish.kind === 'wanted' ? (wish.generation ?? undefined) : undefined,
     ...build,
+    rebuild: rebuildFact(view, memory),
     ...spoken,
     workflowId: run.workflowId,
     runId: run.runId,
@@ -58,6 +59,14 @@ export function describeEntry(
       waiting: nodes.counts.waiting + nodes.counts.unreachable,
     },
   })
+}
+
+/** Taken up, until the image is there; and that it is, while the annotation that asked for it stands. */
+function rebuildFact(view: KernelView, memory: KernelMemory): KernelStatus['rebuild'] {
+  const { rebuildFrom: from, rebuildAsked, stored } = view
+  if (from === undefined) return rebuildAsked ? stored?.rebuild : undefined
+  if (knownDigest(view, memory) === undefined) return { from }
+  return rebuildAsked ? { from, done: true } : undefined
 }
 
 function imageFacts(view: KernelView, memory: KernelMemory): Pick<KernelStatus, 'digest' | 'architectures'> {

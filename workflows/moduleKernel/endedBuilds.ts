@@ -1,6 +1,7 @@
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
-import { failedKey, interruptionsOf, isOf, lastAttempt, wantedHash } from './attempts.ts'
-import { hold, remove, type Hold, type KernelMemory, type KernelPlan } from './plan.ts'
+import { lastAttempt } from '../../api/viewBuildPods.ts'
+import { counts, failedKey, interruptionsOf, isOf, wantedHash } from './attempts.ts'
+import { hold, lookOf, remove, type Hold, type KernelMemory, type KernelPlan } from './plan.ts'
 
 /** How often a build that the cluster ended is made again by itself (design: "Failures have classes"). */
 export const maxReruns = 3
@@ -70,7 +71,8 @@ export function vanished(view: KernelView, memory: KernelMemory): Partial<Kernel
   const hash = wantedHash(view)
   if (hash === undefined || lostNode === undefined || stored?.phase !== 'BuildFailed') return undefined
   const { inputHash, attempt, buildPod = '' } = stored
-  if (inputHash !== hash || interruptionsOf(view, memory).at(-1)?.attempt === attempt) return undefined
+  if (inputHash !== hash || !counts(attempt ?? 0, view)) return undefined
+  if (interruptionsOf(view, memory).at(-1)?.attempt === attempt) return undefined
   const key = `vanished:${buildPod}`
   if (memory.released.includes(key)) return undefined
   const why = { ...storedFailure(view), unblock: unblockVanished(lostNode) }
@@ -103,7 +105,7 @@ function holdOnBuild(
   const image = view.wish.kind === 'wanted' ? view.wish.image : ''
   const place = pod === undefined ? {} : { pod: { name: pod.name, uid: pod.uid } }
   const secrets = (failure ?? interruption)?.secrets ?? view.stored?.buildSecrets
-  const look = { kind: 'image' as const, image, ...place, ...(secrets && { secrets }) }
+  const look = { kind: 'image' as const, image, ...place, ...(secrets && { secrets }), ...lookOf(view) }
   return { ...hold(key, why.reason, why.message, why.unblock), look }
 }
 

@@ -3,10 +3,10 @@ import type { KernelView } from '../../api/kernelView.ts'
 import { imageClaimed } from '../../api/claim.ts'
 import { dropUndefined } from '../../api/dropUndefined.ts'
 import { kernelWords } from '../../api/names.ts'
-import { buildKey, isOf, isRecorded, nextAttempt } from './attempts.ts'
+import { buildKey, isOf, isRecorded, nextAttempt, wantedHash } from './attempts.ts'
 import { failed, interrupted, unbuildable, unverified, vanished } from './endedBuilds.ts'
 import type { ImageFacts } from '../../activities/contract.ts'
-import { hold, remove, type KernelMemory, type KernelPlan } from './plan.ts'
+import { hold, lookOf, questionOf, remove, type KernelMemory, type KernelPlan } from './plan.ts'
 
 /** Speaks with a plan, or is silent. */
 type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | undefined
@@ -82,7 +82,9 @@ function superseded(view: KernelView) {
   // What is wanted in place of a build cannot be told while its inputs cannot.
   if (wish.kind !== 'wanted' || wish.build.kind === 'invalid') return undefined
   const old = view.pods.filter((pod) => !isOf(pod, view) && pod.state !== 'succeeded' && pod.state !== 'lost')
-  return old.length > 0 ? { steps: old.map((pod) => remove(pod, 'superseded')) } : undefined
+  if (old.length === 0) return undefined
+  const hash = wantedHash(view)
+  return { steps: old.map((pod) => remove(pod, pod.inputHash === hash ? 'retried' : 'superseded')) }
 }
 
 function verified(view: KernelView, memory: KernelMemory) {
@@ -96,7 +98,7 @@ function uncovered(view: KernelView, memory: KernelMemory) {
   const gap = uncoveredBy(image, architectures, view.architectures)
   if (gap === undefined) return undefined
   const key = `uncovered:${image}:${architectures.join()}`
-  const look = { kind: 'image' as const, image, made: architectures }
+  const look = { kind: 'image' as const, image, made: architectures, ...lookOf(view) }
   return { holds: [{ ...hold(key, gap.reason, gap.message, gap.unblock), look }] }
 }
 
@@ -105,10 +107,8 @@ function active(view: KernelView, memory: KernelMemory) {
   if (wish.kind !== 'wanted') return undefined
   const pod = view.pods.find((p) => isOf(p, view) && !isRecorded(p, view, memory))
   if (pod === undefined) return undefined
-  const { image, generation } = wish
-  return {
-    steps: [{ kind: 'follow' as const, key: buildKey(pod.inputHash, pod.attempt), image, generation, pod }],
-  }
+  const key = buildKey(pod.inputHash, pod.attempt)
+  return { steps: [{ kind: 'follow' as const, key, ...questionOf(wish, view), pod }] }
 }
 
 function cancelled(view: KernelView, memory: KernelMemory) {
@@ -134,17 +134,20 @@ function rivalled(view: KernelView, memory: KernelMemory) {
     }
   }
   const key = `contested:${wish.build.inputHash}`
-  if (memory.released.includes(key)) return undefined
+  const rebuilds = view.rebuildFrom !== undefined
+  if (memory.released.includes(key) && !rebuilds) return undefined
   const message = `Image ${image} is built for ${who} too, from other inputs; one reference cannot be both.`
   const unblock =
     'Change containerImage of one of them, such as a tag with ${KERNEL_FULL_VERSION}, or make their build sections ' +
-    'and Dockerfiles the same. The signal `retryBuild` takes the image as it is.'
+    `and Dockerfiles the same.${rebuilds ? '' : ' The signal `retryBuild` takes the image as it is.'}`
   return { holds: [hold(key, 'ImageContested', message, unblock)] }
 }
 
 function unknown(view: KernelView, memory: KernelMemory) {
   const wish = view.wish
   if (wish.kind !== 'wanted' || answerFor(view, memory) !== undefined) return undefined
+  // That the image is there is no reason not to build it.
+  if (view.rebuildFrom !== undefined) return undefined
   const { image, generation } = wish
   // A changed Module may have mended why the registry does not answer: it is asked again at once.
   const key = `check:${image}:${generation}:${view.generation}`
@@ -154,7 +157,7 @@ function unknown(view: KernelView, memory: KernelMemory) {
 function missing(view: KernelView, memory: KernelMemory) {
   const wish = view.wish
   if (wish.kind !== 'wanted') return undefined
-  const { image, generation, build } = wish
+  const { image, build } = wish
   switch (build.kind) {
     case 'none': {
       const message = `Image ${image} does not exist and the mapping has no build section.`
@@ -170,7 +173,10 @@ function missing(view: KernelView, memory: KernelMemory) {
     }
     case 'invalid':
       return {
-        holds: unbuildable(view).map((held) => ({ ...held, look: { kind: 'image' as const, image } })),
+        holds: unbuildable(view).map((held) => ({
+          ...held,
+          look: { kind: 'image' as const, image, ...lookOf(view) },
+        })),
       }
     case 'ready': {
       const { inputHash } = build
@@ -180,8 +186,7 @@ function missing(view: KernelView, memory: KernelMemory) {
           {
             kind: 'build' as const,
             key: buildKey(inputHash, attempt),
-            image,
-            generation,
+            ...questionOf(wish, view),
             inputHash,
             attempt,
           },
@@ -196,7 +201,8 @@ export function answerFor(view: KernelView, memory: KernelMemory): KernelMemory[
   const wish = view.wish
   const answer = memory.answer
   if (wish.kind !== 'wanted' || answer === undefined) return undefined
-  return answer.image === wish.image && answer.generation === wish.generation ? answer : undefined
+  const same = answer.image === wish.image && answer.generation === wish.generation
+  return same && answer.rebuildFrom === view.rebuildFrom ? answer : undefined
 }
 
 /** The wanted image, good for all target nodes: from status, or from an answer that is not written yet. */

@@ -5,7 +5,7 @@ import type { KeptLog } from '../messages.ts'
 import type { activitiesOn } from '../options.ts'
 import { learnFromEnd, pauseBefore } from './buildEnds.ts'
 import { describeStep } from './describeStep.ts'
-import type { Hold, KernelMemory, Step } from './plan.ts'
+import { questionOf, type Hold, type KernelMemory, type Question, type Step } from './plan.ts'
 import { podIsGone, type Timeline } from './timeline.ts'
 
 /** What the work of a run needs of it. */
@@ -26,7 +26,6 @@ export interface Run {
 const obsoletePauseMs = 2_000
 
 type BuildStep = Extract<Step, { kind: 'build' }>
-type Question = { readonly image: string; readonly generation: number | null }
 
 /** What each kind of step does: activities and timers, and what the run learns from them. */
 export class Performer {
@@ -109,7 +108,9 @@ export class Performer {
     const message = 'The run was cancelled. Changed inputs or a retry start it again.'
     const inputHash =
       view.wish.kind === 'wanted' && view.wish.build.kind === 'ready' ? view.wish.build.inputHash : ''
-    const cancelled: KernelStatus = { ...last, inputHash, phase: 'Cancelled', reason: 'Cancelled', message }
+    // A rebuild is given up with it: the image that is there will do.
+    const { rebuild: _rebuild, ...kept } = last
+    const cancelled: KernelStatus = { ...kept, inputHash, phase: 'Cancelled', reason: 'Cancelled', message }
     await activities.short.reportKernel.executeWithOptions({ summary: 'status: Cancelled' }, [
       { ...about(), entry: cancelled },
     ])
@@ -118,13 +119,13 @@ export class Performer {
   /** `digest`: of the image that a build has just pushed. */
   async #ask(question: Question, digest?: string): Promise<'present' | 'absent'> {
     const { activities, about, entry, learn } = this.#run
-    const { image, generation } = question
+    const { image } = question
     const what = digest === undefined ? 'is there an image' : 'is the pushed image there:'
     const request = { ...about(), image, entry: entry(), ...(digest === undefined ? {} : { digest }) }
     const answer = await activities.asking.checkImage.executeWithOptions({ summary: `${what} ${image}` }, [
       request,
     ])
-    learn((memory) => ({ ...memory, answer: { image, generation, ...answer } }))
+    learn((memory) => ({ ...memory, answer: { ...questionOf(question, question), ...answer } }))
     return answer.kind
   }
 
@@ -137,15 +138,15 @@ export class Performer {
       making: { inputHash, attempt },
     }))
     const summary = `create build pod, attempt ${attempt}, inputs ${inputHash.slice(0, 8)}`
-    const request = { ...about(), image, inputHash, attempt, entry: entry() }
+    const rebuild = step.rebuildFrom === undefined ? {} : { rebuild: true as const }
+    const request = { ...about(), image, inputHash, attempt, entry: entry(), ...rebuild }
     const start = await activities.asking.createBuildPod.executeWithOptions({ summary }, [request])
     if (start.kind === 'obsolete') {
       learn(({ answer: _answer, ...memory }) => memory)
       return `obsolete: ${start.why}`
     }
     if (start.kind === 'present') {
-      const { generation } = step
-      learn((memory) => ({ ...memory, answer: { image, generation, ...start } }))
+      learn((memory) => ({ ...memory, answer: { ...questionOf(step, step), ...start } }))
       return 'present: it was built elsewhere meanwhile'
     }
     hear(start.seen)
@@ -176,9 +177,10 @@ export class Performer {
   /** Looks at a hold until it has ended by itself. */
   async look(hold: Hold, look: Exclude<Hold['look'], { kind: 'nothing' }>): Promise<void> {
     const { activities, about, learn, timeline } = this.#run
-    const { image, secrets, made } = look
+    const { image, secrets, made, rebuild } = look
     const pod = look.pod === undefined ? undefined : this.#podRef(look.pod)
-    const request = { ...about(), image, pod, ...(secrets && { secrets }), ...(made && { made }) }
+    const known = { ...(secrets && { secrets }), ...(made && { made }), ...(rebuild && { rebuild }) }
+    const request = { ...about(), image, pod, ...known }
     const summary = `hold: look at ${look.pod === undefined ? image : `pod ${look.pod.name}`} now and then`
     const news = await activities.asking.watchHold.executeWithOptions({ summary }, [request])
     switch (news.kind) {

@@ -5,13 +5,14 @@ import type {
   ImageAnswer,
   SecretVersions,
 } from '../../activities/contract.ts'
-import type { BuildPodView } from '../../api/kernelView.ts'
+import { dropUndefined } from '../../api/dropUndefined.ts'
+import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
 import type { NodeWork } from '../../api/nodePlan.ts'
 
 /** What this run has learnt since it began; everything else is read from the cluster each time. */
 export interface KernelMemory {
   /** The registry's last answer, with the question it belongs to. */
-  readonly answer?: { readonly image: string; readonly generation: number | null } & ImageAnswer
+  readonly answer?: Question & ImageAnswer
   readonly failure?: BuildFailure
   /** What this run has learnt and not yet written in status. */
   readonly interruption?: BuildInterruption
@@ -21,6 +22,21 @@ export interface KernelMemory {
   readonly released: readonly string[]
   /** Steps the cluster refused for good, by step key: each is a hold until released. */
   readonly refused: Readonly<Record<string, { readonly reason: string; readonly message: string }>>
+}
+
+/** What is asked about an image. What is built again is another question each time (`KernelView.rebuildFrom`). */
+export interface Question {
+  readonly image: string
+  readonly generation: number | null
+  readonly rebuildFrom?: number
+}
+
+/** The question about an image of a step, or of what is wanted in a view. */
+export function questionOf(
+  { image, generation }: Pick<Question, 'image' | 'generation'>,
+  { rebuildFrom }: Pick<Question, 'rebuildFrom'>,
+): Question {
+  return dropUndefined({ image, generation, rebuildFrom })
 }
 
 /** A build that ended without a usable image. */
@@ -48,27 +64,14 @@ export type RemovalCause = 'superseded' | 'retried' | 'interrupted' | 'notNeeded
 
 /** One piece of work. Steps with one `key` are the same piece: started once, cancelled when no longer planned. */
 export type Step =
-  | {
-      readonly kind: 'check'
-      readonly key: string
-      readonly image: string
-      readonly generation: number | null
-    }
-  | {
+  | (Question & { readonly kind: 'check'; readonly key: string })
+  | (Question & {
       readonly kind: 'build'
       readonly key: string
-      readonly image: string
-      readonly generation: number | null
       readonly inputHash: string
       readonly attempt: number
-    }
-  | {
-      readonly kind: 'follow'
-      readonly key: string
-      readonly image: string
-      readonly generation: number | null
-      readonly pod: BuildPodView
-    }
+    })
+  | (Question & { readonly kind: 'follow'; readonly key: string; readonly pod: BuildPodView })
   /** Nothing is done: another run does it, and the watcher rings when that has an end. */
   | { readonly kind: 'await'; readonly key: string; readonly reason: string; readonly message: string }
   | {
@@ -105,6 +108,8 @@ export interface Hold {
         readonly pod?: { readonly name: string; readonly uid: string }
         /** That the failed build was made with: another one ends the hold. */
         readonly secrets?: SecretVersions
+        /** The image is to be built again: that it is there is no news. */
+        readonly rebuild?: true
         /** What the image that is there is made for, when that is what is wrong with it. */
         readonly made?: readonly string[]
       }
@@ -134,6 +139,11 @@ export function holdChanges(before: readonly HoldRef[], now: readonly HoldRef[])
 /** A hold nobody but people and events can end. */
 export function hold(key: string, reason: string, message: string, unblock: string): Hold {
   return { key, releases: [key], reason, message, unblock, look: { kind: 'nothing' } }
+}
+
+/** What a look at a hold needs to know of a rebuild that is asked for. */
+export function lookOf({ rebuildFrom }: KernelView): { rebuild?: true } {
+  return rebuildFrom === undefined ? {} : { rebuild: true }
 }
 
 export function remove(pod: BuildPodView, cause: RemovalCause): Step {

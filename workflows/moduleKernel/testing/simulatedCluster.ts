@@ -15,6 +15,7 @@ import type {
   Seen,
 } from '../../../activities/contract.ts'
 import type { BuildPodView, BuildWish, KernelView } from '../../../api/kernelView.ts'
+import { viewRebuild } from '../../../api/rebuild.ts'
 import type { NodeWork } from '../../../api/nodePlan.ts'
 import type { moduleKernel } from '../workflow.ts'
 
@@ -41,6 +42,8 @@ export class SimulatedCluster implements KernelActivities {
   /** Pause between two looks at a hold. */
   holdPaceMs = 100
   lostNode: string | undefined
+  /** The annotation `rebuild` stands. */
+  rebuildAsked = false
   /** The registry forgets what builds push. */
   losesPushes = false
   /** What happens while a build runs. */
@@ -59,7 +62,9 @@ export class SimulatedCluster implements KernelActivities {
       generation,
       build: this.build ?? { kind: 'ready', inputHash: this.inputHash },
     } as const
-    const verified = this.stored?.digest === undefined ? {} : { digest: this.stored.digest }
+    const rebuild = viewRebuild(this.rebuildAsked, wish, this.stored, this.pods)
+    const known = rebuild.rebuildFrom === undefined ? this.stored?.digest : undefined
+    const verified = known === undefined ? {} : { digest: known }
     const work =
       this.nodeWork === 'load' && this.stored?.digest !== undefined
         ? [{ node: 'n1', uid: 'u1', bootId: 'b1', action: 'Load', configHash: this.configHash } as const]
@@ -74,6 +79,7 @@ export class SimulatedCluster implements KernelActivities {
       wish,
       architectures,
       pods: this.pods,
+      ...rebuild,
       nodes,
       ...(this.rival === undefined ? {} : { rival: this.rival }),
       ...(this.lostNode === undefined ? {} : { lostNode: this.lostNode }),
@@ -91,8 +97,16 @@ export class SimulatedCluster implements KernelActivities {
     this.calls.push('check')
     return this.image
   }
-  async createBuildPod({ inputHash, attempt }: { inputHash: string; attempt: number }): Promise<BuildStart> {
-    this.calls.push(`create ${attempt}`)
+  async createBuildPod({
+    inputHash,
+    attempt,
+    rebuild,
+  }: {
+    inputHash: string
+    attempt: number
+    rebuild?: true
+  }): Promise<BuildStart> {
+    this.calls.push(`create ${attempt}${rebuild ? ' again' : ''}`)
     const pod = {
       name: `p-${attempt}`,
       uid: `pod-${inputHash[0]}-${attempt}`,
@@ -226,6 +240,6 @@ export function useKernelRuns(): WithRun {
 
 /** Waits until the run says it is held. */
 export async function held(cluster: SimulatedCluster) {
-  await expect.poll(() => cluster.stored?.phase, { timeout: 20_000 }).toBe('BuildFailed')
+  await expect.poll(() => cluster.stored?.phase, { timeout: 60_000 }).toBe('BuildFailed')
 }
 export const news = { changes: [{ kind: 'Pod', name: 'p', resourceVersion: '1' }] }
