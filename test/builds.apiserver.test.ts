@@ -46,10 +46,13 @@ test('images:BLD-S12: of builds that begin at once as many run as may, the other
 
   const [first = '', second, third] = await untilQueued(3)
   await eventually('one has begun', begun, (all) => all.length > 0)
-  expect((await story.kernelStatus(first))?.message).toBe(
-    '1 build is before it, and at most one runs at once in the cluster. It begins by itself when its turn comes; ' +
-      "a greater build.maxParallel in the operator's configuration lets more run.",
-  )
+  await story.untilKernel(first, 'says what it waits for, and that no node takes that', ({ message }) => {
+    expect(message).toBe(
+      '1 build is before it, and at most one runs at once in the cluster. 1 build pod has no node to run on: ' +
+        'kubectl get pods -A -l kmm.node.kubernetes.io/resource-type=BuildImage shows which. It begins by itself ' +
+        "when its turn comes; a greater build.maxParallel in the operator's configuration lets more run.",
+    )
+  })
 
   // A restart of either replica changes nothing.
   for (const each of [operator, replica]) await each.restartWith(settings)
