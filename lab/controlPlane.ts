@@ -80,7 +80,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         'initial-cluster': `default=${peerUrl}`,
       }),
     ],
-    ready: { probe: httpProbe(`${etcdUrl}/health`), timeoutMs: 30_000 },
+    ready: { probe: httpProbe(`${etcdUrl}/health`), timeoutMs: 60_000 },
     fix: `see the log, ${fresh}`,
   })
 

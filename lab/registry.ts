@@ -65,7 +65,7 @@ export async function startRegistry(options: {
   const process = await supervisor.start({
     name,
     command: [await programs.path('docker-registry'), 'serve', configFile],
-    ready: { probe: tcpProbe(address, port), timeoutMs: 20_000 },
+    ready: { probe: tcpProbe(address, port), timeoutMs: 60_000 },
     fix: 'see the log, or begin anew with --fresh',
     stop: { timeoutMs: 3_000 },
   })

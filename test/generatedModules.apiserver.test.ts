@@ -28,7 +28,7 @@ const { build, worker } = configuration.config
 beforeAll(async () => {
   await applyManifests(inject('kubeconfig'), definitionFiles())
   const tooLong = () => refusal(createModule(smallSpec(), 'a'.repeat(63), 'All'))
-  const soon = { timeout: 30_000, interval: 200 }
+  const soon = { timeout: 90_000, interval: 200 }
   await vi.waitFor(async () => expect(await tooLong()).toContain('kmm-module'), soon)
   const labels = { 'pod-security.kubernetes.io/enforce': 'privileged' }
   await core.createNamespace({ body: { metadata: { name: namespace, labels } } })

@@ -111,7 +111,7 @@ test('an informer outlives kill -9 of the API server and delivers what it missed
   await killHard(controlPlane)
   seen.length = 0
   const after = await make(kube, 'after')
-  expect(await informer.reached(after.metadata.resourceVersion, 30_000)).toBe(true)
+  expect(await informer.reached(after.metadata.resourceVersion, 90_000)).toBe(true)
   expect(seen).toEqual([`added after ${after.metadata.uid}`])
 
   // Out of reach, and the restarted server has forgotten where the watch was.
@@ -123,7 +123,7 @@ test('an informer outlives kill -9 of the API server and delivers what it missed
   const late = await make(kube, 'late')
   await killHard(controlPlane)
   proxy.mend()
-  expect(await informer.reached(late.metadata.resourceVersion, 30_000)).toBe(true)
+  expect(await informer.reached(late.metadata.resourceVersion, 90_000)).toBe(true)
   expect(proxied.requests.get('list configmaps')).toBeGreaterThanOrEqual(2)
   expect(seen).toEqual([
     `deleted missed ${missed.metadata.uid}`,

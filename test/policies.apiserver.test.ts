@@ -7,7 +7,7 @@ import { ensurePrograms } from '../lab/programs/ensure.ts'
 import { core, createModule, custom, modules, namespace, refusal } from './moduleApi.ts'
 import { smallSpec } from './moduleSpecs.ts'
 
-const soon = { timeout: 30_000, interval: 200 }
+const soon = { timeout: 90_000, interval: 200 }
 
 beforeAll(async () => {
   const folder = join(import.meta.dirname, '../deploy/policies')

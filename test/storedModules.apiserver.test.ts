@@ -15,7 +15,7 @@ import { smallSpec } from './moduleSpecs.ts'
 import { removeRules } from './support/removeRules.ts'
 
 const kubeconfig = inject('kubeconfig')
-const soon = { timeout: 30_000, interval: 200 }
+const soon = { timeout: 90_000, interval: 200 }
 const name = (what: string) => `stored-${what}-${process.pid}`
 const refOf = (what: string) => ({ namespace, name: name(what) })
 const container = 'spec.moduleLoader.container'

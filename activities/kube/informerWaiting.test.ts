@@ -5,7 +5,7 @@ describe('waiting', () => {
   test('a bookmark counts as having reached its version', async () => {
     const t = await informerTest()
     const watch = await t.listed(9, [])
-    const reached = t.informer.reached('10', 5_000)
+    const reached = t.informer.reached('10', 60_000)
     watch.frame('BOOKMARK', bookmark(11))
     expect(await reached).toBe(true)
     expect(await t.informer.reached('9', 1)).toBe(true)
@@ -56,7 +56,7 @@ describe('waiting', () => {
     ).rejects.toThrow('predicate')
     watch.frame('ADDED', pod('a', '1', 11))
     await broken
-    expect(await t.informer.reached('11', 5_000)).toBe(true)
+    expect(await t.informer.reached('11', 60_000)).toBe(true)
   })
 })
 
@@ -71,7 +71,7 @@ describe('handlers and the end', () => {
     t.informer.subscribe(rejecting)
     const watch = await t.listed(10, [pod('a', '1', 3)])
     watch.frame('ADDED', pod('b', '2', 11))
-    await t.informer.reached('11', 5_000)
+    await t.informer.reached('11', 60_000)
     expect(t.seen).toEqual(['added a 1@3', 'added b 2@11'])
     await vi.waitFor(() => expect(t.warn).toHaveBeenCalledTimes(4))
     expect(t.warn.mock.calls[0]?.[0]).toMatchObject({ informer: 'pods', key: 'ns/a' })
@@ -96,7 +96,7 @@ describe('handlers and the end', () => {
     const clock = vi.spyOn(Date, 'now').mockReturnValue(before + 1_000)
     onTestFinished(() => clock.mockRestore())
     watch.frame('BOOKMARK', bookmark(11))
-    await t.informer.reached('11', 5_000)
+    await t.informer.reached('11', 60_000)
     expect(t.informer.lastEventAt).toBe(before + 1_000)
   })
 })

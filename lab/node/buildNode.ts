@@ -68,7 +68,7 @@ export async function startBuildNode(options: {
       probe: async () => {
         if (!existsSync(ready)) throw new Error('its mounts are not set up')
       },
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     },
     fix: 'the build node needs root on Linux with namespaces, cgroups and overlayfs; use --nodes simulated without',
     stop: { signal: 'SIGKILL' },
@@ -98,7 +98,7 @@ export async function startBuildNode(options: {
       probe: async () => {
         if (!existsSync(`/proc/${first}/root/run/containerd/containerd.sock`)) throw new Error('no socket')
       },
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
     },
     fix: 'see the log',
   })

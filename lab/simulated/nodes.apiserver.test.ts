@@ -46,7 +46,7 @@ describe('a simulated node', () => {
     await vi.waitFor(async () => {
       const node = await core.readNode({ name })
       expect(node.status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True')
-    }, 10_000)
+    }, 60_000)
     const { status, spec, metadata } = await core.readNode({ name })
     expect(status?.nodeInfo).toMatchObject({
       kernelVersion: '6.1.0-50-amd64',
@@ -87,7 +87,7 @@ describe('a pod on a simulated node', () => {
         annotations: { 'kmm.node.kubernetes.io/worker-config': JSON.stringify(command) },
       }),
     })
-    await vi.waitFor(async () => expect((await statusOf('worker'))?.phase).toBe('Succeeded'), 10_000)
+    await vi.waitFor(async () => expect((await statusOf('worker'))?.phase).toBe('Succeeded'), 60_000)
     const status = await statusOf('worker')
     const message = status?.containerStatuses?.[0]?.state?.terminated?.message ?? ''
     expect(JSON.parse(message)).toEqual({
@@ -104,10 +104,10 @@ describe('a pod on a simulated node', () => {
 
   test('another pod runs, and goes when it is deleted', async () => {
     await core.createNamespacedPod({ namespace, body: pod({ name: 'plain' }) })
-    await vi.waitFor(async () => expect((await statusOf('plain'))?.phase).toBe('Running'), 10_000)
+    await vi.waitFor(async () => expect((await statusOf('plain'))?.phase).toBe('Running'), 60_000)
     await core.deleteNamespacedPod({ namespace, name: 'plain' })
     await vi.waitFor(async () => {
       await expect(core.readNamespacedPod({ namespace, name: 'plain' })).rejects.toMatchObject({ code: 404 })
-    }, 10_000)
+    }, 60_000)
   })
 })

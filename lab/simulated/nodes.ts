@@ -32,7 +32,7 @@ export async function startKwok(options: {
         'server-address': server,
       }),
     ],
-    ready: { probe: tcpProbe('127.0.0.1', options.port), timeoutMs: 30_000 },
+    ready: { probe: tcpProbe('127.0.0.1', options.port), timeoutMs: 60_000 },
     fix: 'see the log',
   })
 }

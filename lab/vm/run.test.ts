@@ -41,7 +41,7 @@ describe('run.sh', () => {
   }
   const runs = async (count: number) => {
     const seen = () => readFileSync(join(dir, 'runs'), 'utf8').split('\n').length - 1
-    await vi.waitFor(() => expect(seen()).toBe(count), { timeout: 10_000 })
+    await vi.waitFor(() => expect(seen()).toBe(count), { timeout: 60_000 })
   }
   const endQemu = () => writeFileSync(join(dir, 'end'), '')
   const word = () => readFileSync(power, 'utf8').trim()
