@@ -71,6 +71,16 @@ describe('applyKernelStatus', () => {
     await applyKernelStatus(deps(stored), subject, attempt === undefined ? rest : { ...rest, attempt })
     expect(body()?.metadata['resourceVersion']).toBe(guarded ? '1' : undefined)
   })
+  test.each<[string, KernelStatus['rebuild'], KernelStatus['rebuild'], boolean]>([
+    ['taken up', undefined, { from: 1 }, true],
+    ['another one taken up', { from: 1 }, { from: 2 }, true],
+    ['under way', { from: 1 }, { from: 1 }, false],
+    ['over', { from: 1 }, { from: 1, done: true }, false],
+    ['forgotten', { from: 1, done: true }, undefined, false],
+  ])('images:MIC-10 so it is for a rebuild that is %s', async (_name, stored, rebuild, guarded) => {
+    await applyKernelStatus(deps([{ ...entry, rebuild: stored }]), subject, { ...entry, rebuild })
+    expect(body()?.metadata['resourceVersion']).toBe(guarded ? '1' : undefined)
+  })
   test('nothing is written to a Module that is gone or another', async () => {
     expect(await applyKernelStatus(deps(), subject, entry)).toEqual({})
     expect(await applyKernelStatus(deps([]), { ...subject, uid: 'uid-2' }, entry)).toEqual({})

@@ -79,6 +79,10 @@ test.each<[ModuleEvent, object]>([
     { level: warn, msg: 'module left loaded', node: 'n1', message: 'words' },
   ],
   [
+    { kind: 'RebuildRefused', why: 'no.', activity: 'a' },
+    { level: warn, msg: 'rebuild refused', reason: 'no.' },
+  ],
+  [
     { kind: 'Held', hold },
     { level: warn, msg: 'held', reason: 'CompileFailed', message: 'no' },
   ],

@@ -63,6 +63,11 @@ test.each<[string, ModuleEvent, readonly Said[]]>([
     [['ModuleLeftLoaded', 'Warning', 'n1', byModule]],
   ],
   [
+    'a rebuild is refused',
+    { kind: 'RebuildRefused', why: 'no.', activity: 'r 1' },
+    [['RebuildRefused', 'Warning', 'Module', byKernel]],
+  ],
+  [
     'an image is asked for',
     { kind: 'ImageAsked', image: 'i', by: 'registry', result: 'present', seconds: 1 },
     [],

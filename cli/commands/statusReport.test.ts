@@ -49,6 +49,20 @@ test('a failed build with its error lines, and the nodes that wait for it', () =
   )
 })
 
+test('warnings, and not what is as it should be', () => {
+  const condition = { type: 'ImageOutdated', reason: 'InputsDiffer', message: 'It is old.' }
+  const fine = { type: 'BuildNodeDiffers', status: 'False' as const, reason: 'x', message: 'y' }
+  const lastTransitionTime = '2026-01-01T00:00:00Z'
+  const conditions = [{ ...condition, status: 'True' as const }, fine].map((c) => ({
+    ...c,
+    lastTransitionTime,
+  }))
+  const module = guardedModule({}, { status: { ...status({ digest }), conditions } })
+  const drawn = draw(reportStatus(testCluster({ modules: [module] }), testRef))
+  expect(drawn).toContain('├─ ImageOutdated: It is old.\n└─ Kernel')
+  expect(drawn).not.toContain(fine.type)
+})
+
 test('many loaded nodes are counted, and named when that is asked for', () => {
   const names = Array.from({ length: 8 }, (_, index) => `node-${index}`)
   const nodes = names.map((name) => testNode({ name, uid: name, labels: { [readyLabel(testRef)]: '' } }))

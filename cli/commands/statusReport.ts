@@ -2,6 +2,7 @@ import type { ClusterSnapshot } from '../../api/facts.ts'
 import { storedModule } from '../../api/facts.ts'
 import type { Condition, KernelStatus } from '../../api/module.ts'
 import { moduleKey, type ModuleRef } from '../../api/names.ts'
+import { warningTypes } from '../../api/warnings.ts'
 import { reportNode, type NodeReport } from '../cluster/nodeWords.ts'
 import { seeKernels, type SeenKernel } from '../cluster/views.ts'
 import { since } from '../output/elapsed.ts'
@@ -96,7 +97,10 @@ export function statusTree(
   const line = `${style.strong(`Module ${moduleKey(report)}`)}  ${verdict}  ${age}`.trimEnd()
   const below = report.kernels.map((kernel) => kernelBranch(kernel, { style, now, wide }))
   const none = { line: style.faint('no kernel concerns it: no node matches its selector') }
-  return drawTree({ line, below: below.length === 0 ? [none] : below })
+  const warnings = report.conditions
+    .filter(({ type, status }) => warningTypes.includes(type) && status === 'True')
+    .map(({ type, message }) => ({ line: `${style.waiting(type)}: ${message}` }))
+  return drawTree({ line, below: [...warnings, ...(below.length === 0 ? [none] : below)] })
 }
 
 type Drawing = Parameters<typeof statusTree>[1]
