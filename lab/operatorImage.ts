@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { buildInLab } from './buildInLab.ts'
 import { openEgress } from './egress.ts'
@@ -24,6 +24,9 @@ const sources = [
 const dockerfile = join('deploy', 'Dockerfile')
 const prune = join('deploy', 'prune.sh')
 
+/** So many of these images, the last used ones, stay in the cache: each change of a source makes one of 120 MB. */
+const kept = 5
+
 /**
  * The image of this project in the lab's registry, made from deploy/Dockerfile by kaniko on the build node. Made once
  * for the same sources: kept as a tar in the cache and pushed from there. Throws with the last lines of the build.
@@ -39,9 +42,11 @@ export async function operatorImage(
     line.say('looking')
     const files = await sourceFiles()
     const reference = `${registry}/kmm-temporal:${await contentHash([...files, dockerfile, prune], lab)}`
-    const tar = join(cacheRoot(), 'images', `operator-${reference.split(':').at(-1) ?? ''}.tar`)
+    const cache = join(cacheRoot(), 'images')
+    const tar = join(cache, `operator-${reference.split(':').at(-1) ?? ''}.tar`)
     const crane = await lab.programs.path('crane')
     if (existsSync(tar)) {
+      await utimes(tar, new Date(), new Date())
       await runOrThrow([crane, 'push', '--insecure', tar, reference])
       line.done('from the cache')
       return reference
@@ -66,15 +71,29 @@ export async function operatorImage(
       await egress.close()
     }
     line.say('keeping it')
-    await mkdir(join(cacheRoot(), 'images'), { recursive: true })
+    await mkdir(cache, { recursive: true })
     await runOrThrow([crane, 'pull', '--insecure', reference, `${tar}.${process.pid}`])
     await rename(`${tar}.${process.pid}`, tar)
+    await keepLatest(cache, kept)
     line.done('built')
     return reference
   } catch (error) {
     line.fail('failed')
     throw error
   }
+}
+
+/** Removes all operator images in the folder but the `count` last used. */
+export async function keepLatest(folder: string, count: number): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => /^operator-\w+\.tar$/.test(name))
+  const aged = await Promise.all(
+    names.map(async (name) => {
+      const file = join(folder, name)
+      return { file, usedAt: (await stat(file)).mtimeMs }
+    }),
+  )
+  const old = aged.toSorted((a, b) => b.usedAt - a.usedAt).slice(count)
+  for (const { file } of old) await rm(file, { force: true })
 }
 
 /** Files of the project that go into the image, by path below its root, sorted. */
