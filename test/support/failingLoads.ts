@@ -16,6 +16,14 @@ const everything = { moduleName: 'guest_base', ...guestFirmware }
 /** Modules that cannot be loaded, each for another reason. nlmon is loaded and must stay so. */
 export const failingLoads: readonly FailingLoad[] = [
   {
+    name: 'no-cp',
+    reason: 'CpMissing',
+    says: 'cp',
+    image: 'bare',
+    modprobe: everything,
+    inTreeModulesToRemove: ['nlmon'],
+  },
+  {
     name: 'no-kernel',
     reason: 'NoModulesForKernel',
     says: 'No such file or directory',

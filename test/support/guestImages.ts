@@ -1,10 +1,10 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp as copy, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { runOrThrow } from '../../lab/programs/exec.ts'
 import { guestDirName, guestDockerfile } from './guestModules.ts'
-import { exportImage, pushKmodImage } from './kmodImages.ts'
+import { type Cp, exportImage, pushKmodImage } from './kmodImages.ts'
 import type { Scenario } from './scenario.ts'
 import { dockerfile, scenarioLabel, tinyModule } from './tinyModule.ts'
 
@@ -20,6 +20,8 @@ export interface GuestImages {
   readonly foreign: string
   /** guest_user that needs a symbol nobody has. */
   readonly symbol: string
+  /** guest_base, and no cp. */
+  readonly bare: string
   /** Our dummy, with its tree at the root of the image. */
   readonly rooted: string
 }
@@ -30,6 +32,7 @@ interface Part {
   readonly from: string
   readonly to: string
   readonly index: boolean
+  readonly cp: Cp
 }
 
 /**
@@ -52,9 +55,16 @@ export async function makeGuestImages(story: Scenario, kernel: string): Promise<
   const built = join(files, guestDirName, 'lib/modules', kernel)
   /** An image of one of the modules, of which a text may be replaced by one as long. */
   const part = (name: string, file: string, change: Partial<Part> = {}) => {
-    const { prefix = guestDirName, release = kernel, from = '', to = '', index = true } = change
-    return pushKmodImage(`${registry}/${namespace}/${name}:1`, 'busybox', async (root) => {
-      await cp(join(files, 'firmware'), join(root, 'firmware'), { recursive: true })
+    const {
+      prefix = guestDirName,
+      release = kernel,
+      from = '',
+      to = '',
+      index = true,
+      cp = 'busybox',
+    } = change
+    return pushKmodImage(`${registry}/${namespace}/${name}:1`, cp, async (root) => {
+      await copy(join(files, 'firmware'), join(root, 'firmware'), { recursive: true })
       const tree = join(root, prefix, 'lib/modules', release)
       await mkdir(tree, { recursive: true })
       const text = await readFile(join(built, file), 'latin1')
@@ -65,14 +75,15 @@ export async function makeGuestImages(story: Scenario, kernel: string): Promise<
   }
   const versioned = `${kernel} SMP preempt mod_unload modversions`
   const unversioned = `${'9.9.9'.padEnd(kernel.length, '9')} SMP preempt mod_unload`.padEnd(versioned.length)
-  const [elsewhere, unindexed, foreign, symbol, rooted] = await Promise.all([
+  const [elsewhere, unindexed, foreign, symbol, bare, rooted] = await Promise.all([
     part('elsewhere', 'guest_base.ko', { release: `${kernel}-other` }),
     part('unindexed', 'guest_base.ko', { index: false }),
     // Without symbol versions the kernel compares the release, and so does the loader.
     part('foreign', 'guest_base.ko', { from: versioned, to: unversioned }),
     part('symbol', 'guest_user.ko', { from: 'guest_base_value', to: 'guest_lost_value' }),
+    part('bare', 'guest_base.ko', { cp: 'none' }),
     part('rooted', 'dummy.ko', { prefix: '/' }),
   ])
   await rm(folder, { recursive: true })
-  return { whole, elsewhere, unindexed, foreign, symbol, rooted }
+  return { whole, elsewhere, unindexed, foreign, symbol, bare, rooted }
 }
