@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity'
 import { viewKernel } from '../api/viewKernel.ts'
 import { checkImage, watchHold } from './build/checkImage.ts'
 import { giveUpClaim } from './build/claim.ts'
@@ -8,6 +9,7 @@ import { viewSettings, type Dependencies } from './dependencies.ts'
 import { tell } from './events/tell.ts'
 import { answering } from './answering.ts'
 import { caughtUpWith } from './caughtUp.ts'
+import { heartbeating } from './heartbeat.ts'
 import { workOnNode } from './node/workOnNode.ts'
 import { removePod } from './removePod.ts'
 import { applyKernelStatus } from './status.ts'
@@ -28,8 +30,8 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
         await tell(deps, subject, { kind: 'HoldReleased', hold, activity: thisActivity() })
       return { seen }
     }),
-    checkImage: caughtUp(async (request) => await checkImage(deps, request)),
-    createBuildPod: caughtUp(async (request) => await createBuildPod(deps, request)),
+    checkImage: caughtUp(async (request) => await beating(() => checkImage(deps, request))),
+    createBuildPod: caughtUp(async (request) => await beating(() => createBuildPod(deps, request))),
     followBuildPod: caughtUp(async (request) => {
       const outcome = await followBuildPod(deps, request)
       await giveUpClaim(deps, request.image)
@@ -43,4 +45,9 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
     watchHold: caughtUp(async (request) => await watchHold(deps, request)),
     workOnNode: caughtUp(async (request) => await workOnNode(deps, request)),
   } satisfies KernelActivities)
+}
+
+async function beating<T>(work: () => Promise<T>): Promise<T> {
+  const { heartbeat } = Context.current()
+  return await heartbeating(() => heartbeat(), work)
 }

@@ -8,6 +8,7 @@ import { recordedOn } from './support/nodeRecord.ts'
 import { watchNode } from './support/nodeHistory.ts'
 import { stories, useOperator } from './support/stories.ts'
 import { pushTestImage } from './support/pushTestImage.ts'
+import { runId } from './support/runs.ts'
 import { kernel, type Scenario } from './support/scenario.ts'
 import { useSimulatedLab } from './support/simulatedLab.ts'
 import { scenarioLabel, tinyModule, type TinyModule } from './support/tinyModule.ts'
@@ -19,6 +20,8 @@ const maxParallel = 4
 const operator = useOperator(lab, { maxParallel })
 const test = stories(lab, operator)
 const name = 'tiny'
+/** TIMEOUT_TYPE_HEARTBEAT of Temporal's API. */
+const heartbeatTimeout = 4
 const otherKernel = '6.6.2-test'
 
 /** A Module whose image is there already. */
@@ -103,6 +106,30 @@ test('users.md 10: an operator that is killed, and a Module that is edited, in t
   // What had not begun with debug=1 is not taken there on the way.
   expect(story.pods.workers().length).toBeLessThan(5 * count)
   expect(mostAtOnce()).toBeLessThanOrEqual(maxParallel)
+})
+
+test('an operator that is killed while a registry is slow: the next one asks as soon as the heartbeats stay away', async ({
+  open,
+  gate,
+}) => {
+  const story = await open('slow-registry')
+  const { namespace } = story
+  await story.addNode()
+  const slow = tinyModule({
+    namespace,
+    name,
+    registry: new URL(gate.wait).host,
+    mapping: { build: undefined, registryTLS: { insecure: true } },
+  })
+  await story.apply(slow)
+  await gate.untilKnocked()
+  await operator.kill9()
+  await operator.start()
+  await gate.untilKnocked(2)
+  const run = lab.temporal.workflow.getHandle(runId(lab, { namespace, name }, kernel))
+  const [asking] = (await run.describe()).raw.pendingActivities ?? []
+  expect(asking?.activityType?.name).toBe('checkImage')
+  expect(asking?.lastFailure?.timeoutFailureInfo?.timeoutType).toBe(heartbeatTimeout)
 })
 
 test('users.md 2: a reboot that never shows NotReady: not ready at first, then loaded again', async ({

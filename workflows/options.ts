@@ -6,9 +6,13 @@ const retryForEver = { initialInterval: '1s', backoffCoefficient: 2, maximumInte
 /** Short reads and idempotent writes: an API server that is away is waited for. */
 const short: ActivityOptions = { startToCloseTimeout: '30s', retry: retryForEver }
 
-/** Asks something that may refuse for hours (a registry, a quota): each attempt is short, attempts go on. */
+/**
+ * Asks something that may refuse for hours (a registry, a quota): each attempt is short, attempts go on. By its
+ * heartbeats an operator that is lost is told from a registry that is slow.
+ */
 const asking: ActivityOptions = {
   startToCloseTimeout: '2m',
+  heartbeatTimeout: '20s',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: { ...retryForEver, maximumInterval: '5m' },
 }
