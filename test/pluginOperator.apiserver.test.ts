@@ -84,68 +84,6 @@ test('users.md R4: each cause is told as it comes, from a missing image to a loa
   expect(history.stdout).toMatch(new RegExp(`Load on node ${node} {2}\\d+s {2}done`))
 })
 
-/** Modules that the operator can do nothing for, by name: what is wrong, and which line tells it. */
-const causes: readonly {
-  readonly name: string
-  readonly mapping?: object
-  readonly spec?: Readonly<Record<string, unknown>>
-  readonly reason: string
-  readonly line: string
-}[] = [
-  { name: 'mapping', mapping: { regexp: '^5' }, reason: 'NoMapping', line: 'kernel mapping' },
-  {
-    name: 'template',
-    mapping: { containerImage: 'reg.example/a:$NOPE' },
-    reason: 'TemplateInvalid',
-    line: 'template',
-  },
-  {
-    name: 'reference',
-    mapping: { containerImage: 'reg.example/A B:1' },
-    reason: 'ImageReferenceInvalid',
-    line: 'image',
-  },
-  {
-    name: 'registry',
-    mapping: { containerImage: '127.0.0.1:1/a:1' },
-    reason: 'RegistryUnreachable',
-    line: 'registry',
-  },
-  {
-    name: 'no-file',
-    mapping: { build: tinyBuild('nope') },
-    reason: 'DockerfileConfigMapMissing',
-    line: 'Dockerfile',
-  },
-  {
-    name: 'secret',
-    mapping: { build: { ...tinyBuild(name), secrets: [{ name: 'nope' }] } },
-    reason: 'SecretMissing',
-    line: 'secrets',
-  },
-  { name: 'selector', spec: { selector: { no: 'such' } }, reason: 'NoNodes', line: 'selector' },
-]
-
-test('causes that the operator writes down, side by side in one namespace', async ({ open }) => {
-  const story = await open('why-all')
-  await playNode(story, kernel, () => undefined)
-  const { namespace } = story
-  const { registry } = lab.state
-  await story.apply(dockerfile(namespace, name, 'FROM scratch'))
-  for (const { name: of, mapping, spec = {} } of causes) {
-    await story.apply(
-      tinyModule({ namespace, name: of, registry, mapping: { build: undefined, ...mapping }, spec }),
-    )
-  }
-  for (const { name: of, reason, line } of causes) {
-    await story.untilCondition(of, { type: 'Ready', reason })
-    const { code, stdout } = await call(story, 'why', of)
-    expect({ of, code }).toEqual({ of, code: 4 })
-    expect(stdout).toMatch(new RegExp(`✘ ${line} +${reason}: `))
-    expect(stdout).toMatch(new RegExp(`Fails first: .*, ${line}: ${reason}`))
-  }
-})
-
 test('a pull that fails, a module in use, a cordon: what the node is waited for', async ({ open }) => {
   const story = await open('why-node')
   let pulls = false

@@ -43,16 +43,17 @@ function workerPod({ planned, seen, ref, serviceAccounts }: NodeFindingFacts): F
       const commands = [help.describePod(ref.namespace, /^pod (\S+):/u.exec(trouble.message)?.[1] ?? '')]
       return fails(trouble.reason, trouble.message, { commands })
     }
+    // The API server refuses the pod for it, in words that do not say what to do.
+    if (serviceAccounts.get(account) === false) {
+      const says = `ServiceAccount ${ref.namespace}/${account} of the worker pods does not exist.`
+      const commands = [`kubectl -n ${ref.namespace} create serviceaccount ${account}`]
+      return fails('ServiceAccountMissing', says, { commands })
+    }
     if (stored?.reason?.startsWith('PodRe') === true || stored?.reason === 'NamespaceGone') {
       const security = stored.reason === 'PodRefusedByPodSecurity'
       return fails(stored.reason, stored.message ?? '', {
         commands: security ? [help.allowPods(ref.namespace)] : [],
       })
-    }
-    if (serviceAccounts.get(account) === false) {
-      const says = `ServiceAccount ${ref.namespace}/${account} of the worker pods does not exist.`
-      const commands = [`kubectl -n ${ref.namespace} create serviceaccount ${account}`]
-      return fails('ServiceAccountMissing', says, { commands })
     }
     return waits('Pending', `${plan.work.action} is to begin.`)
   }
