@@ -123,7 +123,7 @@ test('a pull that fails, a module in use, a cordon: what the node is waited for'
   await eventually(
     'the cordon is told',
     () => call(story, 'why', name),
-    ({ stdout }) => stdout.includes(`kubectl uncordon ${node}`),
+    ({ stdout }) => stdout.includes('Cordoned: ') && stdout.includes(`kubectl uncordon ${node}`),
   )
   inUse = false
   await lab.kube.patch(nodes, { name: node }, { spec: { unschedulable: false } })

@@ -7,6 +7,7 @@ import { simulateReadOnlyRegistry } from '../support/simulatedReadOnlyRegistry.t
 import { stories } from '../support/stories.ts'
 import { useLab } from '../support/testLab.ts'
 import { dockerfile, fetching, tinyBuild, tinyDockerfile, tinyModule } from '../support/tinyModule.ts'
+import { expectWhy } from '../support/why.ts'
 
 const lab = useLab()
 const test = stories(lab)
@@ -50,6 +51,7 @@ describe('what a real build fails of is told apart, and its pod is kept', () => 
     await story.apply(dockerfile(namespace, name, text(story)), tinyModule({ namespace, name, registry }))
     const { errorLines } = await story.untilHeld(name, reason)
     if (says !== undefined) expect(errorLines).toMatch(says)
+    await expectWhy(story, name, { line: 'build', reason })
     expect(story.pods.builds()).toMatchObject([{ gone: false }])
   })
 
@@ -61,6 +63,7 @@ describe('what a real build fails of is told apart, and its pod is kept', () => 
     const mapping = { containerImage: `${host}/a/b:1`, build: tinyBuild(name) }
     await story.applyTiny(name, [], { mapping })
     await story.untilHeld(name, 'PushRefused')
+    await expectWhy(story, name, { line: 'build', reason: 'PushRefused' })
   })
 
   test('DeadlineExceeded', async ({ open, gate }) => {
@@ -72,6 +75,7 @@ describe('what a real build fails of is told apart, and its pod is kept', () => 
     const ref = { namespace: story.namespace, name: pod?.name ?? '' }
     await lab.kube.patch(pods, ref, { spec: { activeDeadlineSeconds: 1 } })
     await story.untilHeld(name, 'DeadlineExceeded')
+    await expectWhy(story, name, { line: 'build', reason: 'DeadlineExceeded' })
   })
 })
 

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { exitCodes } from '../../cli/exitCodes.ts'
+import { eventually } from './eventually.ts'
 import { plugin } from './plugin.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -12,18 +13,26 @@ export interface ToldCause {
   readonly goesOn?: boolean
 }
 
+/** How long the same may take to be said again. */
+const patienceMs = 120_000
+
 /** Asks the plugin, as a process with the administrator's rights, why a Module is not loaded. */
 export async function expectWhy(
   { namespace, lab }: Scenario,
   name: string,
   { line, reason, goesOn = false }: ToldCause,
 ): Promise<void> {
-  const { code, stdout, stderr } = await plugin(['why', name, '-n', namespace], {
-    KUBECONFIG: lab.state.kubernetes.kubeconfig,
-  })
   const [sign, first] = goesOn ? ['…', 'Is waited for'] : ['✘', 'Fails first']
-  const words = new RegExp(`^ +${sign} ${line} +${reason}: `, 'm')
-  expect(stdout, stderr).toMatch(words)
-  expect(stdout).toMatch(new RegExp(`^${first}: .*, ${line}: ${reason}$`, 'm'))
-  expect(code).toBe(goesOn ? exitCodes.notYet : exitCodes.no)
+  const env = { KUBECONFIG: lab.state.kubernetes.kubeconfig }
+  // What goes on by itself is under way again for a moment now and then.
+  await eventually(
+    `why says ${reason} of ${namespace}/${name}`,
+    () => plugin(['why', name, '-n', namespace], env),
+    ({ code, stdout }) => {
+      expect(stdout).toMatch(new RegExp(`^ +${sign} ${line} +${reason}: `, 'm'))
+      expect(stdout).toMatch(new RegExp(`^${first}: .*, ${line}: ${reason}$`, 'm'))
+      expect(code).toBe(goesOn ? exitCodes.notYet : exitCodes.no)
+    },
+    patienceMs,
+  )
 }

@@ -11,6 +11,7 @@ import { startPrivateRegistry } from '../../support/privateRegistry.ts'
 import { stories } from '../../support/stories.ts'
 import { useLoadKernel } from '../../support/loadNode.ts'
 import { useLab } from '../../support/testLab.ts'
+import { expectWhy } from '../../support/why.ts'
 
 /** Each story has a module of its own in the guest's kernel. */
 const lab = useLab()
@@ -59,6 +60,7 @@ test('users.md 1: a module in use waits visibly, and a wish to keep it ends the 
     ({ message }) => /failed [2-9] times/.test(message ?? ''),
     kernel.release,
   )
+  await expectWhy(story, 'brd', { line: 'in use by', reason: 'InUse', goesOn: true })
   expect(await label()).toBeUndefined()
   expect(await disks()).toBe(1)
 
@@ -113,6 +115,7 @@ test('a pod whose image cannot be pulled says so in the words of its node, and g
     message: expect.stringMatching(/^Node load-1: pod kmm-worker-veth-/),
   })
   expect(entry.message).toContain('server gave HTTP response to HTTPS client')
+  await expectWhy(story, 'veth', { line: 'worker pod', reason: 'ImagePullBackOff' })
   const [stuck] = story.pods.workers('Load')
 
   const good = await pushInTreeModule(`${lab.state.registry}/${namespace}/veth:1`, kernel.release, 'veth')

@@ -14,6 +14,7 @@ import { watchPods } from '../../support/podHistory.ts'
 import { Scenario } from '../../support/scenario.ts'
 import { sharedOperator } from '../../support/stories.ts'
 import { useLab } from '../../support/testLab.ts'
+import { expectWhy } from '../../support/why.ts'
 
 const lab = useLab()
 const namespace = 't-loader'
@@ -102,6 +103,7 @@ describe('loading and unloading on a real kernel', { concurrent: false }, () => 
       const { fact } = await record(name)
       expect(fact).toMatchObject({ failure: { action: 'Load', reason } })
       expect(fact).not.toHaveProperty('firmwareHostPath')
+      await expectWhy(story, name, { line: 'modprobe', reason })
     })
 
     test('and nothing of it is left on the node', async () => {

@@ -1,0 +1,124 @@
+import { once } from 'node:events'
+import { expect } from 'vitest'
+import type { WriteBody } from '../../activities/kube/kube.ts'
+import { pods } from '../../activities/kube/resources.ts'
+import { buildNodeLabels } from '../../lab/realNodes.ts'
+import { eventually } from '../support/eventually.ts'
+import { plugin, startPlugin } from '../support/plugin.ts'
+import { openRelay } from '../support/relay.ts'
+import type { Scenario } from '../support/scenario.ts'
+import { stories } from '../support/stories.ts'
+import { useLab } from '../support/testLab.ts'
+import { fetching } from '../support/tinyModule.ts'
+
+const lab = useLab()
+const test = stories(lab)
+const name = 'tiny'
+const service = 'temporal-frontend'
+const port = 7233
+
+/**
+ * The lab's Temporal as most clusters have theirs: a Service with a pod, which here hands on to the machine's port
+ * `onward`, and the operator's configuration that names it.
+ */
+async function applyTemporal(story: Scenario, onward: number): Promise<void> {
+  const { namespace, base } = story
+  const { address, temporal } = lab.state
+  const labels = { app: service }
+  const command = [
+    '/bin/busybox',
+    'nc',
+    '-ll',
+    '-p',
+    String(port),
+    '-e',
+    '/bin/busybox',
+    'nc',
+    address,
+    String(onward),
+  ]
+  const pod: WriteBody = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace, name: service, labels },
+    spec: {
+      nodeSelector: { ...buildNodeLabels },
+      automountServiceAccountToken: false,
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: 'relay', image: base, command, ports: [{ name: 'rpc', containerPort: port }] }],
+    },
+  } as WriteBody
+  const ports = [{ port, targetPort: 'rpc' }]
+  const config = `temporal: { address: "${service}.${namespace}:${port}", namespace: ${temporal.namespace} }`
+  await story.apply(
+    pod,
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { namespace, name: service },
+      spec: { selector: labels, ports },
+    } as WriteBody,
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace, name: 'kmm-operator-manager-config' },
+      data: { 'controller_config.yaml': config },
+    } as WriteBody,
+  )
+  await eventually(
+    'the pod that stands for Temporal is Ready',
+    () => lab.kube.get(pods, { namespace, name: service }),
+    (seen) =>
+      seen?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
+  )
+}
+
+test('logs: live while it builds, and from Temporal through a port-forward of its own when the pod is gone', async ({
+  open,
+  gate,
+  onTestFinished,
+}) => {
+  const story = await open('plugin')
+  await story.addNode()
+  const { namespace } = story
+  const relay = await openRelay(lab.state.address, lab.state.temporal.address)
+  onTestFinished(relay.close)
+  const env = {
+    KUBECONFIG: lab.state.kubernetes.kubeconfig,
+    TEMPORAL_ADDRESS: '',
+    TEMPORAL_NAMESPACE: '',
+    KUBERNETES_SERVICE_HOST: '',
+  }
+  const at = ['-n', namespace, '--operator-namespace', namespace]
+  const line = 'said while it builds'
+  await story.applyTiny(name, [['echo', line], fetching(gate.wait)])
+  await applyTemporal(story, relay.port)
+  await gate.untilKnocked()
+
+  const live = startPlugin(['logs', name, ...at], env)
+  live.stdin.end()
+  const ended = once(live, 'exit')
+  let seen = ''
+  live.stdout.setEncoding('utf8').on('data', (text: string) => void (seen += text))
+  await eventually(
+    'the log is there',
+    () => seen,
+    (text) => text.includes(line),
+  )
+  expect(live.exitCode).toBeNull()
+  gate.open()
+  expect(await ended).toEqual([0, null])
+  await story.untilLoaded(name)
+  await eventually(
+    'the build pod is gone',
+    () => story.pods.builds(),
+    (all) => all.every(({ gone }) => gone),
+  )
+
+  const kept = await plugin(['logs', name, ...at], env)
+  expect(kept).toMatchObject({ code: 0, stdout: expect.stringContaining(line) })
+  expect(kept.stderr).toContain('as Temporal keeps it')
+  const history = await plugin(['history', name, ...at], env)
+  expect(history).toMatchObject({ code: 0, stderr: '' })
+  expect(history.stdout).toMatch(/build \S+ in pod \S+ {2}\S+ {2}succeeded/)
+})
