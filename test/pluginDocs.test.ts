@@ -43,7 +43,7 @@ describe('the table of causes', () => {
       const rest = reasonsIn(line).filter((reason) => !reasonsIn(tests).includes(reason))
       const [name = ''] = part.split(' ')
       const named = reasonsIn(part)
-      const all = named.length > 0 ? named : name === 'checklist' ? [] : rest
+      const all = named.length > 0 ? named : name.endsWith('Checks') ? [] : rest
       return all.map((reason) => ({ name, what: `${line.split(':')[0]}: ${reason}`, reason }))
     }),
   )

@@ -1,0 +1,133 @@
+import { describe } from 'vitest'
+import { testBuildPod, testNode } from '../../api/testCluster.ts'
+import { type Cause, at, build, building, held, module, testCauses } from './testing/whyTest.ts'
+
+describe('the first thing that fails of a kernel and its image', () => {
+  testCauses([
+    [
+      'a kernel without mapping',
+      at({ phase: 'NoNodes', reason: 'NoMapping' }, { regexp: '^5' }),
+      { check: 'kernel mapping', reason: 'NoMapping', says: /kernel 6.1.0-1-amd64; there are: \^5/ },
+    ],
+    [
+      'a mapping that breaks a rule',
+      at({}, { regexp: '(' }),
+      { check: 'kernel mapping', reason: 'RegexpInvalid' },
+    ],
+    [
+      'an unknown variable',
+      at({}, { containerImage: 'reg.example/a:$NOPE' }),
+      { check: 'template', reason: 'TemplateInvalid', says: /unknown variable NOPE/ },
+    ],
+    [
+      'an image that is no reference',
+      at({}, { containerImage: 'reg.example/A B:1' }),
+      { check: 'image', reason: 'ImageReferenceInvalid' },
+    ],
+    [
+      'nodes of two architectures',
+      { ...at({}), nodes: [testNode(), testNode({ name: 'n2', uid: 'n2', architecture: 'arm64' })] },
+      { check: 'architecture', reason: 'MixedArchitectures', says: /amd64, arm64/ },
+    ],
+    [
+      'an image for other architectures',
+      at({ phase: 'WaitingForImage', reason: 'ArchitectureMissing', message: 'only arm64' }),
+      { check: 'architecture', reason: 'ArchitectureMissing' },
+    ],
+    ...['RegistryUnreachable', 'RegistryUnauthorized', 'RegistryRateLimited'].map((reason): Cause => [
+      `the registry: ${reason}`,
+      at({ phase: 'CheckingImage', reason, message: 'it says no' }),
+      { check: 'registry', reason, says: /it says no/ },
+    ]),
+    [
+      'an image that is not there, and nothing builds it',
+      at({ phase: 'WaitingForImage', reason: 'ImageMissing', message: 'does not exist' }, {}),
+      { check: 'registry', reason: 'ImageMissing', helps: /^crane digest reg.example\/fpga/ },
+    ],
+    [
+      'a node that tries the pull for the operator',
+      at({ phase: 'CheckingImage', reason: 'ImageBeingPulled', message: 'node n1 pulls' }),
+      { check: 'registry', reason: 'ImageBeingPulled', verdict: 'waits' },
+    ],
+    [
+      'nobody has asked yet',
+      { modules: [module] },
+      { check: 'registry', reason: 'Pending', verdict: 'waits' },
+    ],
+    [
+      'another Module builds the image',
+      at(building('ImageClaimed', 'is being built for Module a/b')),
+      { check: 'claim', reason: 'ImageClaimed', says: /a\/b/, verdict: 'waits' },
+    ],
+    [
+      'another Module has built it from other inputs',
+      at({ phase: 'InputInvalid', reason: 'ImageContested', message: 'one reference cannot be both' }),
+      { check: 'claim', reason: 'ImageContested', helps: /retry fpga/ },
+    ],
+    [
+      'no ConfigMap with the Dockerfile',
+      { ...at({ phase: 'InputInvalid' }), configMaps: [] },
+      { check: 'Dockerfile', reason: 'DockerfileConfigMapMissing', helps: /create configmap dockerfile/ },
+    ],
+    [
+      'a ConfigMap without the key',
+      { ...at({ phase: 'InputInvalid' }), configMaps: [{ namespace: 'drivers', name: 'dockerfile' }] },
+      { check: 'Dockerfile', reason: 'DockerfileKeyMissing' },
+    ],
+    [
+      'a Secret that does not exist',
+      at(building(''), { build: { ...build, secrets: [{ name: 'token' }] } }),
+      { check: 'secrets', reason: 'SecretMissing', says: /Secret drivers\/token does not exist/ },
+      { secrets: new Map([['token', false]]) },
+    ],
+    [
+      'a Secret that cannot be used',
+      at(building('SecretKeyMissing', 'has no key .dockerconfigjson')),
+      { check: 'secrets', reason: 'SecretKeyMissing' },
+    ],
+    [
+      'no node can take the build pod',
+      at(building('Unschedulable', '0/3 nodes are available')),
+      { check: 'build', reason: 'Unschedulable', helps: /describe pod fpga-build-1/ },
+    ],
+    [
+      'the executor cannot be pulled',
+      at(building('ImagePullBackOff', 'Back-off pulling image kaniko')),
+      { check: 'build', reason: 'ImagePullBackOff' },
+    ],
+    [
+      'a quota refuses the build pod',
+      at(building('PodRefusedByQuota', 'exceeded quota: q')),
+      { check: 'build', reason: 'PodRefusedByQuota' },
+    ],
+    [
+      'a build that waits for its turn',
+      at(building('BuildQueued', '1 build is before it')),
+      { check: 'build', reason: 'BuildQueued', verdict: 'waits' },
+    ],
+    [
+      'a build that the cluster ended goes on by itself',
+      at(building('Evicted', 'low on memory')),
+      { check: 'build', reason: 'Evicted', verdict: 'waits' },
+    ],
+    [
+      'a build that runs',
+      { ...at({ phase: 'Building', buildPod: 'fpga-build-1' }), pods: [testBuildPod()] },
+      { check: 'build', reason: 'Building', helps: /logs fpga/, verdict: 'waits' },
+    ],
+    [
+      'a build that failed, with its error lines',
+      {
+        ...at(held('CompileFailed')),
+        pods: [testBuildPod({ state: { kind: 'failed', message: '', finishedAt: '' } })],
+      },
+      { check: 'build', reason: 'CompileFailed', helps: /retry fpga -n drivers --kernel '6.1.0-1-amd64'/ },
+    ],
+    ['a build that was refused the push', at(held('PushRefused')), { check: 'build', reason: 'PushRefused' }],
+    [
+      'a build that was cancelled',
+      at({ phase: 'Cancelled', reason: 'Cancelled' }),
+      { check: 'build', reason: 'Cancelled', helps: /retry fpga/ },
+    ],
+  ])
+})

@@ -1,0 +1,131 @@
+import { describe } from 'vitest'
+import {
+  cordoned,
+  guardedModule,
+  testConfig,
+  testNode,
+  testRecord,
+  unreadableModule,
+} from '../../api/testCluster.ts'
+import { module, operator, selecting, taint, testCauses, unguarded } from './testing/whyTest.ts'
+
+describe('the first thing that fails of the Module and where it may be', () => {
+  testCauses([
+    [
+      'stored before a rule that it breaks',
+      { unreadable: [unreadableModule()] },
+      { check: 'definition', reason: 'SpecInvalid', helps: /edit module fpga/ },
+    ],
+    [
+      'no module loader',
+      { modules: [guardedModule({ spec: { moduleLoader: undefined } })] },
+      { check: 'definition', reason: 'NoModuleLoader' },
+    ],
+    [
+      'being deleted, and a node that is away keeps it',
+      {
+        modules: [guardedModule({}, { deleting: true })],
+        nodes: [testNode({ ready: false })],
+        records: [testRecord(testConfig(), { config: testConfig(), bootId: 'b1' })],
+      },
+      { check: 'deletion', reason: 'Deleting', helps: /force-finalize/, verdict: 'waits' },
+    ],
+    [
+      'the operator is down',
+      { modules: [module] },
+      {
+        check: 'operator',
+        reason: 'OperatorDown',
+        says: /^operator-1 has not renewed its Lease for 30m/,
+        helps: /-n kmm-operator-system get pods/,
+      },
+      { operator: { ...operator, lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:30:00Z' } } },
+    ],
+    [
+      'the operator ended in order',
+      { modules: [module] },
+      {
+        check: 'operator',
+        reason: 'OperatorDown',
+        says: /^The operator ended 30s ago and gave its Lease up/,
+      },
+      { operator: { ...operator, lease: { holder: '', renewedAt: '2026-01-01T00:59:30Z' } } },
+    ],
+    [
+      'no operator is installed',
+      { modules: [{ ...module, metadata: unguarded }] },
+      { check: 'operator', reason: 'OperatorDown', says: /there is no Lease in namespace/ },
+      { operator: { namespace: 'kmm-operator-system', lease: undefined } },
+    ],
+    [
+      'not looked at yet',
+      { modules: [{ ...module, metadata: unguarded }] },
+      { check: 'operator', reason: 'NotSeenYet', says: /not looked at the Module yet/, verdict: 'waits' },
+    ],
+    [
+      'a change that was not acted on',
+      {
+        modules: [
+          guardedModule(
+            {},
+            {
+              status: {
+                conditions: [
+                  {
+                    type: 'Ready',
+                    status: 'True',
+                    reason: 'Loaded',
+                    message: '',
+                    observedGeneration: 2,
+                    lastTransitionTime: '2026-01-01T00:00:00Z',
+                  },
+                ],
+              },
+            },
+          ),
+        ],
+      },
+      { check: 'operator', reason: 'NotSeenYet', says: /generation 2, the Module has 3/, verdict: 'waits' },
+    ],
+    [
+      'the namespace refuses the pods',
+      { modules: [module] },
+      {
+        check: 'namespace',
+        reason: 'PodRefusedByPodSecurity',
+        says: /enforces Pod Security "baseline"/,
+        helps: /label --overwrite namespace drivers pod-security/,
+      },
+      { namespace: { podSecurity: 'baseline', ending: false } },
+    ],
+    [
+      'the namespace is being deleted',
+      { modules: [module] },
+      { check: 'namespace', reason: 'NamespaceGone' },
+      { namespace: { podSecurity: undefined, ending: true } },
+    ],
+    [
+      'a selector that no node matches: the nearest one is named',
+      {
+        modules: [guardedModule(selecting)],
+        nodes: [testNode(), testNode({ name: 'n2', labels: { accelerator: 'fpga', zone: 'b' } })],
+      },
+      {
+        check: 'selector',
+        reason: 'NoNodes',
+        says: /Nearest is n2: it has zone=b, wanted is zone=a/,
+        helps: /label --overwrite node n2 zone=a/,
+      },
+    ],
+    [
+      'a taint that is not tolerated',
+      { modules: [module], nodes: [testNode({ taints: [taint] })] },
+      { check: 'taints', reason: 'NoNodes', says: /Node n1 has the taint gpu=yes:NoSchedule/ },
+    ],
+    [
+      'a cordoned node',
+      { modules: [module], nodes: [testNode({ taints: [cordoned] })] },
+      { check: 'taints', reason: 'Cordoned', helps: /^kubectl uncordon n1$/, verdict: 'waits' },
+    ],
+  ])
+})
