@@ -1,3 +1,4 @@
+import { MockActivityEnvironment } from '@temporalio/testing'
 import { expect, test } from 'vitest'
 import { guardedModule, testCluster, testKernel, testRef } from '../api/testCluster.ts'
 import type { Dependencies } from './dependencies.ts'
@@ -30,4 +31,17 @@ test.each<[string, () => Promise<unknown>]>([
   ['workOnNode', () => activities.workOnNode({ ...behind, work })],
 ])('%s acts on nothing older: another replica may have seen more', async (_name, act) => {
   await expect(act()).rejects.toMatchObject({ type: 'CacheBehind' })
+})
+
+const current = { subject, seen: {}, entry: undefined }
+test.each<[string, () => Promise<unknown>]>([
+  ['checkImage', () => activities.checkImage({ ...current, image })],
+  ['createBuildPod', () => activities.createBuildPod({ ...current, image, inputHash: 'h', attempt: 1 })],
+  ['watchHold', () => activities.watchHold({ ...current, image, pod })],
+])('%s beats, so that a slow registry is told from an operator that is lost', async (_name, act) => {
+  const environment = new MockActivityEnvironment()
+  let beats = 0
+  environment.on('heartbeat', () => beats++)
+  await environment.run(act).catch(() => undefined)
+  expect(beats).toBeGreaterThan(0)
 })

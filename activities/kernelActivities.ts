@@ -42,7 +42,7 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
       await giveUpClaim(deps, image)
       if (superseded !== undefined) await tell(deps, superseded, { kind: 'Superseded', pod })
     },
-    watchHold: caughtUp(async (request) => await watchHold(deps, request)),
+    watchHold: caughtUp(async (request) => await beating(() => watchHold(deps, request))),
     workOnNode: caughtUp(async (request) => await workOnNode(deps, request)),
   } satisfies KernelActivities)
 }

@@ -12,23 +12,29 @@ import { startOwnLab, withOperatorImage } from './setup/lab.ts'
  * global setup. `npm test -- unit nodes` runs these only. What failed is told again at the end, and the last line is
  * the sum of all.
  *
- * `npm test -- all` also runs `alone`: scenarios that reboot the guest, kill the operator or configure it anew, one file
- * after the other. They take half as long as all the rest; continuous integration runs them for every change.
+ * `alone` is left out and counted as one skipped test, unless it is named or KMM_TEST_REQUIRE=all: scenarios that
+ * reboot the guest, kill the operator or configure it anew, one file after the other, take half as long as all the rest.
+ * Continuous integration runs them for every change.
  *
  * The lab comes up beside the first steps and serves all tiers that need one. More at once than that is more than a
  * machine of two cores can do: workflow tests then run out of time.
  *
  * A tier that this machine cannot run is named and counted as one skipped test; with KMM_TEST_REQUIRE=all it fails.
  */
-const usual = ['lint', 'unit', 'temporal', 'apiserver', 'nodes'] as const
-const steps = [...usual, 'alone'] as const
+const steps = ['lint', 'unit', 'temporal', 'apiserver', 'nodes', 'alone'] as const
 type Step = (typeof steps)[number]
 const onLab: readonly Step[] = ['nodes', 'alone']
 
 const begun = performance.now()
 const requireAll = process.env['KMM_TEST_REQUIRE'] === 'all'
-const wanted = chosenSteps(process.argv.slice(2))
-const isWanted = (step: Step) => wanted.includes(step)
+const named = process.argv.slice(2)
+const unknown = named.filter((name) => !steps.includes(name as Step))
+if (unknown.length > 0) {
+  process.stderr.write(`unknown tier ${unknown.join(', ')}: give any of ${steps.join(', ')}\n`)
+  process.exit(2)
+}
+const isWanted = (step: Step) => named.length === 0 || named.includes(step)
+const isLeftOut = (step: Step) => step === 'alone' && named.length === 0 && !requireAll
 
 const outcomes: Outcome[] = []
 const lab = onLab.some(isWanted) && nodesObstacle() === undefined ? openLab() : undefined
@@ -38,7 +44,6 @@ const failures = outcomes.flatMap((outcome) => outcome.failures)
 if (failures.length > 0) process.stdout.write(`\n== failed\n${failures.join('\n')}\n`)
 const counts = outcomes.map((outcome) => outcome.counts)
 process.exitCode = counts.every(({ failed }) => failed === 0) ? 0 : 1
-if (wanted === usual) process.stdout.write('\nnot run: alone (npm test -- all runs it too)\n')
 process.stdout.write(`\nafter ${elapsed(performance.now() - begun)}:\n${toldCounts(counts)}\n`)
 
 async function run(step: Step): Promise<void> {
@@ -57,26 +62,16 @@ async function runStep(step: Step): Promise<Outcome> {
       ? { counts: { passed: 1, failed: 0, skipped: 0 }, failures: [] }
       : failedStep('lint: see above')
   }
+  if (isLeftOut(step))
+    return skippedStep('left out: npm test -- alone runs it, KMM_TEST_REQUIRE=all every tier')
   if (!onLab.includes(step)) return await runTier(step, process.env)
   const obstacle = nodesObstacle()
   if (obstacle !== undefined) {
-    process.stdout.write(`tier ${step} cannot run here: ${obstacle}\n`)
-    if (requireAll) return failedStep(`${step}: ${obstacle}`)
-    return { counts: { passed: 0, failed: 0, skipped: 1 }, failures: [] }
+    return requireAll ? failedStep(`${step}: ${obstacle}`) : skippedStep(`it cannot run here: ${obstacle}`)
   }
   const dir = (await lab)?.dir
   if (dir === undefined) return failedStep(`${step}: there is no lab, see above`)
   return await runTier(step, { ...process.env, KMM_TEST_LAB: dir })
-}
-
-/** The steps that the command line names. Ends the program when there is none of a name. */
-function chosenSteps(names: readonly string[]): readonly Step[] {
-  if (names.length === 0) return usual
-  if (names.includes('all')) return steps
-  const unknown = names.filter((name) => !steps.includes(name as Step))
-  if (unknown.length === 0) return names as readonly Step[]
-  process.stderr.write(`unknown tier ${unknown.join(', ')}: give all, or any of ${steps.join(', ')}\n`)
-  process.exit(2)
 }
 
 /** The lab in the folder KMM_TEST_LAB, which stays up, or one of our own; undefined, and told, when there is none. */
@@ -90,6 +85,11 @@ async function openLab(): Promise<{ readonly dir: string; readonly close: () => 
     process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`)
     return undefined
   }
+}
+
+function skippedStep(why: string): Outcome {
+  process.stdout.write(`${why}\n`)
+  return { counts: { passed: 0, failed: 0, skipped: 1 }, failures: [] }
 }
 
 async function runTier(tier: Step, env: NodeJS.ProcessEnv): Promise<Outcome> {

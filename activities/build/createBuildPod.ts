@@ -2,7 +2,6 @@ import { viewKernel } from '../../api/viewKernel.ts'
 import { kernelOfRun, kernelWords, labels } from '../../api/names.ts'
 import { buildQueued, buildsBefore, nodelessBuilds, queuedSentence } from '../../api/buildQueue.ts'
 import { imageClaimed, isBuilding } from '../../api/claim.ts'
-import { Context } from '@temporalio/activity'
 import { ApplicationFailure } from '@temporalio/common'
 import type { BuildRequest, BuildStart } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
@@ -24,6 +23,9 @@ import { versionOf } from './secretVersions.ts'
 /** How soon something that a person mends outside our sight (a Secret, a label, a quota) is tried again. */
 const outsidePaceMs = 15_000
 
+/** A watch that is this late has been lost; the next attempt finds the pod it made. */
+const seenWithinMs = 60_000
+
 /** How soon an image that another run builds is looked at again; when its pod is seen, the run waits for that. */
 const claimPaceMs = 5_000
 
@@ -33,10 +35,10 @@ const longestTurnPaceMs = 60_000
 
 /**
  * Creates the pod of one build attempt, once this run has the claim on the image and the registry has said again
- * that it does not exist (images:BLD-S10), unless it is built again all the same, and fewer than `build.maxParallel` builds are before it (images:BLD-S12).
- * The name depends on inputs and attempt alone, so a repeated call finds the
- * pod it made before. What another run builds, missing Secrets and a refusing cluster are said in status and looked
- * at again; meanwhile the image is not claimed.
+ * that it does not exist (images:BLD-S10), unless it is built again all the same, and fewer than `build.maxParallel`
+ * builds are before it (images:BLD-S12). The name depends on inputs and attempt alone, so a repeated call finds the pod
+ * it made before. What another run builds, missing Secrets and a refusing cluster are said in status and looked at
+ * again; meanwhile the image is not claimed.
  */
 export async function createBuildPod(deps: Dependencies, request: BuildRequest): Promise<BuildStart> {
   let keeps = false
@@ -123,9 +125,10 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     const { creationTimestamp: createdAt = '', deletionTimestamp } = made.object.metadata
     const ours = found[labels.moduleUid] === subject.uid && found[labels.inputHash] === inputHash
     if (ours && deletionTimestamp === undefined) {
-      // The cache must know the pod before its absence can mean that it is gone.
+      // The cache must know the pod before its absence can mean that it is gone. Not even a cancellation ends that: the
+      // run has to know what is there, to remove it.
       const pod = { namespace, name, uid }
-      await deps.cache.waitForPod(pod, (facts) => facts?.uid === uid, Context.current().cancellationSignal)
+      await deps.cache.waitForPod(pod, (facts) => facts?.uid === uid, AbortSignal.timeout(seenWithinMs))
       await tell(deps, subject, { kind: 'BuildCreated', pod, image, attempt, createdAt })
       // What this activity had to wait for is over.
       if (storedReason(deps, subject) !== undefined) await sayWhy(deps, subject, entry, undefined)
