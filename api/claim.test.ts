@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { canonicalImage, claimName, claimSeconds, claimStands, rivalOf, type Rival } from './claim.ts'
 import type { PodFacts } from './facts.ts'
+import { wantedImage } from './imageWish.ts'
 import type { KernelStatus, Module } from './module.ts'
 import { annotations, kernelRunId, labels } from './names.ts'
 import { guardedModule, testBuildPod, testCluster, testKernel, testRef } from './testCluster.ts'
@@ -149,5 +150,53 @@ describe('rivals (images:MIC-2, BLD-S10)', () => {
     const module = guardedModule({}, { status: { kernels: entries } })
     const rival = { ref: testRef, kernel: '5.10', inputs: 'other' }
     expect(rivalOf(testCluster({ modules: [module] }), wanted)).toEqual(rival)
+  })
+
+  describe('what another wants now counts, once both have the same Dockerfile again', () => {
+    const build = { dockerfileConfigMap: { name: 'd' } }
+    const configMaps = [{ namespace: testRef.namespace, name: 'd', dockerfile: 'FROM new' }]
+    const module = (name: string, its: object = build): Module => {
+      const status = { kernels: [entry({ inputHash: 'before', digest })] }
+      const made = guardedModule({ mapping: { containerImage: image, build: its } }, { status })
+      return { ...made, metadata: { ...made.metadata, name } }
+    }
+    const own = module(testRef.name)
+    const seen = (twin: Module, pods: readonly PodFacts[] = [], maps = configMaps) => {
+      const things = testCluster({ modules: [own, twin], configMaps })
+      const { wish } = wantedImage(things, testRef, testKernel, things.nodes())
+      if (wish.kind !== 'wanted' || wish.build.kind !== 'ready') throw new Error(wish.kind)
+      const { inputHash } = wish.build
+      const later = {
+        ...things,
+        configMap: (namespace: string, name: string) =>
+          maps.find((map) => map.namespace === namespace && map.name === name),
+        pods: (ref: { name: string }) => (ref.name === twin.metadata.name ? pods : []),
+      }
+      return rivalOf(later, { ref: testRef, kernel: testKernel, image, inputHash })
+    }
+    const before = { ...pod, labels: { ...pod.labels, [labels.inputHash]: 'before' } }
+    const twin = module(other.name)
+    const changed = module(other.name, { ...build, buildArgs: [{ name: 'A', value: 'b' }] })
+    test.each<[string, Rival | undefined, Rival | undefined]>([
+      ['it has built from what was', undefined, seen(twin)],
+      ['it has done so a moment ago', undefined, seen(twin, [{ ...before, state: well }])],
+      [
+        'its build from what was goes at once',
+        { ref: other, kernel: testKernel, pod: pod.name, inputs: 'same' },
+        seen(twin, [before]),
+      ],
+      [
+        'it wants something else, and has built that',
+        { ref: other, kernel: testKernel, inputs: 'other' },
+        seen(changed),
+      ],
+      [
+        'what it wants cannot be told: what it has built',
+        { ref: other, kernel: testKernel, inputs: 'other' },
+        seen(twin, [], []),
+      ],
+    ])('%s', (_name, rival, found) => {
+      expect(found).toEqual(rival)
+    })
   })
 })

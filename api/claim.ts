@@ -1,5 +1,6 @@
 import { isLeaving, type ClusterSnapshot, type PodFacts } from './facts.ts'
 import { formatImageReference, ImageReferenceError, parseImageReference } from './imageReference.ts'
+import { wantedImage } from './imageWish.ts'
 import { annotations, kernelOfRun, labels, sha256, type KernelRef } from './names.ts'
 import { isLost } from './viewBuildPods.ts'
 
@@ -82,7 +83,8 @@ export interface Rival extends KernelRef {
 
 /**
  * Who else builds this image now, or has built it from other inputs (images:MIC-2, BLD-S10)? Two kernels of one
- * Module are rivals too. Nobody is where the image was built from the same inputs: it can be taken as it is.
+ * Module are rivals too. Nobody is where the image was built from the same inputs: it can be taken as it is. Nor who
+ * wants the same inputs by now, such as after an edit of the Dockerfile that both have: the two agree.
  */
 export function rivalOf(
   cluster: ClusterSnapshot,
@@ -101,16 +103,28 @@ export function rivalOf(
       const pods = buildsOf(cluster, { ref, kernel }, image)
       const pod = pods.find(isActive)
       if (pod !== undefined) {
-        const inputs = pod.labels[labels.inputHash] === wanted.inputHash ? 'same' : 'other'
-        return { ref, kernel, pod: pod.name, inputs }
+        const same =
+          pod.labels[labels.inputHash] === wanted.inputHash || agrees(cluster, { ref, kernel }, wanted)
+        return { ref, kernel, pod: pod.name, inputs: same ? 'same' : 'other' }
       }
       // A build that went well counts before its digest is verified and written down.
       const hasBuilt = pods.some(({ labels: its }) => its[labels.inputHash] !== wanted.inputHash)
       const isOther = inputHash !== undefined && inputHash !== wanted.inputHash
-      if ((hasBuilt || (digest !== undefined && isOther)) && deletionTimestamp === undefined) {
-        built.push({ ref, kernel, inputs: 'other' })
-      }
+      if (deletionTimestamp !== undefined || !(hasBuilt || (digest !== undefined && isOther))) continue
+      if (!agrees(cluster, { ref, kernel }, wanted)) built.push({ ref, kernel, inputs: 'other' })
     }
   }
   return built[0]
+}
+
+/** Does this kernel want the image from the same inputs now? No, while that cannot be told. */
+function agrees(
+  cluster: ClusterSnapshot,
+  { ref, kernel }: KernelRef,
+  { image, inputHash }: { readonly image: string; readonly inputHash: string },
+): boolean {
+  const nodes = cluster.nodes().filter((node) => node.kernel === kernel)
+  const { wish } = wantedImage(cluster, ref, kernel, nodes)
+  if (wish.kind !== 'wanted' || wish.build.kind !== 'ready') return false
+  return wish.build.inputHash === inputHash && canonicalImage(wish.image) === canonicalImage(image)
 }

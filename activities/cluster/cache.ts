@@ -158,8 +158,10 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
         configMapInformer.subscribe(({ object }) => {
           const { namespace = '', name } = object.metadata
           const users = moduleInformer.list().filter((m) => m.metadata.namespace === namespace)
-          if (users.some((m) => JSON.stringify(m.spec).includes(`"${name}"`)))
-            tell(object, 'ConfigMap', users.map(refOf))
+          if (users.some((m) => JSON.stringify(m.spec).includes(`"${name}"`))) {
+            const images = users.flatMap((m) => imagesOf(readModule(m)))
+            tell(object, 'ConfigMap', [...users.map(refOf), ...waitingFor(images)])
+          }
         }),
       ]
       return () => ends.forEach((end) => end())
