@@ -115,9 +115,10 @@ describe('the annotation cancel-build', () => {
     entry('asking', 'CheckingImage'),
     entry('building', 'Building'),
     entry('failed', 'BuildFailed'),
+    { ...entry('again', 'BuildFailed'), rebuild: { from: 2 } },
   ]
   test.each([
-    ['all', ['asking', 'building']],
+    ['all', ['asking', 'building', 'again']],
     ['building', ['building']],
     ['failed', []],
   ])('%s: builds that are under way are cancelled, and it is taken off', async (value, cancelled) => {

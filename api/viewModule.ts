@@ -235,9 +235,13 @@ export function kernelsToRetry(module: StoredModule, which: string): string[] {
   return (module.status?.kernels ?? []).filter((k) => meant(k) && held(k)).map(({ kernel }) => kernel)
 }
 
-/** The kernels of a Module whose build can be stopped: `which` is a kernel or `all`. A failed build has stopped. */
+/**
+ * The kernels of a Module whose build can be stopped: `which` is a kernel or `all`. A failed build has stopped; a
+ * rebuild that failed can be given up.
+ */
 export function kernelsToCancel(module: StoredModule, which: string): string[] {
-  const stoppable = ({ phase }: KernelStatus) => phase === 'CheckingImage' || phase === 'Building'
+  const stoppable = ({ phase, rebuild }: KernelStatus) =>
+    phase === 'CheckingImage' || phase === 'Building' || (phase === 'BuildFailed' && rebuild !== undefined)
   return (module.status?.kernels ?? [])
     .filter((k) => stoppable(k) && (which === 'all' || k.kernel === which))
     .map(({ kernel }) => kernel)

@@ -82,7 +82,7 @@ export const commands: readonly Command[] = [
     help:
       'Sets the annotation kmm.sigs.x-k8s.io/cancel-build, which the operator takes off when it has acted. The build pod ' +
       'goes, and nothing is built from the same inputs until `retry` or a change. What is loaded stays. Exit code 4 when ' +
-      'nothing is being built.',
+      'nothing is being built. A rebuild that failed is given up: `retry` then takes the image that is there.',
     flags: [kernelFlag],
     examples: ['kubectl kmod cancel fpga -n drivers'],
     load: async () => (await import('./commands/steer.ts')).cancel,

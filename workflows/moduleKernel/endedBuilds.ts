@@ -1,7 +1,7 @@
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
 import { lastAttempt } from '../../api/viewBuildPods.ts'
 import { counts, failedKey, interruptionsOf, isOf, wantedHash } from './attempts.ts'
-import { hold, lookOf, remove, type Hold, type KernelMemory, type KernelPlan } from './plan.ts'
+import { hold, lookOf, remove, wayBack, type Hold, type KernelMemory, type KernelPlan } from './plan.ts'
 
 /** How often a build that the cluster ended is made again by itself (design: "Failures have classes"). */
 export const maxReruns = 3
@@ -58,10 +58,11 @@ export function failed(view: KernelView, memory: KernelMemory): Partial<KernelPl
 }
 
 /** What keeps the image from being built, or built again, such as a missing Dockerfile. */
-export function unbuildable({ wish }: KernelView): Hold[] {
+export function unbuildable({ wish, rebuildFrom }: KernelView): Hold[] {
   if (wish.kind !== 'wanted' || wish.build.kind !== 'invalid') return []
   const { reason, field, message } = wish.build
-  const unblock = `Mend ${field}; the build starts by itself.`
+  const instead = rebuildFrom === undefined ? '' : ` ${wayBack}`
+  const unblock = `Mend ${field}; the build starts by itself.${instead}`
   return [hold(`invalid:${reason}:${message}`, reason, message, unblock)]
 }
 
@@ -106,13 +107,14 @@ function holdOnBuild(
   const place = pod === undefined ? {} : { pod: { name: pod.name, uid: pod.uid } }
   const secrets = (failure ?? interruption)?.secrets ?? view.stored?.buildSecrets
   const look = { kind: 'image' as const, image, ...place, ...(secrets && { secrets }), ...lookOf(view) }
-  return { ...hold(key, why.reason, why.message, why.unblock), look }
+  const unblock = view.rebuildFrom === undefined ? why.unblock : `${why.unblock} ${wayBack}`
+  return { ...hold(key, why.reason, why.message, unblock), look }
 }
 
 /** What an earlier run wrote of a failed build, without what it said would help. */
 function storedFailure({ stored, lostNode }: KernelView): { reason: string; message: string } {
   const { reason = 'BuildFailed', message = 'The build failed.', buildNode } = stored ?? {}
   const node = lostNode ?? buildNode?.name ?? ''
-  const said = message.replace(` ${unblockFailed}`, '').replace(` ${unblockVanished(node)}`, '')
-  return { reason, message: said }
+  const fixes = [unblockFailed, unblockVanished(node), wayBack]
+  return { reason, message: fixes.reduce((said, fix) => said.replace(` ${fix}`, ''), message) }
 }

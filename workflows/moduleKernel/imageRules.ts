@@ -6,7 +6,7 @@ import { kernelWords } from '../../api/names.ts'
 import { buildKey, isOf, isRecorded, nextAttempt, wantedHash } from './attempts.ts'
 import { failed, interrupted, unbuildable, unverified, vanished } from './endedBuilds.ts'
 import type { ImageFacts } from '../../activities/contract.ts'
-import { hold, lookOf, questionOf, remove, type KernelMemory, type KernelPlan } from './plan.ts'
+import { hold, lookOf, questionOf, remove, wayBack, type KernelMemory, type KernelPlan } from './plan.ts'
 
 /** Speaks with a plan, or is silent. */
 type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | undefined
@@ -98,7 +98,7 @@ function uncovered(view: KernelView, memory: KernelMemory) {
   const gap = uncoveredBy(image, architectures, view.architectures)
   if (gap === undefined) return undefined
   const key = `uncovered:${image}:${architectures.join()}`
-  const look = { kind: 'image' as const, image, made: architectures, ...lookOf(view) }
+  const look = { kind: 'image' as const, image, made: architectures }
   return { holds: [{ ...hold(key, gap.reason, gap.message, gap.unblock), look }] }
 }
 
@@ -139,8 +139,9 @@ function rivalled(view: KernelView, memory: KernelMemory) {
   const message = `Image ${image} is built for ${who} too, from other inputs; one reference cannot be both.`
   const unblock =
     'Change containerImage of one of them, such as a tag with ${KERNEL_FULL_VERSION}, or make their build sections ' +
-    `and Dockerfiles the same.${rebuilds ? '' : ' The signal `retryBuild` takes the image as it is.'}`
-  return { holds: [hold(key, 'ImageContested', message, unblock)] }
+    `and Dockerfiles the same. ${rebuilds ? wayBack : 'The signal `retryBuild` takes the image as it is.'}`
+  const held = hold(key, 'ImageContested', message, unblock)
+  return { holds: [rebuilds ? { ...held, releases: [] } : held] }
 }
 
 function unknown(view: KernelView, memory: KernelMemory) {
@@ -171,13 +172,12 @@ function missing(view: KernelView, memory: KernelMemory) {
         ],
       }
     }
-    case 'invalid':
-      return {
-        holds: unbuildable(view).map((held) => ({
-          ...held,
-          look: { kind: 'image' as const, image, ...lookOf(view) },
-        })),
-      }
+    case 'invalid': {
+      // No build makes an image for several architectures, so one that is there for all of them will do.
+      const awaited = build.reason === 'MixedArchitectures' ? {} : lookOf(view)
+      const look = { kind: 'image' as const, image, ...awaited }
+      return { holds: unbuildable(view).map((held) => ({ ...held, look })) }
+    }
     case 'ready': {
       const { inputHash } = build
       const attempt = nextAttempt(view, memory, inputHash)

@@ -1,5 +1,6 @@
 import { condition, sleep } from '@temporalio/workflow'
 import type { KernelRequest, PodRef, Seen } from '../../activities/contract.ts'
+import type { BuildPodView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import type { KeptLog } from '../messages.ts'
 import type { activitiesOn } from '../options.ts'
@@ -101,15 +102,17 @@ export class Performer {
       { summary: 'look for pods to stop' },
       [about()],
     )
-    for (const pod of view.pods.filter((p) => p.state === 'active')) {
+    // A rebuild is given up with it: the image that is there will do.
+    const { rebuild, interruptions: _interruptions, ...kept } = last
+    const ended = ({ attempt, state }: BuildPodView) =>
+      state !== 'lost' && rebuild !== undefined && attempt >= rebuild.from
+    for (const pod of view.pods.filter((p) => p.state === 'active' || ended(p))) {
       const summary = `cancelled: stop build pod ${pod.name}`
       await activities.following.removeBuildPod.executeWithOptions({ summary }, [this.#removal(pod)])
     }
     const message = 'The run was cancelled. Changed inputs or a retry start it again.'
     const inputHash =
       view.wish.kind === 'wanted' && view.wish.build.kind === 'ready' ? view.wish.build.inputHash : ''
-    // A rebuild is given up with it: the image that is there will do.
-    const { rebuild: _rebuild, ...kept } = last
     const cancelled: KernelStatus = { ...kept, inputHash, phase: 'Cancelled', reason: 'Cancelled', message }
     await activities.short.reportKernel.executeWithOptions({ summary: 'status: Cancelled' }, [
       { ...about(), entry: cancelled },
@@ -192,8 +195,12 @@ export class Performer {
         return this.#release(hold.releases)
       case 'imagePresent': {
         timeline.release(hold.key, 'the image is there')
-        const generation = this.#run.entry()?.imageGeneration ?? null
-        const answer = { ...news, kind: 'present', image, generation } as const
+        const { imageGeneration: generation = null, rebuild: taken } = this.#run.entry() ?? {}
+        const question = questionOf(
+          { image, generation },
+          { rebuildFrom: taken?.done ? undefined : taken?.from },
+        )
+        const answer = { ...news, ...question, kind: 'present' } as const
         return learn((memory) => ({ ...memory, answer }))
       }
     }

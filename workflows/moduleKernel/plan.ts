@@ -34,7 +34,7 @@ export interface Question {
 /** The question about an image of a step, or of what is wanted in a view. */
 export function questionOf(
   { image, generation }: Pick<Question, 'image' | 'generation'>,
-  { rebuildFrom }: Pick<Question, 'rebuildFrom'>,
+  { rebuildFrom }: { readonly rebuildFrom?: number | undefined },
 ): Question {
   return dropUndefined({ image, generation, rebuildFrom })
 }
@@ -140,6 +140,9 @@ export function holdChanges(before: readonly HoldRef[], now: readonly HoldRef[])
 export function hold(key: string, reason: string, message: string, unblock: string): Hold {
   return { key, releases: [key], reason, message, unblock, look: { kind: 'nothing' } }
 }
+
+/** What a hold of a rebuild says last: how to have the image that is there instead, which is asked for anew then. */
+export const wayBack = 'To have the image that is there instead, change spec.imageRebuildTriggerGeneration.'
 
 /** What a look at a hold needs to know of a rebuild that is asked for. */
 export function lookOf({ rebuildFrom }: KernelView): { rebuild?: true } {

@@ -71,6 +71,45 @@ test('one that fails is held although the image is there, and a retry builds aga
   })
 })
 
+test('one that failed is cancelled as well: its pod goes, and a retry takes the image that is there', async () => {
+  const cluster = asked()
+  cluster.outcomes = [failure]
+  await withRun(cluster, async (run) => {
+    await held(cluster)
+    cluster.rebuildAsked = false
+    await run.cancel()
+    await expect(run.result()).rejects.toThrow()
+    expect(cluster.pods).toEqual([])
+    expect(cluster.stored).toMatchObject({ phase: 'Cancelled' })
+    expect(cluster.stored).not.toHaveProperty('rebuild')
+  })
+  await withRun(
+    cluster,
+    async (run) => {
+      await run.result()
+      expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest: old })
+      expect(cluster.calls.filter((call) => call.startsWith('create'))).toEqual(['create 2 again'])
+    },
+    { first: 'retryBuild' },
+  )
+})
+
+test('held on an image for other nodes, it ends with one for them that somebody pushes', async () => {
+  const cluster = asked()
+  cluster.rebuildAsked = false
+  cluster.stored = { ...kernelStatus, phase: 'Building', rebuild: { from: 2 } }
+  cluster.checkImage = async () => ({ kind: 'present', digest: old, architectures: ['s390x'] })
+  await withRun(cluster, async (run) => {
+    await expect.poll(() => cluster.stored?.reason, { timeout: 60_000 }).toBe('ArchitectureMissing')
+    expect(cluster.stored).toMatchObject({ rebuild: { from: 2 } })
+    cluster.holdNews = { kind: 'imagePresent', digest, architectures }
+    await run.result()
+    expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest })
+    expect(cluster.looked).toMatchObject({ made: ['s390x'] })
+    expect(cluster.looked).not.toHaveProperty('rebuild')
+  })
+})
+
 test('one that is cancelled is given up: a retry takes the image that is there', async () => {
   const cluster = asked()
   cluster.rebuildAsked = false

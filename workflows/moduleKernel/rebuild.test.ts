@@ -24,6 +24,11 @@ const failed: KernelMemory = {
   failure: { ...testBuildFailure, attempt: 2, podUid: 'pod-2', pod: 'p2' },
 }
 
+function wishFor(reason: string): KernelView['wish'] {
+  const build = { kind: 'invalid', reason, field: 'selector', message: 'x.' } as const
+  return { kind: 'wanted', image, generation: null, build }
+}
+
 function told(change: Partial<KernelView>, memory: KernelMemory = fresh) {
   const seen = view(change)
   const plan = decideKernel(seen, memory)
@@ -103,9 +108,44 @@ describe('images:MIC-10 Better: an image that is there is built again', () => {
     expect(told(change, memory)).toMatchObject({ steps, holds })
   })
 
-  test('a look at its hold does not ask whether the image is there', () => {
-    const pods = [pod({ attempt: 2, uid: 'pod-2', state: 'failed' })]
-    expect(told({ pods }, failed).plan.holds).toMatchObject([{ look: { rebuild: true } }])
+  const wayBack = /change spec\.imageRebuildTriggerGeneration\.$/
+
+  test('a look at its hold does not ask whether the image is there; the hold names the way back to it', () => {
+    const pods = [pod({ attempt: 2, uid: 'pod-2', name: 'p2', state: 'failed' })]
+    const unblock = expect.stringMatching(wayBack) as string
+    const { plan, entry } = told({ pods }, failed)
+    expect(plan.holds).toMatchObject([{ look: { rebuild: true }, unblock }])
+    const read = told({ pods, stored: entry as never }).plan.holds
+    expect(read).toMatchObject([{ message: plan.holds[0]?.message, unblock }])
+  })
+
+  test.each<[string, Partial<KernelView>, KernelMemory, string, object]>([
+    [
+      'that is there for other nodes',
+      { architectures: ['arm64'] },
+      { ...fresh, answer: { ...rebuilt, architectures: ['amd64'], rebuildFrom: 2 } },
+      'ArchitectureMissing',
+      { made: ['amd64'] },
+    ],
+    [
+      'that no build makes for all nodes',
+      { wish: wishFor('MixedArchitectures') },
+      fresh,
+      'MixedArchitectures',
+      {},
+    ],
+    ['whose Dockerfile is gone', { wish: wishFor('Gone') }, fresh, 'Gone', { rebuild: true }],
+  ])('a hold on an image %s looks whether another is there, if that would do', (...story) => {
+    const [, change, memory, reason, look] = story
+    const { holds } = told(change, memory).plan
+    expect(holds.map((held) => [held.reason, held.look])).toEqual([
+      [reason, { kind: 'image', image, ...look }],
+    ])
+  })
+
+  test('no retry releases a contested one: the hold says what does', () => {
+    const { holds } = told({ rival }).plan
+    expect(holds).toMatchObject([{ releases: [], unblock: expect.stringMatching(wayBack) as string }])
   })
 })
 
