@@ -8,8 +8,8 @@ import type { Kube } from './kube/kube.ts'
 
 /** Other runs, reached as people reach them. */
 export interface Runs {
-  /** Signals `retryBuild` to a kernel run; one that has ended is started again with it. */
-  retryKernel(subject: KernelSubject): Promise<void>
+  /** Signals `retryBuild` to a kernel run; one that has ended is started again with it. `by`: what asks, in words. */
+  retryKernel(subject: KernelSubject, by: string): Promise<void>
   /** Cancels a kernel run, as people do in the Temporal UI; nothing happens when it has ended. */
   cancelKernel(subject: KernelSubject): Promise<void>
 }

@@ -60,11 +60,14 @@ describe('the annotation retry-build', () => {
     const metadata = { ...module.metadata, annotations: { [annotations.retryBuild]: value } }
     const { sent, kube } = fakeKube()
     const cache = { ...testCluster({ modules: [{ ...module, metadata }] }), caughtUp: async () => true }
-    const runs = { retryKernel: async ({ kernel }: { kernel: string }) => void sent.push(kernel) }
+    const runs = {
+      retryKernel: async ({ kernel }: { kernel: string }, by: string) => void sent.push(`${kernel} by ${by}`),
+    }
     const activities = createModuleActivities({ kube, cache, runs } as unknown as Dependencies)
     const answer = await activities.takeRetry({ subject: { ref: testRef, uid: 'uid-1' }, seen: {} })
     const off = { uid: 'uid-1', resourceVersion: '1', annotations: { [annotations.retryBuild]: null } }
-    expect(sent).toEqual([...retried, `Module ${JSON.stringify({ metadata: off })}`])
+    const signals = retried.map((kernel) => `${kernel} by the annotation retry-build`)
+    expect(sent).toEqual([...signals, `Module ${JSON.stringify({ metadata: off })}`])
     expect(answer).toEqual({ seen: { Module: '2' } })
   })
 })
@@ -75,14 +78,27 @@ describe('images:MIC-10 Better: the annotation rebuild', () => {
   const configMaps = [{ namespace: testRef.namespace, name: 'd', dockerfile: 'FROM x' }]
   const taken: Partial<KernelStatus> = { rebuild: { from: 2 } }
   const refusal = (kernel: string, why: string) => `RebuildRefused ${kernel}: ${why}`
-  const noBuild = 'its mapping has no build section.'
+  const noBuild =
+    'its mapping has no build section. Add build to the mapping, or push the image and change spec.imageRebuildTriggerGeneration.'
   test.each<[string, string, Partial<KernelStatus>, boolean, string[] | undefined]>([
     ['not taken up yet: it stays', 'all', {}, true, undefined],
     ['taken up', 'all', taken, true, []],
     ['for this kernel', testKernel, taken, true, []],
-    ['held: it is a retry too', 'all', { ...taken, phase: 'BuildFailed' }, true, [testKernel]],
+    [
+      'held: it is a retry too',
+      'all',
+      { ...taken, phase: 'BuildFailed' },
+      true,
+      [`${testKernel} by the annotation rebuild`],
+    ],
     ['without build', 'all', {}, false, [refusal(testKernel, noBuild)]],
-    ['of an unknown kernel', '5.10', {}, true, [refusal('5.10', 'no image is wanted for it.')]],
+    [
+      'of an unknown kernel',
+      '5.10',
+      {},
+      true,
+      [refusal('5.10', 'no image is wanted for it. Name a kernel of status.kernels, or "all".')],
+    ],
   ])('%s', async (_name, value, change, builds, did) => {
     const kernels = [{ kernel: testKernel, phase: 'Loaded', image, digest: 'd', ...change } as KernelStatus]
     const module = guardedModule({ mapping: builds ? { build } : {} }, { status: { kernels } })
@@ -90,7 +106,9 @@ describe('images:MIC-10 Better: the annotation rebuild', () => {
     const { sent, kube } = fakeKube()
     const cluster = testCluster({ modules: [{ ...module, metadata }], configMaps })
     const cache = { ...cluster, caughtUp: async () => true }
-    const runs = { retryKernel: async ({ kernel }: { kernel: string }) => void sent.push(kernel) }
+    const runs = {
+      retryKernel: async ({ kernel }: { kernel: string }, by: string) => void sent.push(`${kernel} by ${by}`),
+    }
     const observe = ({ kernel }: EventSubject, event: ModuleEvent) =>
       void (event.kind === 'RebuildRefused' && sent.push(refusal(kernel, event.why)))
     const events = { record: async () => undefined }

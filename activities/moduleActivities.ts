@@ -61,7 +61,7 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
     takeRetry: caughtUp(
       async ({ subject }) =>
         await takeAnnotation(subject, annotations.retryBuild, kernelsToRetry, (kernel) =>
-          deps.runs.retryKernel(kernel),
+          deps.runs.retryKernel(kernel, 'the annotation retry-build'),
         ),
     ),
     takeRebuild: caughtUp(async ({ subject }) => {
@@ -73,7 +73,7 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
       ]
       return await takeAnnotation(subject, annotations.rebuild, concerned, async (kernel) => {
         const why = refused.get(kernel.kernel)
-        if (why === undefined) return await deps.runs.retryKernel(kernel)
+        if (why === undefined) return await deps.runs.retryKernel(kernel, 'the annotation rebuild')
         await tell(deps, kernel, { kind: 'RebuildRefused', why, activity: thisActivity() })
       })
     }),

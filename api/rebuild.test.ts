@@ -99,16 +99,20 @@ describe('images:MIC-10 Better: a rebuild', () => {
     { status: { kernels: [{ ...loaded, kernel: 'x', inputHash: 'other' }] } },
   )
   test.each<[string, Story, string]>([
-    ['without build', { mapping: {} }, 'its mapping has no build section.'],
+    [
+      'without build',
+      { mapping: {} },
+      'its mapping has no build section. Add build to the mapping, or push the image and change spec.imageRebuildTriggerGeneration.',
+    ],
     [
       'without a Dockerfile',
       { things: { configMaps: [] } },
-      'build.dockerfileConfigMap: ConfigMap drivers/d does not exist.',
+      'build.dockerfileConfigMap: ConfigMap drivers/d does not exist. Mend build.dockerfileConfigMap, then ask again.',
     ],
     [
       'of an image that another Module builds from other inputs',
       { other: { ...others, metadata: { ...others.metadata, name: 'other' } } },
-      `image ${image} is built for Module drivers/other (kernel x) too, from other inputs.`,
+      `image ${image} is built for Module drivers/other (kernel x) too, from other inputs. Give one of them another containerImage, or make their build sections and Dockerfiles the same, then ask again.`,
     ],
   ])('%s is refused: the image stays, and the annotation is taken off', (_name, story, why) => {
     const refused = [`${testKernel}: ${why}`]
@@ -120,7 +124,7 @@ describe('images:MIC-10 Better: a rebuild', () => {
     expect(seen({ which: '5.10' })).toMatchObject({
       digest,
       takenOff: '5.10',
-      refused: ['5.10: no image is wanted for it.'],
+      refused: ['5.10: no image is wanted for it. Name a kernel of status.kernels, or "all".'],
     })
     expect(seen({ things: { nodes: [] } })).toMatchObject({ takenOff: 'all', refused: [] })
   })

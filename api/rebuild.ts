@@ -19,19 +19,28 @@ export function rebuildAnnotation(module: StoredModule | undefined): string | un
   return module?.metadata.annotations?.[annotations.rebuild]
 }
 
-/** Why an image cannot be built again, as the end of a sentence; undefined when it can. */
+/** Why an image cannot be built again, as the end of a sentence, and what to do; undefined when it can. */
 export function rebuildObstacle(
   cluster: ClusterSnapshot,
   about: KernelRef,
   wish: ImageWish,
 ): string | undefined {
-  if (wish.kind !== 'wanted') return 'no image is wanted for it.'
+  if (wish.kind === 'invalid') return `${wish.message} ${mend(wish.field)}`
+  if (wish.kind !== 'wanted') return 'no image is wanted for it. Name a kernel of status.kernels, or "all".'
   const { image, build } = wish
-  if (build.kind === 'none') return 'its mapping has no build section.'
-  if (build.kind === 'invalid') return build.message
+  if (build.kind === 'none') {
+    return 'its mapping has no build section. Add build to the mapping, or push the image and change spec.imageRebuildTriggerGeneration.'
+  }
+  if (build.kind === 'invalid') return `${build.message} ${mend(build.field)}`
   const rival = rivalOf(cluster, { ...about, image, inputHash: build.inputHash })
   if (rival?.inputs !== 'other') return undefined
-  return `image ${image} is built for ${kernelWords(rival)} too, from other inputs.`
+  const same =
+    'Give one of them another containerImage, or make their build sections and Dockerfiles the same'
+  return `image ${image} is built for ${kernelWords(rival)} too, from other inputs. ${same}, then ask again.`
+}
+
+function mend(field: string): string {
+  return `Mend ${field}, then ask again.`
 }
 
 /** Has this kernel's entry in status taken up a request about the image that is wanted? */

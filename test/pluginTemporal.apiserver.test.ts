@@ -71,7 +71,7 @@ beforeAll(async () => {
     60_000,
   )
   simulated.nodeWork = 'loaded'
-  await bell.retryKernel({ ref, uid: 'uid-1', kernel })
+  await bell.retryKernel({ ref, uid: 'uid-1', kernel }, 'the annotation retry-build')
   await client.workflow.getHandle(kernelRunId(clusterId, ref, kernel)).result()
   for (const worker of workers) worker.shutdown()
   await Promise.all(running)

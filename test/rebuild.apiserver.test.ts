@@ -101,7 +101,7 @@ test('images:MIC-10 Better: without build it is refused as an Event, and the ima
     (await lab.kube.list(events, { namespace })).items.filter(({ reason }) => reason === 'RebuildRefused')
   const [refusal] = await eventually('it is refused', refusals, (all) => all.length > 0)
   expect(refusal?.message).toBe(
-    `The image for kernel ${kernel} is not built again: its mapping has no build section.`,
+    `The image for kernel ${kernel} is not built again: its mapping has no build section. Add build to the mapping, or push the image and change spec.imageRebuildTriggerGeneration.`,
   )
   expect(await story.kernelStatus(name)).toMatchObject({ phase: 'Loaded', digest })
   expect(story.pods.builds()).toEqual([])

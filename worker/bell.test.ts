@@ -41,12 +41,13 @@ test('a kernel run is started or signalled, in one request', async () => {
 })
 
 test('a retry reaches a kernel run that has ended too', async () => {
-  await bell.retryKernel({ ...subject, kernel: '6.1.0' })
+  await bell.retryKernel({ ...subject, kernel: '6.1.0' }, 'the annotation rebuild')
   expect(signalWithStart).toHaveBeenCalledWith(
     'moduleKernel',
     expect.objectContaining({
       workflowId: 'module:c1:drivers:fpga:6.1.0',
       signal: expect.objectContaining({ name: 'retryBuild' }) as unknown,
+      signalArgs: [{ reason: 'the annotation rebuild' }],
       args: [expect.objectContaining({ subject: { ...subject, kernel: '6.1.0' } })],
     }),
   )

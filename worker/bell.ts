@@ -52,8 +52,8 @@ export function createBell(client: Client, cluster: string): Bell {
       const start = { ...kernelStart(subject), signal: doorbell, signalArgs: [news] as [Doorbell] }
       await client.workflow.signalWithStart('moduleKernel', start)
     },
-    async retryKernel(subject) {
-      const signalArgs: [RetryRequest] = [{ reason: 'the annotation retry-build' }]
+    async retryKernel(subject, by) {
+      const signalArgs: [RetryRequest] = [{ reason: by }]
       const start = { ...kernelStart(subject), signal: retryBuild, signalArgs }
       await client.workflow.signalWithStart('moduleKernel', start)
     },

@@ -75,19 +75,28 @@ async function world(script: Script, options: { registry?: object; pulled?: obje
 
 test('what status keeps: digest, architectures, what it was built from, and where in this cluster', async () => {
   const built = { [imageLabels.cluster]: 'east', [imageLabels.buildNode]: 'n1' }
-  const labels = { ...built, [imageLabels.sourceHash]: 'abc' }
+  const sourceHash = 'a1'.repeat(32)
+  const labels = { ...built, [imageLabels.sourceHash]: sourceHash }
   const { check } = await world(has('amd64', labels))
   expect(await check()).toMatchObject({
     kind: 'present',
     digest: expect.stringMatching(/^sha256:/),
     architectures: ['amd64'],
     builtOn: { node: 'n1', osImage: 'Linux' },
-    sourceHash: 'abc',
+    sourceHash,
   })
   const other = await world(has('amd64', { ...labels, [imageLabels.cluster]: 'west' }))
   expect(await other.check()).not.toHaveProperty('builtOn')
   expect(await (await world(has('amd64'))).check()).not.toHaveProperty('sourceHash')
 })
+
+test.each(['abc', 'A1'.repeat(32), `${'a1'.repeat(32)}0`, 'x'.repeat(100_000)])(
+  'of an image that anybody may have made, a label that is no hash is not kept (%#)',
+  async (text) => {
+    const { check } = await world(has('amd64', { [imageLabels.sourceHash]: text }))
+    expect(await check()).not.toHaveProperty('sourceHash')
+  },
+)
 
 test('who was asked and what came of it is told, be it an answer or none', async () => {
   const { check, told } = await world(has('amd64'))

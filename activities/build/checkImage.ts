@@ -122,6 +122,8 @@ function factsOf(
   const { architectures = [], labels = {} } = traits ?? {}
   const builder = labels[imageLabels.cluster] === cluster ? labels[imageLabels.buildNode] : undefined
   const builtOn = builder === undefined ? {} : { builtOn: buildOrigin(cache.nodes(), builder) }
-  const sourceHash = labels[imageLabels.sourceHash]
-  return { digest, architectures, ...builtOn, ...(sourceHash === undefined ? {} : { sourceHash }) }
+  const said = labels[imageLabels.sourceHash] ?? ''
+  // Anybody may have made the image: what is no hash says nothing, and is kept nowhere.
+  const sourceHash = /^[0-9a-f]{64}$/.test(said) ? { sourceHash: said } : {}
+  return { digest, architectures, ...builtOn, ...sourceHash }
 }

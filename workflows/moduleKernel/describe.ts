@@ -45,7 +45,7 @@ export function describeEntry(
     image: wish.kind === 'wanted' ? wish.image : stored?.image,
     ...imageFacts(view, memory),
     ...knownLabels(view, memory),
-    imageGeneration: wish.kind === 'wanted' ? (wish.generation ?? undefined) : undefined,
+    imageGeneration: generationOf(view),
     ...build,
     rebuild: rebuildFact(view, memory),
     ...spoken,
@@ -61,12 +61,22 @@ export function describeEntry(
   })
 }
 
-/** Taken up, until the image is there; and that it is, while the annotation that asked for it stands. */
+/**
+ * Taken up, until the image is there; and that it is, while the annotation that asked for it stands. While the Module
+ * cannot be resolved for the kernel, it waits.
+ */
 function rebuildFact(view: KernelView, memory: KernelMemory): KernelStatus['rebuild'] {
-  const { rebuildFrom: from, rebuildAsked, stored } = view
+  const { rebuildFrom: from, rebuildAsked, stored, wish } = view
+  if (wish.kind === 'invalid') return stored?.rebuild?.done ? undefined : stored?.rebuild
   if (from === undefined) return rebuildAsked ? stored?.rebuild : undefined
   if (knownDigest(view, memory) === undefined) return { from }
   return rebuildAsked ? { from, done: true } : undefined
+}
+
+/** With the image: of the one that was wanted last while it cannot be told which is. */
+function generationOf({ wish, stored }: KernelView): KernelStatus['imageGeneration'] {
+  if (wish.kind === 'invalid') return stored?.imageGeneration
+  return wish.kind === 'wanted' ? (wish.generation ?? undefined) : undefined
 }
 
 function imageFacts(view: KernelView, memory: KernelMemory): Pick<KernelStatus, 'digest' | 'architectures'> {

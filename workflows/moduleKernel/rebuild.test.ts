@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { KernelView } from '../../api/kernelView.ts'
+import { viewRebuild } from '../../api/rebuild.ts'
 import { decideKernel } from './decide.ts'
 import { describeEntry } from './describe.ts'
 import type { KernelMemory } from './plan.ts'
@@ -181,6 +182,16 @@ describe('status', () => {
     ],
   ])('%s', (_name, change, memory, rebuild) => {
     expect(told(change, memory).entry?.rebuild).toEqual(rebuild)
+  })
+
+  test('it waits while the Module cannot be resolved, and goes on afterwards', () => {
+    const taken = { ...stored, digest: undefined, imageGeneration: 3, rebuild: { from: 2 } } as never
+    const invalid = { kind: 'invalid', reason: 'TemplateInvalid', field: 'x', message: 'x.' } as const
+    const { entry } = told({ rebuildFrom: undefined, wish: invalid, stored: taken } as never)
+    expect(entry).toMatchObject({ phase: 'InputInvalid', image, imageGeneration: 3, rebuild: { from: 2 } })
+    const build = { kind: 'ready', inputHash: testHash } as const
+    const wish = { kind: 'wanted', image, generation: 3, build } as const
+    expect(viewRebuild(false, wish, entry, [])).toEqual({ rebuildFrom: 2 })
   })
 
   test('the digest that was is no answer while it is built again, and the new one is', () => {

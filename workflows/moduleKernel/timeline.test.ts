@@ -101,6 +101,18 @@ test('a retry is not the end of the next hold of the same kind', () => {
   expect(shown().at(-1)?.[2]).toBe('its pod p-1 is gone')
 })
 
+test('a retry that a hold outlived is not its end', () => {
+  const { timeline, shown } = story()
+  timeline.hold([failed], [podView])
+  timeline.retry('a', [failed])
+  timeline.hold([failed], [podView])
+  timeline.hold([], [podView])
+  expect(shown()).toMatchObject([
+    [expect.any(String), expect.anything(), 'the Module or the cluster has changed'],
+    ['retry: a', expect.anything(), 'done'],
+  ])
+})
+
 test('work on many nodes is one entry', () => {
   const { timeline, later, shown } = story()
   timeline.begin(onNode('n1'))

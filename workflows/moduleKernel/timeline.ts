@@ -85,8 +85,9 @@ export class Timeline {
       if (holds.every(({ key }) => key !== entry.hold)) this.#end(entry, this.#whyReleased(entry.hold, pods))
     }
     for (const { key, reason, message } of holds) {
-      if (this.#holdOf(key) !== undefined) continue
+      // What did not end a hold that stands has not ended it later either.
       this.#releases.delete(key)
+      if (this.#holdOf(key) !== undefined) continue
       const what = clipped(`held: ${reason}: ${message}`)
       this.#add({ what: () => what, from: this.#now(), outcome: goesOn, hold: key })
     }
