@@ -50,21 +50,19 @@ async function applyTemporal(story: Scenario, onward: number): Promise<void> {
   } as WriteBody
   const ports = [{ port, targetPort: 'rpc' }]
   const config = `temporal: { address: "${service}.${namespace}:${port}", namespace: ${temporal.namespace} }`
-  await story.apply(
-    pod,
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { namespace, name: service },
-      spec: { selector: labels, ports },
-    } as WriteBody,
-    {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { namespace, name: 'kmm-operator-manager-config' },
-      data: { 'controller_config.yaml': config },
-    } as WriteBody,
-  )
+  // The operator's own client knows no Services.
+  await lab.kube.transport.json({
+    verb: 'create',
+    resource: 'services',
+    path: `/api/v1/namespaces/${namespace}/services`,
+    body: { metadata: { name: service }, spec: { selector: labels, ports } },
+  })
+  await story.apply(pod, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace, name: 'kmm-operator-manager-config' },
+    data: { 'controller_config.yaml': config },
+  } as WriteBody)
   await eventually(
     'the pod that stands for Temporal is Ready',
     () => lab.kube.get(pods, { namespace, name: service }),

@@ -8,20 +8,24 @@ import { eventually } from '../../support/eventually.ts'
 import { inTreeModule, pushInTreeModule } from '../../support/inTreeImage.ts'
 import { recordedOn } from '../../support/nodeRecord.ts'
 import { startPrivateRegistry } from '../../support/privateRegistry.ts'
-import { stories } from '../../support/stories.ts'
+import { stories, useOperator } from '../../support/stories.ts'
 import { useLoadKernel } from '../../support/loadNode.ts'
 import { useLab } from '../../support/testLab.ts'
 import { expectWhy } from '../../support/why.ts'
 
-/** Each story has a module of its own in the guest's kernel. */
+/**
+ * Each story has a module of its own in the guest's kernel. They load and unload so often that beside other files the
+ * guest would be what the whole tier waits for.
+ */
 const lab = useLab()
-const test = stories(lab)
+const operator = useOperator(lab)
+const test = stories(lab, operator)
 const kernel = useLoadKernel(lab)
 
 const loaded = async (module: string) => (await lab.vm.lsmod()).some(({ name }) => name === module)
 const disks = async () => Number((await lab.vm.console.run('cat /sys/module/brd/parameters/rd_nr')).output)
 
-test('users.md 1: a module in use waits visibly, and a wish to keep it ends the unload; another image is rolled out', async ({
+test.concurrent('users.md 1: a module in use waits visibly, and a wish to keep it ends the unload; another image is rolled out', async ({
   open,
   onTestFinished,
 }) => {
@@ -95,7 +99,7 @@ test('users.md 1: a module in use waits visibly, and a wish to keep it ends the 
   expect(await loaded('brd')).toBe(false)
 })
 
-test('a pod whose image cannot be pulled says so in the words of its node, and goes for another image', async ({
+test.concurrent('a pod whose image cannot be pulled says so in the words of its node, and goes for another image', async ({
   open,
 }) => {
   const story = await open('no-pull')
