@@ -18,8 +18,8 @@ export function moduleOf({ cache }: Dependencies, subject: ModuleSubject): Modul
 
 /**
  * Applies one kernel's entry in `status.kernels[]` under the kernel's own field manager; without an entry the
- * manager gives up what it had. An attempt is raised, and a rebuild taken up, only on the Module version it was decided on, so that two
- * writers never raise it twice (design: "the attempt is raised in status with a precondition").
+ * manager gives up what it had. An attempt is raised, and a rebuild taken up, only on the Module version it was decided
+ * on, so that two writers never raise it twice (design: "the attempt is raised in status with a precondition").
  */
 export async function applyKernelStatus(
   deps: Dependencies,

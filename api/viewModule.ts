@@ -5,8 +5,8 @@ import { annotations, labels, type ModuleRef } from './names.ts'
 import { isLeftLoaded, moduleConfigHash, recordEntries, type NodeModulesConfig } from './nodeModulesConfig.ts'
 import type { StoredModule, UnreadableModule } from './readModule.ts'
 import { mappingFault, unreadableVerdicts } from './specFaults.ts'
-import { rebuildAnnotation, rebuildAnswers } from './rebuild.ts'
-import { kernelsOf, lifeOf, recordOf } from './viewKernel.ts'
+import { isStuck, viewSteering } from './steering.ts'
+import { lifeOf, recordOf } from './viewKernel.ts'
 import { warningsOf, warningTypes } from './warnings.ts'
 
 /** Counters and conditions as nodes and kernels say they should be. */
@@ -66,14 +66,6 @@ function countNodes(
 
 type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 type Because = Pick<Condition, 'reason' | 'message'>
-
-/** Phases in which nothing moves until somebody mends something. */
-const stuck: readonly string[] = ['BuildFailed', 'LoadFailed', 'InputInvalid', 'Cancelled', 'WaitingForImage']
-
-/** Does this kernel wait for somebody to mend something? */
-export function isStuck({ phase }: KernelStatus): boolean {
-  return stuck.includes(phase)
-}
 
 /**
  * Ready: every target node's kernel is Loaded, or has no mapping while another is Loaded. A kernel that nobody has
@@ -228,50 +220,23 @@ function summarize(cluster: ClusterSnapshot, ref: ModuleRef, now: string): Modul
   return unreadable === undefined ? undefined : summarizeUnreadable(cluster, unreadable, now)
 }
 
-/** The kernels of a Module that a retry is for, where something may be held: `which` is a kernel or `all`. */
-export function kernelsToRetry(module: StoredModule, which: string): string[] {
-  const held = (kernel: KernelStatus) => isStuck(kernel) || (kernel.nodes?.failed ?? 0) > 0
-  const meant = ({ kernel }: KernelStatus) => which === 'all' || kernel === which
-  return (module.status?.kernels ?? []).filter((k) => meant(k) && held(k)).map(({ kernel }) => kernel)
-}
-
-/**
- * The kernels of a Module whose build can be stopped: `which` is a kernel or `all`. A failed build has stopped; a
- * rebuild that failed can be given up.
- */
-export function kernelsToCancel(module: StoredModule, which: string): string[] {
-  const stoppable = ({ phase, rebuild }: KernelStatus) =>
-    phase === 'CheckingImage' || phase === 'Building' || (phase === 'BuildFailed' && rebuild !== undefined)
-  return (module.status?.kernels ?? [])
-    .filter((k) => stoppable(k) && (which === 'all' || k.kernel === which))
-    .map(({ kernel }) => kernel)
-}
-
 /** Everything the Module's own run decides on. */
 export function viewModule(cluster: ClusterSnapshot, ref: ModuleRef, now: string) {
   const module = storedModule(cluster, ref)
   const life = lifeOf(cluster, ref)
   const summary = summarize(cluster, ref, now)
-  const retry = module?.metadata.annotations?.[annotations.retryBuild]
-  const cancel = module?.metadata.annotations?.[annotations.cancelBuild]
-  const which = rebuildAnnotation(module)
-  const rebuild =
-    module === undefined || which === undefined
-      ? undefined
-      : rebuildAnswers(cluster, module, which, kernelsOf(cluster, ref))
+  const { refused, ...asked } = module === undefined ? { refused: [] } : viewSteering(cluster, module)
   const ready = summary?.conditions.find((c) => c.type === 'Ready')
   return {
     view: {
       module: life,
       remains: life === 'deleting' ? remainsOf(cluster, ref) : [],
-      ...(retry === undefined ? {} : { retry }),
-      ...(cancel === undefined ? {} : { cancel }),
-      ...(which === undefined || rebuild?.open.length !== 0 ? {} : { rebuild: which }),
+      ...asked,
       outdated: module !== undefined && summary !== undefined && isOutdated(module, summary),
       summary: ready === undefined ? 'gone' : `${ready.reason}: ${ready.message}`.slice(0, 300),
     },
     module,
     summary,
-    refusedRebuilds: rebuild?.refused ?? [],
+    refusedRebuilds: refused,
   }
 }

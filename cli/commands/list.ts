@@ -1,4 +1,4 @@
-import { kernelsToRetry } from '../../api/viewModule.ts'
+import { kernelsToRetry } from '../../api/steering.ts'
 import type { Call } from '../call.ts'
 import { storedOf } from '../cluster/storedOf.ts'
 import { exitCodes } from '../exitCodes.ts'

@@ -1,6 +1,6 @@
 import { annotations, moduleKey } from '../../api/names.ts'
 import type { StoredModule } from '../../api/readModule.ts'
-import { kernelsToCancel, kernelsToRetry } from '../../api/viewModule.ts'
+import { kernelsToCancel, kernelsToRetry } from '../../api/steering.ts'
 import type { Call } from '../call.ts'
 import { storedOf } from '../cluster/storedOf.ts'
 import { CliError, exitCodes, type ExitCode } from '../exitCodes.ts'

@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { ClusterSnapshot } from '../../api/facts.ts'
 import { kernelPhases, type Module } from '../../api/module.ts'
-import { isStuck } from '../../api/viewModule.ts'
+import { isStuck } from '../../api/steering.ts'
 import { boundedWords } from './words.ts'
 
 /** What is counted is in the caches: each look at the page counts anew, so nothing stays of a Module that is gone. */
