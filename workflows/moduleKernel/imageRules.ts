@@ -139,7 +139,7 @@ function rivalled(view: KernelView, memory: KernelMemory) {
   const message = `Image ${image} is built for ${who} too, from other inputs; one reference cannot be both.`
   const unblock =
     'Change containerImage of one of them, such as a tag with ${KERNEL_FULL_VERSION}, or make their build sections ' +
-    `and Dockerfiles the same. ${rebuilds ? wayBack : 'The signal `retryBuild` takes the image as it is.'}`
+    `and Dockerfiles the same. ${rebuilds ? `${wayBack} Then the` : 'The'} signal \`retryBuild\` takes the image as it is.`
   const held = hold(key, 'ImageContested', message, unblock)
   return { holds: [rebuilds ? { ...held, releases: [] } : held] }
 }

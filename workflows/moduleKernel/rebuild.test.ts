@@ -144,9 +144,14 @@ describe('images:MIC-10 Better: an image that is there is built again', () => {
     ])
   })
 
-  test('no retry releases a contested one: the hold says what does', () => {
+  test('no retry releases a contested one, but of another generation: the hold says so', () => {
     const { holds } = told({ rival }).plan
-    expect(holds).toMatchObject([{ releases: [], unblock: expect.stringMatching(wayBack) as string }])
+    const unblock = expect.stringMatching(
+      /imageRebuildTriggerGeneration\. Then the signal `retryBuild`/,
+    ) as string
+    expect(holds).toMatchObject([{ releases: [], unblock }])
+    const next = told({ rival, rebuildFrom: undefined } as never).plan.holds
+    expect(next).toMatchObject([{ releases: [holds[0]?.key] }])
   })
 })
 
