@@ -8,13 +8,9 @@ import { failedStep, type Outcome, readReport, toldCounts } from './report.ts'
 import { startOwnLab, withOperatorImage } from './setup/lab.ts'
 
 /**
- * `npm test`: checks the code (format, lint, types) and runs the tiers, each with what it needs brought up by its own
+ * `npm test`: checks the code (format, lint, types) and runs every tier, each with what it needs brought up by its own
  * global setup. `npm test -- unit nodes` runs these only. What failed is told again at the end, and the last line is
  * the sum of all.
- *
- * `alone` is left out and counted as one skipped test, unless it is named or KMM_TEST_REQUIRE=all: scenarios that
- * reboot the guest, kill the operator or configure it anew, one file after the other, take half as long as all the rest.
- * Continuous integration runs them for every change.
  *
  * The lab comes up beside the first steps and serves all tiers that need one. More at once than that is more than a
  * machine of two cores can do: workflow tests then run out of time.
@@ -34,7 +30,6 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 const isWanted = (step: Step) => named.length === 0 || named.includes(step)
-const isLeftOut = (step: Step) => step === 'alone' && named.length === 0 && !requireAll
 
 const outcomes: Outcome[] = []
 const lab = onLab.some(isWanted) && nodesObstacle() === undefined ? openLab() : undefined
@@ -62,12 +57,12 @@ async function runStep(step: Step): Promise<Outcome> {
       ? { counts: { passed: 1, failed: 0, skipped: 0 }, failures: [] }
       : failedStep('lint: see above')
   }
-  if (isLeftOut(step))
-    return skippedStep('left out: npm test -- alone runs it, KMM_TEST_REQUIRE=all every tier')
   if (!onLab.includes(step)) return await runTier(step, process.env)
   const obstacle = nodesObstacle()
   if (obstacle !== undefined) {
-    return requireAll ? failedStep(`${step}: ${obstacle}`) : skippedStep(`it cannot run here: ${obstacle}`)
+    if (requireAll) return failedStep(`${step}: ${obstacle}`)
+    process.stdout.write(`it cannot run here: ${obstacle}\n`)
+    return { counts: { passed: 0, failed: 0, skipped: 1 }, failures: [] }
   }
   const dir = (await lab)?.dir
   if (dir === undefined) return failedStep(`${step}: there is no lab, see above`)
@@ -85,11 +80,6 @@ async function openLab(): Promise<{ readonly dir: string; readonly close: () => 
     process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`)
     return undefined
   }
-}
-
-function skippedStep(why: string): Outcome {
-  process.stdout.write(`${why}\n`)
-  return { counts: { passed: 0, failed: 0, skipped: 1 }, failures: [] }
 }
 
 async function runTier(tier: Step, env: NodeJS.ProcessEnv): Promise<Outcome> {
