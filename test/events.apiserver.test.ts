@@ -1,6 +1,8 @@
 import { expect, vi } from 'vitest'
 import { events, modules, type Pod } from '../activities/kube/resources.ts'
 import { labels } from '../api/names.ts'
+import { ensurePrograms } from '../lab/programs/ensure.ts'
+import { runOrThrow } from '../lab/programs/exec.ts'
 import { eventually } from './support/eventually.ts'
 import { ended, playNode } from './support/playedNode.ts'
 import { pushTestImage } from './support/pushTestImage.ts'
@@ -43,6 +45,20 @@ const setParameter = async (story: Scenario, parameter: string) => {
   const ref = { namespace: story.namespace, name }
   await lab.kube.patch(modules, ref, { spec: { moduleLoader: { container: { modprobe } } } })
 }
+/** As it was loaded at first. */
+const withoutParameters = async (story: Scenario) => {
+  const ref = { namespace: story.namespace, name }
+  await lab.kube.patch(modules, ref, {
+    spec: { moduleLoader: { container: { modprobe: { parameters: null } } } },
+  })
+}
+const kubectl = async (...line: readonly string[]) =>
+  await runOrThrow([
+    await ensurePrograms(['kubectl']).path('kubectl'),
+    '--kubeconfig',
+    lab.state.kubernetes.kubeconfig,
+    ...line,
+  ])
 const activeBuild = (story: Scenario) =>
   story.pods.builds(name).find(({ gone, pod }) => !gone && pod.status?.phase !== 'Failed')
 
@@ -88,7 +104,11 @@ test('images:EVT, nodes:EVT: everything that happens to a Module is an Event, on
   )
   await pushTestImage({ url: `http://${registry}` }, { repository: `${namespace}/${name}`, tag: kernel })
   builds = 'succeed'
-  await story.untilLoaded(name)
+  const [met] = await Promise.all([
+    kubectl('wait', '--for=condition=Ready', `module/${name}`, '-n', namespace, '--timeout=4m'),
+    story.untilLoaded(name),
+  ])
+  expect(met).toContain('condition met')
   expect(await reasonsOn(story, node)).toEqual(['ModuleLoaded'])
 
   faults.Unload = { reason: 'InUse', message: 'tiny is in use' }
@@ -122,6 +142,21 @@ test('images:EVT, nodes:EVT: everything that happens to a Module is an Event, on
     'ModuleUnloadFailed',
     'ModuleUnloaded',
   ])
+  await withoutParameters(story)
+  await eventually(
+    'what was loaded at first is loaded again, and said again',
+    () => reasonsOn(story, node),
+    (reasons) => {
+      expect(reasons.filter((reason) => reason === 'ModuleUnloaded')).toHaveLength(2)
+      expect(reasons.filter((reason) => reason === 'ModuleLoaded')).toHaveLength(3)
+    },
+  )
+
+  const described = await kubectl('describe', 'module', name, '-n', namespace)
+  const { generation } = (await story.module(name))?.metadata ?? {}
+  expect(described).toMatch(new RegExp(`Observed Generation: +${generation}\n`))
+  for (const reason of Object.keys(said)) expect(described).toContain(` ${reason} `)
+  expect(await kubectl('describe', 'node', node)).toContain(' ModuleLoaded ')
   for (const { metadata } of await eventsOn(story, node))
     expect(metadata.annotations).toEqual({ module: `${namespace}/${name}` })
 })

@@ -6,7 +6,7 @@ import { logEvent } from './eventLog.ts'
 const subject = { ref: { namespace: 'ns', name: 'fpga' }, kernel: '6.1.0', workflowId: 'w', runId: 'r' }
 const pod = { namespace: 'ns', name: 'fpga-build-a-1', uid: 'p1' }
 const ended = { kind: 'BuildEnded', pod, image: 'i', reason: 'CompileFailed', message: 'no' } as const
-const onNode = { node: 'n1', bootId: 'b1', configHash: 'c1', message: 'words' }
+const onNode = { node: 'n1', bootId: 'b1', configHash: 'c1', podUid: 'w1', message: 'words' }
 const hold = { key: 'k', reason: 'CompileFailed', message: 'no' }
 
 function linesOf(event: ModuleEvent): object[] {

@@ -7,7 +7,7 @@ const subject = { ref: { namespace: 'ns', name: 'fpga' }, kernel, workflowId: 'w
 const pod = { namespace: 'ns', name: 'fpga-build-a-1', uid: 'p1' }
 const build = { pod, image: 'reg/i:1' }
 const ended = { ...build, kind: 'BuildEnded', reason: 'CompileFailed', message: 'no' } as const
-const onNode = { node: 'n1', bootId: 'b1', configHash: 'c1', message: 'words' }
+const onNode = { node: 'n1', bootId: 'b1', configHash: 'c1', podUid: 'w1', message: 'words' }
 const failed = { ...onNode, kind: 'NodeFailed', reason: 'InUse' } as const
 const hold = { key: 'failed:p1', reason: 'CompileFailed', message: 'no' }
 
@@ -110,6 +110,11 @@ test('the end of a build is one Event, however it is seen; of the next pod it is
   const first = moduleKey({ ...ended, result: 'failed' })
   expect(moduleKey({ ...ended, result: 'failed', message: 'other words' })).toBe(first)
   expect(moduleKey({ ...ended, result: 'failed', pod: { ...pod, uid: 'p2' } })).not.toBe(first)
+})
+test('what is loaded again in one boot, by another worker pod, is said again', () => {
+  const loaded: ModuleEvent = { ...onNode, kind: 'NodeDone', action: 'Load' }
+  expect(moduleKey({ ...loaded, message: 'other words' })).toBe(moduleKey(loaded))
+  expect(moduleKey({ ...loaded, podUid: 'w2' })).not.toBe(moduleKey(loaded))
 })
 test('a hold that begins again and ends again is said again', () => {
   const released = (activity: string) => moduleKey({ kind: 'HoldReleased', hold, activity })

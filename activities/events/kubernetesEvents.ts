@@ -60,7 +60,8 @@ export function kubernetesEvents({ ref, kernel }: EventSubject, event: ModuleEve
         ? `Module ${module} loaded into the kernel: ${event.message}`
         : `Module ${module} unloaded from the kernel`
       const reason = loads ? 'ModuleLoaded' : 'ModuleUnloaded'
-      return [{ ...normal, ...onNode(module, event, event.action), reason, message }]
+      const key = `${module} ${event.action} ${event.podUid}`
+      return [{ ...normal, ...onNode(module, event, event.action), reason, message, key }]
     }
     case 'NodeFailed': {
       const { action, node, reason, configHash } = event

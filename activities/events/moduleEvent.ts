@@ -55,6 +55,8 @@ export type ModuleEvent =
   | (OnNode & {
       readonly kind: 'NodeDone'
       readonly action: 'Load' | 'Unload'
+      /** Of the worker pod that did it: the same config may be loaded twice in one boot. */
+      readonly podUid: string
       readonly message: string
       readonly seconds?: number
     })

@@ -54,6 +54,8 @@ interface Deed {
   readonly ref: ModuleRef
   readonly node: NodeFacts
   readonly command: WorkerPodCommand
+  /** Of the worker pod that did it. */
+  readonly podUid: string
   /** What the pod was made from, when that is known; else what the record says. */
   readonly entry?: ModuleEntry
   /** Another config is to follow an unload. */
@@ -77,7 +79,7 @@ export async function recordSuccess(deps: Dependencies, deed: Deed, result: Load
   await tell(
     deps,
     { ref, kernel: node.kernel },
-    { kind: 'NodeDone', ...deedFacts(deed), message: result.lsmod ?? '' },
+    { kind: 'NodeDone', ...deedFacts(deed), podUid: deed.podUid, message: result.lsmod ?? '' },
   )
   return { ...written, ...labelled }
 }

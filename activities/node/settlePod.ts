@@ -29,7 +29,7 @@ export async function settlePod(
   const seen =
     command === undefined || result === undefined
       ? {}
-      : await recordSuccess(deps, { ref, node, command, stays: true }, result)
+      : await recordSuccess(deps, { ref, node, command, podUid: pod.uid, stays: true }, result)
   await removeWorkerPod(deps, node, pod, signal)
   const message =
     result === undefined ? 'its pod is gone' : `it was wanted no more, and had done: ${result.action}`

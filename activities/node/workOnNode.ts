@@ -171,7 +171,7 @@ async function follow(
     }
     if (end.kind === 'away') return obsolete(`node ${node.name} is away`)
     const verdict = end.kind === 'ended' ? verdictOf(end.pod, node) : undefined
-    const deed = { ref, node, command, stays, ...(entry === undefined ? {} : { entry }) }
+    const deed = { ref, node, command, podUid: pod.uid, stays, ...(entry === undefined ? {} : { entry }) }
     const deleted = end.kind === 'gone' || (end.pod.deleting && verdict?.kind === 'failure')
     if (verdict === undefined || deleted) {
       await removeWorkerPod(deps, node, pod, signal)

@@ -5,7 +5,7 @@ import { createEventMetrics } from './eventMetrics.ts'
 
 const pod = { namespace: 'ns', name: 'fpga-build-a-1', uid: 'p1' }
 const ended = { kind: 'BuildEnded', pod, image: 'i', reason: 'CompileFailed', message: 'no' } as const
-const onNode = { node: 'node-1', bootId: 'b1', configHash: 'c1', message: 'words' }
+const onNode = { node: 'node-1', bootId: 'b1', configHash: 'c1', podUid: 'w1', message: 'words' }
 const hold = { key: 'k', reason: 'CompileFailed', message: 'no' }
 
 async function pageOf(...events: readonly ModuleEvent[]): Promise<string> {
