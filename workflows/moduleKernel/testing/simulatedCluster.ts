@@ -18,6 +18,7 @@ import type { BuildPodView, BuildWish, KernelView } from '../../../api/kernelVie
 import { viewRebuild } from '../../../api/rebuild.ts'
 import type { NodeWork } from '../../../api/nodePlan.ts'
 import type { moduleKernel } from '../workflow.ts'
+import { expectReadable } from './readableHistory.ts'
 
 export const image = 'reg.example/fpga:6.1.0'
 export const hash = 'a'.repeat(40)
@@ -231,6 +232,7 @@ export function useKernelRuns(): WithRun {
             })
       try {
         await body(run)
+        expectReadable(await run.fetchHistory())
       } finally {
         await run.terminate('test over').catch(() => undefined)
       }
