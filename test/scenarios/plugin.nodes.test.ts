@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { expect } from 'vitest'
 import type { WriteBody } from '../../activities/kube/kube.ts'
 import { pods } from '../../activities/kube/resources.ts'
@@ -119,4 +120,46 @@ test('logs: live while it builds, and from Temporal through a port-forward of it
   const history = await plugin(['history', name, ...at], env)
   expect(history).toMatchObject({ code: 0, stderr: '' })
   expect(history.stdout).toMatch(/build \S+ in pod \S+ {2}\S+ {2}succeeded/)
+})
+
+test('the image has the plugin: it lists Modules with a kubeconfig that is given to it', async ({ open }) => {
+  const story = await open('image')
+  const { namespace } = story
+  await story.applyTiny(name)
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace, name: 'plugin' },
+    spec: {
+      nodeSelector: { ...buildNodeLabels },
+      automountServiceAccountToken: false,
+      restartPolicy: 'Never',
+      volumes: [{ name: 'kube', secret: { secretName: 'kube' } }],
+      containers: [
+        {
+          name: 'plugin',
+          image: lab.workerImage,
+          command: ['kubectl-kmod', 'list', '-n', namespace, '--kubeconfig', '/kube/config'],
+          volumeMounts: [{ name: 'kube', mountPath: '/kube', readOnly: true }],
+        },
+      ],
+    },
+  } as WriteBody
+  const config = await readFile(lab.state.kubernetes.kubeconfig, 'utf8')
+  await story.apply(
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace, name: 'kube' },
+      stringData: { config },
+    } as WriteBody,
+    pod,
+  )
+  await eventually(
+    'the plugin has ended',
+    () => lab.kube.get(pods, { namespace, name: 'plugin' }),
+    (seen) => expect(seen?.status?.phase).toBe('Succeeded'),
+  )
+  const log = await lab.kube.podLog({ namespace, name: 'plugin' }, { container: 'plugin' })
+  expect(log).toMatch(new RegExp(`^NAMESPACE.*\\n${namespace} +${name} `))
 })
