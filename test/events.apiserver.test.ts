@@ -152,9 +152,12 @@ test('images:EVT, nodes:EVT: everything that happens to a Module is an Event, on
     },
   )
 
-  const described = await kubectl('describe', 'module', name, '-n', namespace)
   const { generation } = (await story.module(name))?.metadata ?? {}
-  expect(described).toMatch(new RegExp(`Observed Generation: +${generation}\n`))
+  const described = await eventually(
+    'status is of the last change',
+    () => kubectl('describe', 'module', name, '-n', namespace),
+    (text) => expect(text).toMatch(new RegExp(`Observed Generation: +${generation}\\n`)),
+  )
   for (const reason of Object.keys(said)) expect(described).toContain(` ${reason} `)
   expect(await kubectl('describe', 'node', node)).toContain(' ModuleLoaded ')
   for (const { metadata } of await eventsOn(story, node))
