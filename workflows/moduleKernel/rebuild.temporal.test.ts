@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity'
+import type { WorkflowHandle } from '@temporalio/client'
 import { expect, test } from 'vitest'
 import { heartbeating } from '../../activities/heartbeat.ts'
 import { doorbell, retryBuild } from '../messages.ts'
@@ -24,6 +25,28 @@ function asked(): SimulatedCluster {
   cluster.stored = { ...kernelStatus, phase: 'Loaded', digest: old, attempt: 1, inputHash: cluster.inputHash }
   cluster.rebuildAsked = true
   return cluster
+}
+
+/** Cancels a run whose rebuild is under way, or has failed: it is given up. */
+async function cancel(cluster: SimulatedCluster, run: WorkflowHandle): Promise<void> {
+  await run.cancel()
+  await expect(run.result()).rejects.toThrow()
+  expect(cluster.pods).toEqual([])
+  expect(cluster.stored).toMatchObject({ phase: 'Cancelled' })
+  expect(cluster.stored).not.toHaveProperty('rebuild')
+}
+
+/** A retry after that takes the image that is there, and nothing is built. */
+async function takesTheOld(cluster: SimulatedCluster): Promise<void> {
+  await withRun(
+    cluster,
+    async (run) => {
+      await run.result()
+      expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest: old })
+      expect(cluster.calls.filter((call) => call.startsWith('create'))).toEqual(['create 2 again'])
+    },
+    { first: 'retryBuild' },
+  )
 }
 const builds = ({ calls }: SimulatedCluster) => calls.filter((call) => /^(create|remove|look)/.test(call))
 
@@ -77,21 +100,9 @@ test('one that failed is cancelled as well: its pod goes, and a retry takes the 
   await withRun(cluster, async (run) => {
     await held(cluster)
     cluster.rebuildAsked = false
-    await run.cancel()
-    await expect(run.result()).rejects.toThrow()
-    expect(cluster.pods).toEqual([])
-    expect(cluster.stored).toMatchObject({ phase: 'Cancelled' })
-    expect(cluster.stored).not.toHaveProperty('rebuild')
+    await cancel(cluster, run)
   })
-  await withRun(
-    cluster,
-    async (run) => {
-      await run.result()
-      expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest: old })
-      expect(cluster.calls.filter((call) => call.startsWith('create'))).toEqual(['create 2 again'])
-    },
-    { first: 'retryBuild' },
-  )
+  await takesTheOld(cluster)
 })
 
 test('held on an image for other nodes, it ends with one for them that somebody pushes', async () => {
@@ -123,19 +134,7 @@ test('one that is cancelled is given up: a retry takes the image that is there',
       )
     }
     await expect.poll(() => cluster.pods.length, { timeout: 60_000 }).toBe(1)
-    await run.cancel()
-    await expect(run.result()).rejects.toThrow()
-    expect(cluster.pods).toEqual([])
-    expect(cluster.stored).toMatchObject({ phase: 'Cancelled' })
-    expect(cluster.stored).not.toHaveProperty('rebuild')
+    await cancel(cluster, run)
   })
-  await withRun(
-    cluster,
-    async (run) => {
-      await run.result()
-      expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest: old })
-      expect(cluster.calls.filter((call) => call.startsWith('create'))).toEqual(['create 2 again'])
-    },
-    { first: 'retryBuild' },
-  )
+  await takesTheOld(cluster)
 })
