@@ -163,7 +163,7 @@ describe('rivals (images:MIC-2, BLD-S10)', () => {
     const own = module(testRef.name)
     const seen = (twin: Module, pods: readonly PodFacts[] = [], maps = configMaps) => {
       const things = testCluster({ modules: [own, twin], configMaps })
-      const { wish } = wantedImage(things, testRef, testKernel, things.nodes())
+      const { wish } = wantedImage(things, testRef, testKernel)
       if (wish.kind !== 'wanted' || wish.build.kind !== 'ready') throw new Error(wish.kind)
       const { inputHash } = wish.build
       const later = {

@@ -123,8 +123,7 @@ function agrees(
   { ref, kernel }: KernelRef,
   { image, inputHash }: { readonly image: string; readonly inputHash: string },
 ): boolean {
-  const nodes = cluster.nodes().filter((node) => node.kernel === kernel)
-  const { wish } = wantedImage(cluster, ref, kernel, nodes)
+  const { wish } = wantedImage(cluster, ref, kernel)
   if (wish.kind !== 'wanted' || wish.build.kind !== 'ready') return false
   return wish.build.inputHash === inputHash && canonicalImage(wish.image) === canonicalImage(image)
 }

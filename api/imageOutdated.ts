@@ -34,8 +34,7 @@ export function imageOutdatedCondition(
 function isOutdated(cluster: ClusterSnapshot, module: Module, entry: KernelStatus): boolean {
   const { kernel, image, digest, sourceHash: source } = entry
   if (digest === undefined || source === undefined) return false
-  const nodes = cluster.nodes().filter((node) => node.kernel === kernel)
-  const { wish, mapping, dockerfile, architectures } = wantedImage(cluster, module.metadata, kernel, nodes)
+  const { wish, mapping, dockerfile, architectures } = wantedImage(cluster, module.metadata, kernel)
   const [architecture] = architectures
   if (wish.kind !== 'wanted' || wish.image !== image || wish.build.kind !== 'ready') return false
   if (mapping === undefined || dockerfile === undefined || architecture === undefined) return false

@@ -16,14 +16,10 @@ export interface WantedImage {
   readonly dockerfile?: string
 }
 
-/** What a Module asks for on `nodes`, which are all that run the kernel. */
-export function wantedImage(
-  cluster: ClusterSnapshot,
-  ref: ModuleRef,
-  kernel: string,
-  nodes: readonly NodeFacts[],
-): WantedImage {
+/** What a Module asks for on the nodes that run the kernel. */
+export function wantedImage(cluster: ClusterSnapshot, ref: ModuleRef, kernel: string): WantedImage {
   const module = cluster.module(ref)
+  const nodes = cluster.nodes().filter((node) => node.kernel === kernel)
   const architectures = architecturesOf(module, nodes)
   const none = (why: Extract<ImageWish, { kind: 'none' }>['why']): WantedImage => ({
     wish: { kind: 'none', why },

@@ -88,8 +88,7 @@ export function rebuildAnswers(
   const open: string[] = []
   const refused: { kernel: string; why: string }[] = []
   for (const kernel of which === 'all' ? kernels : [which]) {
-    const nodes = cluster.nodes().filter((node) => node.kernel === kernel)
-    const { wish } = wantedImage(cluster, ref, kernel, nodes)
+    const { wish } = wantedImage(cluster, ref, kernel)
     const why = rebuildObstacle(cluster, { ref, kernel }, wish)
     const stored = module.status?.kernels?.find((entry) => entry.kernel === kernel)
     if (takenUp(stored, wish) !== undefined) continue

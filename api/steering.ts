@@ -21,8 +21,7 @@ export function isStuck({ phase }: KernelStatus): boolean {
 /** The kernels of a Module that a retry is for, where something may be held: `which` is a kernel or `all`. */
 export function kernelsToRetry(module: StoredModule, which: string): string[] {
   const held = (kernel: KernelStatus) => isStuck(kernel) || (kernel.nodes?.failed ?? 0) > 0
-  const meant = ({ kernel }: KernelStatus) => which === 'all' || kernel === which
-  return (module.status?.kernels ?? []).filter((k) => meant(k) && held(k)).map(({ kernel }) => kernel)
+  return kernelsWhere(module, which, held)
 }
 
 /**
@@ -32,9 +31,17 @@ export function kernelsToRetry(module: StoredModule, which: string): string[] {
 export function kernelsToCancel(module: StoredModule, which: string): string[] {
   const stoppable = ({ phase, rebuild }: KernelStatus) =>
     phase === 'CheckingImage' || phase === 'Building' || (phase === 'BuildFailed' && rebuild !== undefined)
-  return (module.status?.kernels ?? [])
-    .filter((k) => stoppable(k) && (which === 'all' || k.kernel === which))
-    .map(({ kernel }) => kernel)
+  return kernelsWhere(module, which, stoppable)
+}
+
+/** The kernels in status that `which`, a kernel or `all`, means and for which `fits` is true. */
+export function kernelsWhere(
+  module: StoredModule,
+  which: string,
+  fits: (entry: KernelStatus) => boolean,
+): string[] {
+  const meant = (module.status?.kernels ?? []).filter(({ kernel }) => which === 'all' || kernel === which)
+  return meant.filter(fits).map(({ kernel }) => kernel)
 }
 
 /** The annotations of a Module that its run is to act on now; each says a kernel, or `all`. */

@@ -64,7 +64,7 @@ export function viewKernel(
   )
   const life = lifeOf(cluster, ref)
   const there = storedModule(cluster, ref)
-  const { wish, architectures, mapping, dockerfile } = wantedImage(cluster, ref, kernel, nodes)
+  const { wish, architectures, mapping, dockerfile } = wantedImage(cluster, ref, kernel)
   const stored = there?.status?.kernels?.find((entry) => entry.kernel === kernel)
   const pods = cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings, cluster))
   const which = life === 'alive' ? rebuildAnnotation(there) : undefined

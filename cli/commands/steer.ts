@@ -1,6 +1,6 @@
 import { annotations, moduleKey } from '../../api/names.ts'
 import type { StoredModule } from '../../api/readModule.ts'
-import { kernelsToCancel, kernelsToRetry } from '../../api/steering.ts'
+import { kernelsToCancel, kernelsToRetry, kernelsWhere } from '../../api/steering.ts'
 import type { Call } from '../call.ts'
 import { storedOf } from '../cluster/storedOf.ts'
 import { CliError, exitCodes, type ExitCode } from '../exitCodes.ts'
@@ -36,9 +36,8 @@ export async function cancel(call: Call): Promise<ExitCode> {
 }
 
 /** Whether an image can be built again is the operator's to say: as an Event of the Module. */
-function kernelsWithImage({ status }: StoredModule, which: string): string[] {
-  const meant = (status?.kernels ?? []).filter(({ kernel }) => which === 'all' || kernel === which)
-  return meant.filter(({ image }) => image !== undefined).map(({ kernel }) => kernel)
+function kernelsWithImage(module: StoredModule, which: string): string[] {
+  return kernelsWhere(module, which, ({ image }) => image !== undefined)
 }
 
 interface Wish {
