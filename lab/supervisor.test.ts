@@ -62,7 +62,8 @@ describe('a program that starts', () => {
     const before = started.pid
     await started.restart()
     expect(started.pid).not.toBe(before)
-    await vi.waitFor(() => expect(readFileSync(started.logFile, 'utf8')).toBe(`life of ${started.pid}\n`))
+    const life = `life of ${started.pid}\n`
+    await vi.waitFor(() => expect(readFileSync(started.logFile, 'utf8')).toBe(life), 60_000)
     expect(readFileSync(`${started.logFile}.1`, 'utf8')).toBe(`life of ${before}\n`)
     expect(deaths).toEqual([])
   })
@@ -94,7 +95,7 @@ describe('a program that fails', () => {
   test('later: its death is told once', async () => {
     const started = await supervisor.start(script('echo working; touch "$1"; exec sleep 3600'))
     process.kill(started.pid, 'SIGKILL')
-    await vi.waitFor(() => expect(deaths).toHaveLength(1))
+    await vi.waitFor(() => expect(deaths).toHaveLength(1), 60_000)
     expect(deaths[0]?.message).toMatch(
       /^program was ended by SIGKILL, .*\n.*\n {2}working\nFix: mend the script$/,
     )
@@ -141,7 +142,7 @@ describe('the end of a supervisor', () => {
     })
     expect(runs(pid)).toBe(true)
     parent.kill('SIGKILL')
-    await vi.waitFor(() => expect(runs(pid)).toBe(false))
+    await vi.waitFor(() => expect(runs(pid)).toBe(false), 60_000)
     // The ledger still has it: the next start looks, finds nobody, and forgets it.
     expect(recorded()).toBe(1)
     expect(await cleanUp(dir)).toEqual([])

@@ -109,7 +109,7 @@ async function statusWrites(token: string): Promise<number> {
   return Number(line.exec((await page(token)).text)?.[1] ?? 0)
 }
 
-test('status is written far less often than nodes change, and not at all when nothing does', async ({
+test('status is written at a bounded rate while nodes change, and not at all when nothing does', async ({
   open,
 }) => {
   const story = await open('writes')
@@ -127,6 +127,7 @@ test('status is written far less often than nodes change, and not at all when no
     ({ status }) => status === 200,
   )
   const before = await statusWrites(token)
+  const begun = performance.now()
   await story.apply(tinyModule({ namespace, name, registry, mapping: { build: undefined } }))
   const allLoaded = { reason: 'Loaded', message: `Loaded on ${count} of ${count} nodes.` }
   const atRest = await eventually(
@@ -140,8 +141,11 @@ test('status is written far less often than nodes change, and not at all when no
       }),
   )
   const written = (await statusWrites(token)) - before
+  const seconds = (performance.now() - begun) / 1_000
+  // The run of the kernel and that of the Module, each once a second; what is no count (a phase) does not wait.
+  const atOnce = 10
   expect(written).toBeGreaterThan(0)
-  expect(written).toBeLessThan(count / 2)
+  expect(written).toBeLessThanOrEqual(2 * seconds + atOnce)
 
   await Promise.all(
     names.map((node) =>

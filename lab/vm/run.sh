@@ -2,7 +2,7 @@
 # Runs a virtual machine for as long as it is wanted.   run.sh POWER QEMU ARGUMENTS...
 # POWER is a file with one word. When QEMU has ended:
 #   restart   it is started again
-#   off       it is started again when there is another word
+#   off       it is started again when there is another word; `restart` is right however far it is on its way off
 #   NUMBER    it is started again and the number lowered: the guest restarted by itself, or its kernel panicked
 #   on, 0     this program ends too: the guest did not come up
 # Always a new QEMU: an emulator that has run a kernel before runs the next one several times slower.

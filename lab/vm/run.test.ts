@@ -72,10 +72,11 @@ describe('run.sh', () => {
     await runs(1)
     setPower(power, 'off')
     endQemu()
-    await vi.waitFor(() => expect(() => readFileSync(join(dir, 'end'))).toThrow(/ENOENT/))
+    await vi.waitFor(() => expect(() => readFileSync(join(dir, 'end'))).toThrow(/ENOENT/), 60_000)
     await runs(1)
-    setPower(power, 'on')
+    setPower(power, 'restart')
     await runs(2)
+    expect(word()).toBe('on')
   })
 
   it('lets a guest restart by itself, so often', async () => {

@@ -132,7 +132,8 @@ export function openVm(dir: string): Vm {
     powerOff: () => end('off'),
     async powerOn({ kernel } = {}) {
       if (kernel !== undefined) boot(kernel)
-      setPower(paths.power, 'on')
+      // Not 'on': run.sh would take the end of a machine that is only just going off for one nobody asked for.
+      setPower(paths.power, 'restart')
       await back()
     },
     async trustRegistry(host, access) {
