@@ -8,6 +8,7 @@ import {
 } from '@temporalio/workflow'
 import type { ModuleSubject, Seen } from '../../activities/contract.ts'
 import { doorbell } from '../messages.ts'
+import { isLong } from '../longHistory.ts'
 import { activitiesOn } from '../options.ts'
 import { searchAttributes } from '../searchAttributes.ts'
 import { mergeSeen } from '../seen.ts'
@@ -37,6 +38,8 @@ export async function module(input: ModuleRunInput): Promise<void> {
   upsertSearchAttributes([{ key: searchAttributes.held, value: false }])
 
   for (;;) {
+    // Nothing goes on here: a rollout over many nodes, or a node that is waited for, goes on in a new history.
+    if (isLong()) return await continueAsNew<typeof module>({ ...input, seen })
     const heard = bells
     const read = { summary: 'read the Module, its nodes and its kernels' }
     const { uid, view } = await activities.readModule.executeWithOptions(read, [about()])
@@ -77,7 +80,7 @@ export async function module(input: ModuleRunInput): Promise<void> {
             ])
           ).seen,
         )
-        // Not faster than once per quiet time, however much changes.
+        // Not faster than once per quiet time, however much changes; what is asked for meanwhile waits as long.
         await condition(() => false, input.quietMs, { summary: 'pause between two writes of the status' })
         continue
       case 'release':

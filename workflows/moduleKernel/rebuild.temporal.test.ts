@@ -85,7 +85,7 @@ test('one that fails is held although the image is there, and a retry builds aga
     await held(cluster)
     cluster.rebuildAsked = false
     await run.signal(doorbell, news)
-    await expect.poll(() => cluster.looked, { timeout: 20_000 }).toMatchObject({ rebuild: true })
+    await expect.poll(() => cluster.looked, { timeout: 60_000 }).toMatchObject({ rebuild: true })
     expect(cluster.stored).toMatchObject({ rebuild: { from: 2 }, attempt: 2 })
     await run.signal(retryBuild, {})
     await run.result()

@@ -16,6 +16,7 @@ import type { KernelStatus } from '../../api/module.ts'
 import { searchAttributes } from '../searchAttributes.ts'
 import { buildLog, doorbell, retry, retryBuild, state, timeline } from '../messages.ts'
 import type { RetryRequest } from '../messages.ts'
+import { isLong } from '../longHistory.ts'
 import { activitiesOn } from '../options.ts'
 import { mergeSeen } from '../seen.ts'
 import { decideKernel } from './decide.ts'
@@ -214,12 +215,6 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
 /** Whatever a person has typed in the Temporal UI must not break the run. */
 function askedBy(request: RetryRequest | undefined, way: string): string {
   return typeof request?.reason === 'string' ? request.reason : way
-}
-
-/** Replays stay cheap and old code paths short-lived (practice: long histories are continued at quiet points). */
-function isLong(): boolean {
-  const info = workflowInfo()
-  return info.continueAsNewSuggested || info.historyLength > 1_000
 }
 
 /** Status counts interruptions: once one is written there, this run need not know of it. */

@@ -1,10 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import type { WorkflowHandle } from '@temporalio/client'
-import { TestWorkflowEnvironment } from '@temporalio/testing'
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker'
 import { ApplicationFailure } from '@temporalio/common'
-import { afterAll, beforeAll, expect, inject } from 'vitest'
+import { expect } from 'vitest'
 import type {
   BuildOutcome,
   BuildStart,
@@ -17,8 +13,8 @@ import type {
 import type { BuildPodView, BuildWish, KernelView } from '../../../api/kernelView.ts'
 import { viewRebuild } from '../../../api/rebuild.ts'
 import type { NodeWork } from '../../../api/nodePlan.ts'
+import { useTemporalRuns } from '../../testing/temporalRuns.ts'
 import type { moduleKernel } from '../workflow.ts'
-import { expectReadable } from './readableHistory.ts'
 
 export const image = 'reg.example/fpga:6.1.0'
 export const hash = 'a'.repeat(40)
@@ -182,61 +178,24 @@ type WithRun = (
 
 /** The workflow on a real Temporal server; call it at the top of a test file. */
 export function useKernelRuns(): WithRun {
-  let env: TestWorkflowEnvironment
-  let workflowBundle: WorkflowBundle
-
-  beforeAll(async () => {
-    // Failing activities belong to these tests.
-    const logger = new DefaultLogger('ERROR')
-    Runtime.install({ logger })
-    env = await TestWorkflowEnvironment.createFromExistingServer({ address: inject('temporalAddress') })
-    const workflowsPath = fileURLToPath(new URL('../../index.ts', import.meta.url))
-    workflowBundle = await bundleWorkflowCode({ workflowsPath, logger })
-  })
-  afterAll(async () => await env?.teardown())
-
+  const withRun = useTemporalRuns<typeof moduleKernel>()
   return async (cluster, body, { first, rerunPauseMs = 100, quietMs = 50 } = {}) => {
-    const taskQueue = `q-${randomUUID()}`
-    const activities: Record<string, (...args: never[]) => unknown> = {}
-    for (const name of Object.getOwnPropertyNames(SimulatedCluster.prototype)) {
-      const method = cluster[name as keyof SimulatedCluster]
-      if (name !== 'constructor' && typeof method === 'function')
-        activities[name] = method.bind(cluster) as never
-    }
-    const { nativeConnection: connection, client } = env
-    const worker = await Worker.create({
-      connection,
-      taskQueue,
-      workflowBundle,
-      activities,
-      maxCachedWorkflows: 0,
-      maxHeartbeatThrottleInterval: '500ms',
-      defaultHeartbeatThrottleInterval: '500ms',
-    })
-    await worker.runUntil(async () => {
-      const subject = { ref: { namespace: 'ns', name: 'fpga' }, uid: 'uid-1', kernel: '6.1.0' }
-      const start = {
-        workflowId: `module:test:${randomUUID()}`,
-        taskQueue,
-        args: [{ subject, watchQueue: taskQueue, quietMs, rerunPauseMs, seen: {} }] as Parameters<
-          typeof moduleKernel
-        >,
-      }
-      const run =
-        first === undefined
-          ? await client.workflow.start<typeof moduleKernel>('moduleKernel', start)
-          : await client.workflow.signalWithStart<typeof moduleKernel, [object]>('moduleKernel', {
+    const subject = { ref: { namespace: 'ns', name: 'fpga' }, uid: 'uid-1', kernel: '6.1.0' }
+    await withRun(
+      cluster,
+      async ({ workflow }, at) => {
+        const input = { subject, watchQueue: at.taskQueue, quietMs, rerunPauseMs, seen: {} }
+        const start = { ...at, args: [input] as Parameters<typeof moduleKernel> }
+        return first === undefined
+          ? await workflow.start<typeof moduleKernel>('moduleKernel', start)
+          : await workflow.signalWithStart<typeof moduleKernel, [object]>('moduleKernel', {
               ...start,
               signal: first,
               signalArgs: [{}],
             })
-      try {
-        await body(run)
-        expectReadable(await run.fetchHistory())
-      } finally {
-        await run.terminate('test over').catch(() => undefined)
-      }
-    })
+      },
+      body,
+    )
   }
 }
 

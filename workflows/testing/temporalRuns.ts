@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import type { Client, WorkflowHandle } from '@temporalio/client'
+import type { Workflow } from '@temporalio/common'
+import { TestWorkflowEnvironment } from '@temporalio/testing'
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker'
+import { afterAll, beforeAll, inject } from 'vitest'
+import { expectReadable } from './readableHistory.ts'
+
+/** Starts one run on a task queue. */
+export type StartRun<W extends Workflow> = (
+  client: Client,
+  at: { readonly workflowId: string; readonly taskQueue: string },
+) => Promise<WorkflowHandle<W>>
+
+/**
+ * Runs of our workflows on a real Temporal server, each on a worker of its own until `body` has ended; call it at the
+ * top of a test file. `simulation`: an object of a class whose methods are the activities.
+ */
+export function useTemporalRuns<W extends Workflow>() {
+  let env: TestWorkflowEnvironment
+  let workflowBundle: WorkflowBundle
+
+  beforeAll(async () => {
+    // Failing activities belong to these tests.
+    const logger = new DefaultLogger('ERROR')
+    Runtime.install({ logger })
+    env = await TestWorkflowEnvironment.createFromExistingServer({ address: inject('temporalAddress') })
+    const workflowsPath = fileURLToPath(new URL('../index.ts', import.meta.url))
+    workflowBundle = await bundleWorkflowCode({ workflowsPath, logger })
+  })
+  afterAll(async () => await env?.teardown())
+
+  return async (
+    simulation: object,
+    start: StartRun<W>,
+    body: (run: WorkflowHandle<W>) => Promise<void>,
+  ): Promise<void> => {
+    const taskQueue = `q-${randomUUID()}`
+    const worker = await Worker.create({
+      connection: env.nativeConnection,
+      taskQueue,
+      workflowBundle,
+      activities: methodsOf(simulation),
+      maxCachedWorkflows: 0,
+      maxHeartbeatThrottleInterval: '500ms',
+      defaultHeartbeatThrottleInterval: '500ms',
+    })
+    await worker.runUntil(async () => {
+      const run = await start(env.client, { workflowId: `module:test:${randomUUID()}`, taskQueue })
+      try {
+        await body(run)
+        expectReadable(await run.fetchHistory())
+      } finally {
+        await run.terminate('test over').catch(() => undefined)
+      }
+    })
+  }
+}
+
+type Methods = Record<string, (...args: never[]) => Promise<unknown>>
+
+/** The methods of an object's class and of those it extends. */
+function methodsOf(object: object): Methods {
+  const methods: Methods = {}
+  for (let type: object = object; type !== Object.prototype; type = Object.getPrototypeOf(type) as object) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(type))) {
+      if (name !== 'constructor' && typeof value === 'function') methods[name] ??= value.bind(object)
+    }
+  }
+  return methods
+}
