@@ -23,7 +23,7 @@ function ownNode() {
 if (Number.parseInt(process.versions.node, 10) < oldest) {
   const node = ownNode()
   if (node === undefined) {
-    process.stderr.write(`kubectl-kmod needs Node ${oldest} or newer; this is ${process.version}\n`)
+    process.stderr.write(`kubectl-kmod needs Node ${oldest} or newer; this is v${process.versions.node}\n`)
     process.exit(1)
   }
   // Ctrl-C is for the other one, which is waited for.

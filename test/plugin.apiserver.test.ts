@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,6 +10,7 @@ import { stringify } from 'yaml'
 import { createKube } from '../activities/kube/client.ts'
 import { modules } from '../activities/kube/resources.ts'
 import { annotations, apiVersion, labels } from '../api/names.ts'
+import { installPlugin } from '../cli/npm/testing/installPlugin.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
 import { smallSpec } from './moduleSpecs.ts'
 import { plugin, startPlugin } from './support/plugin.ts'
@@ -214,11 +215,10 @@ test('completion knows the Modules of the cluster', async () => {
   expect(stdout).toBe('fpga\n:4\n')
 })
 
-test('kubectl itself finds the plugin and asks it for completions', async () => {
-  const bin = mkdtempSync(join(tmpdir(), 'kmm-plugin-'))
-  for (const name of ['kubectl-kmod', 'kubectl_complete-kmod']) {
-    symlinkSync(join(import.meta.dirname, '../cli', `${name}.js`), join(bin, name))
-  }
+test('kubectl itself finds the plugin as npm installs it, and asks it for completions', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kmm-plugin-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const bin = await installPlugin(folder)
   const kubectl = await ensurePrograms(['kubectl']).path('kubectl')
   const path = `${bin}:${process.env['PATH'] ?? ''}`
   const run = async (...line: string[]) =>
