@@ -3,14 +3,17 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseLine } from '../cli/args/parse.ts'
 import { commands } from '../cli/commands.ts'
+import { readSettings } from '../lab/config.ts'
+import { blocksOf } from './support/walkthrough/page.ts'
+import { pageAddresses } from './support/walkthrough/reader.ts'
 
 const root = join(import.meta.dirname, '..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 const page = read('docs/walkthrough.md')
 
-/** Lines of the blocks that a reader types. */
-const typed = [...page.matchAll(/^```sh\n(.*?)^```/gmsu)]
-  .flatMap(([, block = '']) => block.split('\n'))
+/** Lines that a reader types; test/scenarios/guest does it on a real lab. */
+const typed = blocksOf(page)
+  .flatMap((block) => block.typed.split('\n'))
   .filter((line) => line !== '')
 
 describe('the walkthrough', () => {
@@ -38,6 +41,19 @@ describe('the walkthrough', () => {
     expect(example).not.toContain(literal(after))
     expect(page).toContain(`pr_info("kmm_ci_c: ${literal(after)}`)
     expect(example).toContain('name: kmm-ci-broken\n')
+  })
+
+  test('names the addresses of npm start', () => {
+    const { temporalPort, uiPort } = readSettings('nowhere', {})
+    const ip = '127.0.0.1'
+    expect(pageAddresses).toEqual({ temporal: `${ip}:${temporalPort}`, ui: `http://${ip}:${uiPort}` })
+    for (const address of Object.values(pageAddresses)) expect(page).toContain(`=${address}`)
+  })
+
+  test('shows output only under what is typed, and every fence is one of the two', () => {
+    expect(blocksOf(page).every((block) => block.typed !== '')).toBe(true)
+    const fences = page.match(/^```.*$/gmu) ?? []
+    expect(new Set(fences)).toEqual(new Set(['```sh', '```text', '```']))
   })
 
   test('links to what is there', () => {

@@ -1,8 +1,7 @@
-import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { useBrowser } from '../support/browser.ts'
-import { eventually } from '../support/eventually.ts'
 import { stories } from '../support/stories.ts'
+import { chooseRetryBuild, untilDetails } from '../support/temporalUi.ts'
 import { useLab } from '../support/testLab.ts'
 import { fetching } from '../support/tinyModule.ts'
 
@@ -13,23 +12,6 @@ const test = stories(lab)
 const name = 'tiny'
 
 const workflows = () => `${lab.state.temporal.ui}/namespaces/${lab.state.temporal.namespace}/workflows`
-
-/** Waits until the page of a run, which the UI shows in a frame of its own, says all this. */
-async function untilDetails(page: Page, ...words: readonly string[]): Promise<void> {
-  await eventually(
-    `the run's page says ${words.join(', ')}`,
-    async () => {
-      // It shows what was true when it was opened.
-      await page.keyboard.press('r')
-      const frames = page.frames().map((frame) => frame.locator('body').innerText({ timeout: 1_000 }))
-      const texts = await Promise.allSettled(frames)
-      return texts.map((text) => (text.status === 'fulfilled' ? text.value : '')).join('\n')
-    },
-    (text) => {
-      for (const word of words) expect(text).toContain(word)
-    },
-  )
-}
 
 test('a held build is found, understood and restarted in the Temporal UI', async ({ open, gate }) => {
   const story = await open('ui')
@@ -62,13 +44,9 @@ test('a held build is found, understood and restarted in the Temporal UI', async
   await browser.keep(page, 'held-run')
 
   gate.open()
-  await page.getByRole('button', { name: 'More Actions' }).click({ force: true })
-  await page.getByRole('menuitem', { name: 'Send a Signal' }).click()
-  const dialog = page.locator('dialog[open]')
-  await dialog.getByTestId('signal-select-button').click()
-  await dialog.getByRole('option', { name: /retryBuild.*Restart what is held/s }).click()
+  const submit = await chooseRetryBuild(page)
   await browser.keep(page, 'retry-signal')
-  await dialog.getByRole('button', { name: 'Submit' }).click()
+  await submit.click()
   await story.untilLoaded(name)
   expect(await story.kernelStatus(name)).toMatchObject({ attempt: 2, workflowId, runId })
   expect(story.pods.builds()).toHaveLength(2)

@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node'
+import { freePorts } from '../../lab/ports.ts'
 import { openTestFolder } from '../../lab/testFolder.ts'
 import { firmwareHostPath } from '../support/firmware.ts'
 import { Operator } from '../support/operator.ts'
@@ -8,6 +9,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** Log files of the tier's operators. */
     operatorLogs: readonly string[]
+    /** Where each of them serves its metrics. */
+    operatorMetrics: readonly string[]
   }
 }
 
@@ -19,12 +22,16 @@ const settings = {
 
 /**
  * Opens the lab and starts the operator that all files of the tier share, in two replicas: one watches, both work.
- * Provides `lab` and `operatorLogs`.
+ * Provides `lab`, `operatorLogs` and `operatorMetrics`.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const lab = await openTierLab(project)
   const folder = openTestFolder('operators')
-  const replicas = ['first', 'second'].map((name) => new Operator({ ...lab, folder }, settings, name))
+  const ports = await freePorts(2)
+  const replicas = ['first', 'second'].map((name, at) => {
+    const metrics = { bindAddress: `127.0.0.1:${ports[at]}`, secureServing: false, enableAuthnAuthz: false }
+    return new Operator({ ...lab, folder }, { ...settings, metrics }, name)
+  })
   const close = async () => {
     await Promise.all(replicas.map((replica) => replica.stop()))
     await folder.close()
@@ -35,6 +42,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     project.provide(
       'operatorLogs',
       replicas.flatMap((replica) => replica.logFiles),
+    )
+    project.provide(
+      'operatorMetrics',
+      ports.map((port) => `http://127.0.0.1:${port}/metrics`),
     )
   } catch (error) {
     await close()

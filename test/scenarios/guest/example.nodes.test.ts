@@ -4,17 +4,22 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import type { WriteBody } from '../../../activities/kube/kube.ts'
 import { modules, nodeModulesConfigs, nodes } from '../../../activities/kube/resources.ts'
+import { annotations } from '../../../api/names.ts'
 import { nodeModulesConfigSchema } from '../../../api/nodeModulesConfig.ts'
 import { loadNodeLabels, loadNodeName } from '../../../lab/realNodes.ts'
+import { exitCodes } from '../../../cli/exitCodes.ts'
 import { simulatedTaint } from '../../../lab/simulated/nodes.ts'
 import { moduleColumns } from '../../support/columns.ts'
 import { eventually } from '../../support/eventually.ts'
+import { sharedReplicas } from '../../support/observed.ts'
+import { plugin } from '../../support/plugin.ts'
 import { sharedOperator } from '../../support/stories.ts'
 import { watchPods } from '../../support/podHistory.ts'
 import { digestOf, emptyRepository, tagsOf } from '../../support/registry.ts'
 import { runId, runsOf } from '../../support/runs.ts'
 import { Scenario } from '../../support/scenario.ts'
 import { deployFolder, useLab } from '../../support/testLab.ts'
+import { walkthroughTests } from './walkthroughTests.ts'
 
 const namespace = 'kmm-ci'
 const name = 'kmm-ci'
@@ -28,6 +33,10 @@ function example(): WriteBody[] {
   const documents = parseAllDocuments(text.replaceAll('registry.example:5000', lab.state.registry))
   return documents.map((document) => document.toJS() as WriteBody)
 }
+
+/** Asks the plugin to steer the example. */
+const steer = async (command: 'cancel' | 'retry', ...line: readonly string[]) =>
+  await plugin([command, name, '-n', namespace, ...line], { KUBECONFIG: lab.state.kubernetes.kubeconfig })
 
 const loadedInGuest = async () => (await lab.vm.lsmod()).map((module) => module.name)
 
@@ -47,7 +56,7 @@ describe('the example of npm start, on a real kernel', { concurrent: false }, ()
   let kernel: string
   beforeAll(async () => {
     // A lab that stays up may have them from the last time.
-    await emptyRepository(lab.state.registry, name)
+    for (const repository of [name, `${name}-broken`]) await emptyRepository(lab.state.registry, repository)
     story = new Scenario(lab, namespace, await watchPods(lab.kube, namespace))
     const node = await lab.kube.get(nodes, { name: loadNodeName })
     kernel = node?.status?.nodeInfo?.kernelVersion ?? ''
@@ -69,7 +78,7 @@ describe('the example of npm start, on a real kernel', { concurrent: false }, ()
     const entry = await story.kernelStatus(name, kernel)
     expect(entry).toMatchObject({ phase: 'Loaded', attempt: 1, nodes: { targets: 1, loaded: 1, failed: 0 } })
     expect(entry?.digest).toBe(await digestOf(lab.state.registry, name, kernel))
-    expect(story.pods.builds()).toHaveLength(1)
+    expect(story.pods.builds(name)).toHaveLength(1)
     await eventually(
       'no pod is left',
       () => story.pods.all(),
@@ -106,34 +115,51 @@ describe('the example of npm start, on a real kernel', { concurrent: false }, ()
     )
   })
 
-  test('a second kernel on a second node gets a run and an image of its own', async () => {
+  const walkthrough = walkthroughTests(lab, () => ({ story, kernel, replicas: sharedReplicas() }))
+
+  test('a second kernel on a second node gets a run and an image of its own; its build is cancelled, and retried', async () => {
     const [second = ''] = lab.vm.kernels.filter((release) => release !== kernel)
     await lab.kube.patch(modules, ref, { spec: { tolerations: [{ ...simulatedTaint, operator: 'Equal' }] } })
     await story.addNode(second, loadNodeLabels)
+    await story.untilKernel(name, 'is being built', ({ phase }) => phase === 'Building', second)
+    await eventually(
+      'a pod builds for the second kernel',
+      () => story.pods.builds(name),
+      (all) => all.length === 2,
+    )
+    expect(await steer('cancel', '--kernel', second)).toMatchObject({ code: 0 })
+    await story.untilKernel(name, 'is cancelled', ({ phase }) => phase === 'Cancelled', second)
+    await eventually(
+      'the cancel is taken',
+      () => story.module(name),
+      (module) => module?.metadata.annotations?.[annotations.cancelBuild] === undefined,
+    )
+    expect(await steer('retry', '--kernel', second)).toMatchObject({ code: 0 })
     await story.untilKernel(name, 'is Loaded', (entry) => entry.phase === 'Loaded', second)
 
     expect(await tagsOf(lab.state.registry, name)).toEqual([kernel, second].toSorted())
-    expect(story.pods.builds()).toHaveLength(2)
+    expect(story.pods.builds(name)).toHaveLength(3)
+    expect(await steer('retry')).toMatchObject({ code: exitCodes.no })
     const ids = new Set((await runsOf(lab, ref)).map((run) => run.workflowId))
     expect([...ids].toSorted()).toEqual([runId(lab, ref, kernel), runId(lab, ref, second)].toSorted())
     const digests = (await story.module(name))?.status?.kernels?.map((entry) => entry.digest)
     expect(new Set(digests).size).toBe(2)
   })
 
-  test('Module deleted: unloaded in the guest, and nothing is left of it', async () => {
-    await story.deleteModule(name)
-    expect(await loadedInGuest()).not.toContain('kmm_ci_a')
-    expect(await loadedInGuest()).not.toContain('kmm_ci_b')
+  test('Modules deleted, as the walkthrough ends: unloaded in the guest, and nothing is left of them', async () => {
+    await Promise.all([walkthrough.cleanUp(), story.deleteModule(name)])
+    const loaded = await loadedInGuest()
+    for (const module of ['kmm_ci_a', 'kmm_ci_b', 'kmm_ci_c']) expect(loaded).not.toContain(module)
     expect(await recordsOfModule()).toEqual([])
     expect(story.pods.all().filter((pod) => !pod.gone)).toEqual([])
   })
 
   test('image present: loaded, and no build pod is ever created', async () => {
-    const before = story.pods.builds().length
+    const before = story.pods.builds(name).length
     await story.apply(...example())
     await story.untilLoaded(name)
     expect(await loadedInGuest()).toContain('kmm_ci_a')
-    expect(story.pods.builds()).toHaveLength(before)
+    expect(story.pods.builds(name)).toHaveLength(before)
     expect((await story.kernelStatus(name, kernel))?.buildPod).toBeUndefined()
   })
 })
