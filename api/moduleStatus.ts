@@ -125,7 +125,7 @@ export const moduleStatusSchema = z.looseObject({
   imageRebuildTriggerGeneration: z
     .int()
     .optional()
-    .describe('The imageRebuildTriggerGeneration that was acted on.'),
+    .describe('The imageRebuildTriggerGeneration that the runs of all kernels have taken.'),
   conditions: z
     .array(conditionSchema)
     .optional()

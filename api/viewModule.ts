@@ -1,16 +1,20 @@
 import { nodeEligibility } from './eligibility.ts'
-import { storedModule, type ClusterSnapshot, type NodeFacts } from './facts.ts'
-import type { Condition, KernelStatus, Module, ModuleStatus } from './module.ts'
+import { storedModule, type ClusterSnapshot } from './facts.ts'
+import { dropUndefined } from './dropUndefined.ts'
+import { takenTrigger } from './imageTrigger.ts'
+import type { Condition, Module, ModuleStatus } from './module.ts'
+import { conditionsOf, type Verdict } from './moduleConditions.ts'
 import { annotations, labels, type ModuleRef } from './names.ts'
 import { isLeftLoaded, moduleConfigHash, recordEntries, type NodeModulesConfig } from './nodeModulesConfig.ts'
 import type { StoredModule, UnreadableModule } from './readModule.ts'
-import { mappingFault, unreadableVerdicts } from './specFaults.ts'
-import { isStuck, viewSteering } from './steering.ts'
+import { unreadableVerdicts } from './specFaults.ts'
+import { viewSteering } from './steering.ts'
 import { lifeOf, recordOf } from './viewKernel.ts'
 import { warningsOf, warningTypes } from './warnings.ts'
 
-/** Counters and conditions as nodes and kernels say they should be. */
+/** Counters and conditions as nodes and kernels say they should be, and the image trigger that was taken. */
 export interface ModuleSummary {
+  readonly imageRebuildTriggerGeneration?: number
   readonly moduleLoader: Required<NonNullable<ModuleStatus['moduleLoader']>>
   readonly conditions: readonly Condition[]
 }
@@ -25,19 +29,21 @@ export function summarizeModule(cluster: ClusterSnapshot, module: Module, now: s
   const deleting = module.metadata.deletionTimestamp !== undefined
   const remains = deleting ? remainsOf(cluster, module.metadata) : []
   const verdicts = [...conditionsOf(module, targets, remains), ...warningsOf(cluster, module, targets)]
-  return {
+  return dropUndefined({
+    imageRebuildTriggerGeneration: takenTrigger(module, targets),
     moduleLoader: countNodes(cluster, module.metadata, targets.length),
     conditions: verdicts.map((verdict) => stamp(module, verdict, now)),
-  }
+  })
 }
 
 /** The same for a Module that cannot be read: which nodes it selects is not known, so that number stays. */
 function summarizeUnreadable(cluster: ClusterSnapshot, module: UnreadableModule, now: string): ModuleSummary {
   const selected = module.status?.moduleLoader?.nodesMatchingSelectorNumber ?? 0
-  return {
+  return dropUndefined({
+    imageRebuildTriggerGeneration: module.status?.imageRebuildTriggerGeneration,
     moduleLoader: countNodes(cluster, module.metadata, selected),
     conditions: unreadableVerdicts(module).map((verdict) => stamp(module, verdict, now)),
-  }
+  })
 }
 
 /** images:STS-1 to STS-5 */
@@ -64,102 +70,6 @@ function countNodes(
   }
 }
 
-type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
-type Because = Pick<Condition, 'reason' | 'message'>
-
-/**
- * Ready: every target node's kernel is Loaded, or has no mapping while another is Loaded. A kernel that nobody has
- * looked at yet counts against it.
- */
-function conditionsOf(module: Module, targets: readonly NodeFacts[], remains: readonly string[]): Verdict[] {
-  const kernels = module.status?.kernels ?? []
-  const pending = targets.some((node) => kernels.every((k) => k.kernel !== node.kernel))
-  const bad = kernels.filter(isStuck)
-  const waiting = kernels.filter((k) => !isStuck(k) && k.reason !== undefined)
-  const moving = kernels.filter((k) => !isStuck(k) && !isAtRest(k))
-  const imageless = kernels.filter(
-    (k) => k.digest === undefined && k.phase !== 'NoNodes' && k.phase !== 'Unloading',
-  )
-  const first = bad[0] ?? waiting[0] ?? moving[0]
-  const idle = idleReason(module, targets)
-  const deleting = module.metadata.deletionTimestamp !== undefined
-  const fault = deleting ? undefined : mappingFault(module)
-  const why = (kernel: KernelStatus | undefined) =>
-    (kernel === undefined && (fault ?? idle)) || reasonOf(kernel)
-  const loaded = kernels.some((k) => k.phase === 'Loaded') && kernels.every(isAtRest)
-  const count = kernels.reduce((sum, k) => sum + (k.nodes?.loaded ?? 0), 0)
-  const images = kernels.some((k) => k.digest !== undefined) && imageless.length === 0
-  return [
-    deleting
-      ? verdict('Ready', 'False', { reason: 'Deleting', message: deletingSentence(remains) })
-      : loaded && !pending && idle === undefined
-        ? verdict('Ready', 'True', {
-            reason: 'Loaded',
-            message: `Loaded on ${count} of ${targets.length} nodes.`,
-          })
-        : verdict('Ready', 'False', why(pending ? bad[0] : first)),
-    images && !pending
-      ? verdict('ImagesReady', 'True', { reason: 'Verified', message: 'Every kernel has its image.' })
-      : verdict('ImagesReady', 'False', why(imageless[0] ?? (pending ? undefined : first))),
-    moving.length > 0 || pending
-      ? verdict('Progressing', 'True', reasonOf(moving[0]))
-      : verdict('Progressing', 'False', { reason: 'AtRest', message: 'Nothing is going on.' }),
-    bad.length > 0
-      ? verdict('Degraded', 'True', reasonOf(bad[0]))
-      : fault !== undefined
-        ? verdict('Degraded', 'True', fault)
-        : verdict('Degraded', 'False', { reason: 'AsExpected', message: 'Nothing waits for anybody.' }),
-  ]
-}
-function verdict(type: string, status: Condition['status'], because: Because): Verdict {
-  return { type, status, ...because }
-}
-
-/** What the end of a Module waits for; of many the first few. */
-function deletingSentence(remains: readonly string[]): string {
-  const first = remains.slice(0, 3).join('; ')
-  const more = remains.length > 3 ? `; and others` : ''
-  return `The module is being unloaded.${first === '' ? '' : ` Waits for: ${first}${more}.`}`
-}
-
-function isAtRest(kernel: KernelStatus): boolean {
-  return kernel.phase === 'Loaded' || kernel.phase === 'NoNodes'
-}
-
-/** Why there is nothing to load at all. */
-function idleReason(module: Module, targets: readonly NodeFacts[]): Because | undefined {
-  if (module.spec.moduleLoader === undefined) {
-    return { reason: 'NoModuleLoader', message: 'spec.moduleLoader is not set: there is nothing to load.' }
-  }
-  return targets.length > 0
-    ? undefined
-    : {
-        reason: 'NoNodes',
-        message: 'No node matches spec.selector, or all have taints that the Module does not tolerate.',
-      }
-}
-
-function reasonOf(kernel: KernelStatus | undefined): Because {
-  if (kernel === undefined) return { reason: 'Pending', message: 'Nothing has been looked at yet.' }
-  const message = kernel.message ?? phaseSentence(kernel)
-  return {
-    reason: kernel.reason ?? kernel.phase,
-    message: `Kernel ${kernel.kernel}: ${message}`.slice(0, 32_000),
-  }
-}
-
-function phaseSentence(kernel: KernelStatus): string {
-  const nodes = `${kernel.nodes?.loaded ?? 0} of ${kernel.nodes?.targets ?? 0} nodes loaded`
-  switch (kernel.phase) {
-    case 'CheckingImage':
-      return `looking for image ${kernel.image}.`
-    case 'Building':
-      return `building ${kernel.image} in pod ${kernel.buildPod}.`
-    default:
-      return `${nodes}.`
-  }
-}
-
 /** The time of a condition changes only with its status. */
 function stamp(module: StoredModule, verdict: Verdict, now: string): Condition {
   const old = module.status?.conditions?.find((c) => c.type === verdict.type)
@@ -169,7 +79,8 @@ function stamp(module: StoredModule, verdict: Verdict, now: string): Condition {
 
 /** Does what is stored differ from the summary? */
 export function isOutdated(module: StoredModule, summary: ModuleSummary): boolean {
-  const { moduleLoader = {}, conditions = [] } = module.status ?? {}
+  const { moduleLoader = {}, conditions = [], imageRebuildTriggerGeneration: taken } = module.status ?? {}
+  const trigger = summary.imageRebuildTriggerGeneration
   const counters = Object.entries(summary.moduleLoader).some(
     ([name, value]) => (moduleLoader as Record<string, unknown>)[name] !== value,
   )
@@ -177,6 +88,8 @@ export function isOutdated(module: StoredModule, summary: ModuleSummary): boolea
     warningTypes.includes(type) && !summary.conditions.some((wanted) => wanted.type === type)
   return (
     counters ||
+    // One that was taken away goes with the next write: conditions are of another generation then.
+    (trigger !== undefined && trigger !== taken) ||
     conditions.some(isOver) ||
     summary.conditions.some((wanted) => {
       const stored = conditions.find((c) => c.type === wanted.type)

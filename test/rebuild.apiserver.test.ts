@@ -1,7 +1,9 @@
 import { expect, vi } from 'vitest'
-import { events, type Pod } from '../activities/kube/resources.ts'
+import { events, modules, type Pod } from '../activities/kube/resources.ts'
 import { annotations, labels } from '../api/names.ts'
+import { moduleColumns } from './support/columns.ts'
 import { eventually } from './support/eventually.ts'
+import { statusOwners } from './support/fieldOwners.ts'
 import { ended, playNode } from './support/playedNode.ts'
 import { plugin } from './support/plugin.ts'
 import { pushTestImage } from './support/pushTestImage.ts'
@@ -10,7 +12,10 @@ import { useSimulatedLab } from './support/simulatedLab.ts'
 import { stories, useOperator } from './support/stories.ts'
 import { dockerfile, tinyModule } from './support/tinyModule.ts'
 
-/** The annotation rebuild, over a real control plane, registry and Temporal; the test plays the kubelet. */
+/**
+ * Images that are looked up or built again when somebody asks, and what status says of them, over a real control plane,
+ * registry and Temporal; the test plays the kubelet.
+ */
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 const lab = useSimulatedLab()
 const operator = useOperator(lab)
@@ -18,10 +23,11 @@ const test = stories(lab, operator)
 const name = 'tiny'
 
 const isBuild = (pod: Pod) => pod.metadata.labels?.[labels.resourceType] !== undefined
-const push = async ({ namespace }: Scenario, text: string) =>
+const otherKernel = '6.6.2-test'
+const push = async ({ namespace }: Scenario, text: string, tag = kernel) =>
   await pushTestImage(
     { url: `http://${lab.state.registry}` },
-    { repository: `${namespace}/${name}`, tag: kernel, text },
+    { repository: `${namespace}/${name}`, tag, text },
   )
 /** The status of a build pod that has pushed an image. */
 function pushed(digest: string): object {
@@ -72,6 +78,12 @@ test('images:MIC-10 Better: an image that is there is built again once, whoever 
     (all) => all.length > 0,
   )
   expect(await story.kernelStatus(name)).not.toHaveProperty('digest')
+  const told = { Ready: 'False', Reason: 'Unschedulable', Images: 'False', Loaded: 1, Nodes: 1 }
+  await eventually(
+    'kubectl get modules says so',
+    () => moduleColumns(lab, namespace),
+    ([row]) => expect(row).toMatchObject(told),
+  )
 
   built = await push(story, 'second')
   await eventually(
@@ -105,4 +117,50 @@ test('images:MIC-10 Better: without build it is refused as an Event, and the ima
   )
   expect(await story.kernelStatus(name)).toMatchObject({ phase: 'Loaded', digest })
   expect(story.pods.builds()).toEqual([])
+})
+
+test('images:MIC-10, STS-6: another imageRebuildTriggerGeneration looks images up again, and builds none that is there', async ({
+  open,
+}) => {
+  const story = await open('trigger')
+  const { namespace } = story
+  await playNode(story, kernel, (pod) => (isBuild(pod) ? undefined : ended(pod)))
+  await story.addNode(otherKernel)
+  const first = await push(story, 'first')
+  await push(story, 'other', otherKernel)
+  await story.apply(
+    dockerfile(namespace, name, 'FROM scratch'),
+    tinyModule({ namespace, name, registry: lab.state.registry }),
+  )
+  const untriggered = await story.untilLoaded(name)
+  expect(untriggered.status).not.toHaveProperty('imageRebuildTriggerGeneration')
+  const second = await push(story, 'second')
+  const trigger = async (value: number | null) =>
+    await lab.kube.patch(modules, { namespace, name }, { spec: { imageRebuildTriggerGeneration: value } })
+  expect(await story.kernelStatus(name)).toMatchObject({ phase: 'Loaded', digest: first })
+
+  await trigger(5)
+  const untilTaken = async (value: number | undefined) =>
+    await eventually(
+      'all of status is of the last change',
+      () => story.module(name),
+      (module) => {
+        const { metadata, status } = module ?? {}
+        const conditions = status?.conditions?.map(({ observedGeneration }) => observedGeneration)
+        expect(new Set(conditions)).toEqual(new Set([metadata?.generation]))
+        expect(status?.imageRebuildTriggerGeneration).toBe(value)
+        const entry = status?.kernels?.find((each) => each.kernel === kernel)
+        expect(entry).toMatchObject({ phase: 'Loaded', digest: second })
+        expect(entry?.imageGeneration).toBe(value)
+      },
+    )
+  await untilTaken(5)
+  await trigger(null)
+  await untilTaken(undefined)
+  expect(story.pods.builds()).toEqual([])
+
+  const owners = await statusOwners(story, name)
+  expect(Object.keys(owners).toSorted()).toEqual([`kmm:${kernel}`, `kmm:${otherKernel}`, 'kmm:module'])
+  const fields = Object.values(owners).flat()
+  expect(fields.filter((field, index) => fields.indexOf(field) !== index)).toEqual([])
 })
