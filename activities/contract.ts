@@ -133,6 +133,8 @@ export interface FollowRequest extends KernelRequest {
 
 export interface NodeRequest extends KernelRequest {
   readonly work: NodeWork
+  /** How often people have retried in this run; absent before they have. What fails after a retry is news again. */
+  readonly retries?: number
   readonly entry: KernelStatus | undefined
 }
 

@@ -106,6 +106,18 @@ test.each<[string, ModuleEvent]>([
   expect(moduleKey(other)).not.toBe(moduleKey(load))
   expect(nodeKey(other)).not.toBe(nodeKey(load))
 })
+test('what fails again after a retry of a person is said again, on the Module and on its Nodes', () => {
+  const retried = { ...load, retries: 1 }
+  expect(moduleKey({ ...retried, node: 'n2', bootId: 'b2' })).toBe(moduleKey(retried))
+  for (const key of [moduleKey, nodeKey]) {
+    expect(key({ ...retried, message: 'other words' })).toBe(key(retried))
+    expect(key(retried)).not.toBe(key(load))
+    expect(key({ ...retried, retries: 2 })).not.toBe(key(retried))
+    // Every run counts for itself.
+    const [ofModule, ofNode] = kubernetesEvents({ ...subject, runId: 'later' }, retried)
+    expect([ofModule?.key, ofNode?.key]).not.toContain(key(retried))
+  }
+})
 test('the end of a build is one Event, however it is seen; of the next pod it is another', () => {
   const first = moduleKey({ ...ended, result: 'failed' })
   expect(moduleKey({ ...ended, result: 'failed', message: 'other words' })).toBe(first)

@@ -17,9 +17,12 @@ export interface EventText {
  * EVT-4, nodes:EVT-1 to EVT-3), on the Module and with the raw kernel release (their Betters).
  *
  * A failure on nodes is said on the Module once per kernel, config and reason, so that thousands of nodes with one
- * fault are one Event, and once on each Node.
+ * fault are one Event, and once on each Node; and so again after each retry of a person.
  */
-export function kubernetesEvents({ ref, kernel }: EventSubject, event: ModuleEvent): readonly EventText[] {
+export function kubernetesEvents(
+  { ref, kernel, runId }: EventSubject,
+  event: ModuleEvent,
+): readonly EventText[] {
   const module = moduleKey(ref)
   const aboutKernel = { 'kernel-version': kernel }
   switch (event.kind) {
@@ -61,37 +64,35 @@ export function kubernetesEvents({ ref, kernel }: EventSubject, event: ModuleEve
         : `Module ${module} unloaded from the kernel`
       const reason = loads ? 'ModuleLoaded' : 'ModuleUnloaded'
       const key = `${module} ${event.action} ${event.podUid}`
-      return [{ ...normal, ...onNode(module, event, event.action), reason, message, key }]
+      return [{ ...normal, ...onNode(module, event), reason, message, key }]
     }
     case 'NodeFailed': {
-      const { action, node, reason, configHash } = event
-      const name = `${action}Failed`
+      const { action, node, reason, configHash, bootId, retries } = event
+      const name = `${action}Failed` as const
       const said = `${reason}: ${event.message}`
+      const tried = retries === undefined ? '' : ` ${runId} ${retries}`
       return [
         {
           ...warning,
           reason: name,
           message: `${action} failed for kernel ${kernel}, first on node ${node}: ${said}`,
           annotations: aboutKernel,
-          key: `${name} ${kernel} ${configHash} ${reason}`,
+          key: `${name} ${kernel} ${configHash} ${reason}${tried}`,
         },
         {
           ...warning,
-          ...onNode(module, event, `${name} ${reason}`),
+          ...onNode(module, event),
           reason: `Module${name}`,
           message: `Module ${module}: ${said}`,
+          key: `${module} ${name} ${reason} ${configHash} ${bootId}${tried}`,
         },
       ]
     }
-    case 'LeftLoaded':
-      return [
-        {
-          ...warning,
-          ...onNode(module, event, 'left'),
-          reason: 'ModuleLeftLoaded',
-          message: event.message,
-        },
-      ]
+    case 'LeftLoaded': {
+      const { message, configHash, bootId } = event
+      const key = `${module} left ${configHash} ${bootId}`
+      return [{ ...warning, ...onNode(module, event), reason: 'ModuleLeftLoaded', message, key }]
+    }
     case 'ImageAsked':
     case 'Held':
       // Questions are no news, and a hold has an Event of its cause, or stands in the conditions.
@@ -116,11 +117,6 @@ function aboutPod(kernel: string, pod: string) {
   return { 'kernel-version': kernel, 'pod-name': pod }
 }
 
-function onNode(
-  module: string,
-  event: { readonly node: string; readonly bootId: string; readonly configHash: string },
-  what: string,
-): Pick<EventText, 'about' | 'annotations' | 'key'> {
-  const { node, bootId, configHash } = event
-  return { about: { node }, annotations: { module }, key: `${module} ${what} ${configHash} ${bootId}` }
+function onNode(module: string, { node }: { readonly node: string }) {
+  return { about: { node }, annotations: { module } }
 }

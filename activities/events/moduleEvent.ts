@@ -65,6 +65,8 @@ export type ModuleEvent =
       readonly action: 'Load' | 'Unload'
       readonly reason: string
       readonly message: string
+      /** How often people had retried in this run; absent before they have. */
+      readonly retries?: number
       readonly seconds?: number
     })
   | (OnNode & { readonly kind: 'LeftLoaded'; readonly message: string })

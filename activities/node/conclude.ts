@@ -56,6 +56,8 @@ interface Deed {
   readonly command: WorkerPodCommand
   /** Of the worker pod that did it. */
   readonly podUid: string
+  /** How often people had retried when it was begun; absent before they have. */
+  readonly retries?: number
   /** What the pod was made from, when that is known; else what the record says. */
   readonly entry?: ModuleEntry
   /** Another config is to follow an unload. */
@@ -138,7 +140,18 @@ export async function recordFailure(
     },
   })
   const { reason, message } = failure
-  await tell(deps, { ref, kernel: node.kernel }, { kind: 'NodeFailed', ...deedFacts(deed), reason, message })
+  const { retries } = deed
+  await tell(
+    deps,
+    { ref, kernel: node.kernel },
+    {
+      kind: 'NodeFailed',
+      ...deedFacts(deed),
+      reason,
+      message,
+      ...(retries === undefined ? {} : { retries }),
+    },
+  )
   return seen
 }
 

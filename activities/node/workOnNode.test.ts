@@ -8,6 +8,7 @@ import { recordEntries, type ModuleStatusEntry } from '../../api/nodeModulesConf
 import type { NodeWork } from '../../api/nodePlan.ts'
 import { guardedModule, testKernel, testRef } from '../../api/testCluster.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
+import type { NodeRequest } from '../contract.ts'
 import { viewSettings } from '../dependencies.ts'
 import { KubeError } from '../kube/errors.ts'
 import { SimulatedNode } from './testing/simulatedNode.ts'
@@ -39,9 +40,9 @@ const next = (): NodeWork => {
   if (work === undefined) throw new Error('nothing is to be done')
   return work
 }
-const perform = async (work: NodeWork) =>
+const perform = async (work: NodeWork, request: Partial<NodeRequest> = {}) =>
   await environment.run(
-    async () => await workOnNode(world.deps, { subject, work, seen: {}, entry: undefined }),
+    async () => await workOnNode(world.deps, { subject, work, seen: {}, entry: undefined, ...request }),
   )
 const fact = () => recordEntries(world.record, testRef).fact
 const cancel = (details: Partial<ActivityCancellationDetails> = { cancelRequested: true }) =>
@@ -316,6 +317,16 @@ describe('Events', () => {
     module = wanting('a=2')
     await load()
     expect(world.said).toEqual(['ModuleLoaded'])
+  })
+  test('a load that fails again is said again after a retry, and only then', async () => {
+    world.onCreate = () => world.fail({ message: world.report({ reason: 'KeyRejected', exitStatus: 1 }) })
+    const work = next()
+    await perform(work)
+    await perform(work)
+    expect(new Set(world.keys).size).toBe(2)
+    await perform(work, { retries: 1 })
+    expect(world.said).toHaveLength(6)
+    expect(new Set(world.keys).size).toBe(4)
   })
 })
 

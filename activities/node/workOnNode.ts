@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common'
 import { Context } from '@temporalio/activity'
+import { dropUndefined } from '../../api/dropUndefined.ts'
 import { isLeaving, storedModule, type NodeFacts } from '../../api/facts.ts'
 import { forceReason } from '../../api/forceFinalize.ts'
 import type { ModuleRef } from '../../api/names.ts'
@@ -162,7 +163,7 @@ async function follow(
   command: WorkerPodCommand,
   entry?: ModuleEntry,
 ): Promise<NodeOutcome> {
-  const { deps, ref, node, stays } = task
+  const { deps, ref, node, stays, request } = task
   const end = await endOrUnwanted(task, pod)
   return await regardless(async (signal) => {
     if (end === 'unwanted') {
@@ -171,7 +172,8 @@ async function follow(
     }
     if (end.kind === 'away') return obsolete(`node ${node.name} is away`)
     const verdict = end.kind === 'ended' ? verdictOf(end.pod, node) : undefined
-    const deed = { ref, node, command, podUid: pod.uid, stays, ...(entry === undefined ? {} : { entry }) }
+    const { retries } = request
+    const deed = dropUndefined({ ref, node, command, podUid: pod.uid, stays, retries, entry })
     const deleted = end.kind === 'gone' || (end.pod.deleting && verdict?.kind === 'failure')
     if (verdict === undefined || deleted) {
       await removeWorkerPod(deps, node, pod, signal)

@@ -1,12 +1,12 @@
 import { Context } from '@temporalio/activity'
 import type { WorkflowHandle } from '@temporalio/client'
 import { expect, test } from 'vitest'
-import type { NodeOutcome } from '../../activities/contract.ts'
+import type { NodeOutcome, NodeRequest } from '../../activities/contract.ts'
 import { heartbeating } from '../../activities/heartbeat.ts'
 import type { NodeFailure, NodePlan, NodeWork } from '../../api/nodePlan.ts'
 import { viewNodes } from '../../api/nodesView.ts'
 import { testConfig, testRef } from '../../api/testCluster.ts'
-import { doorbell } from '../messages.ts'
+import { doorbell, retryBuild } from '../messages.ts'
 import { testImage, testView } from './testView.ts'
 import { SimulatedCluster, useKernelRuns } from './testing/simulatedCluster.ts'
 
@@ -21,6 +21,8 @@ class SimulatedNodes extends SimulatedCluster {
   readonly maxParallel: number
   readonly begun: string[] = []
   most = 0
+  /** As the last request said it. */
+  retries: number | undefined
   #now = 0
   /** What comes of work on a node; by default it is loaded. */
   work: (work: NodeWork) => Promise<NodePlan> = async () => ({ kind: 'loaded' })
@@ -54,8 +56,9 @@ class SimulatedNodes extends SimulatedCluster {
     const view = testView({ digest: 'd', nodes: viewNodes(plans, this.maxParallel), ...stored })
     return { uid: 'uid-1', view }
   }
-  override async workOnNode({ work }: { work: NodeWork }): Promise<NodeOutcome> {
+  override async workOnNode({ work, retries }: Pick<NodeRequest, 'work' | 'retries'>): Promise<NodeOutcome> {
     this.begun.push(work.node)
+    this.retries = retries
     this.most = Math.max(this.most, ++this.#now)
     try {
       this.plans.set(work.node, await this.work(work))
@@ -74,18 +77,22 @@ async function eventsOf(run: WorkflowHandle, type: string): Promise<number> {
   return (events ?? []).filter((event) => (event as unknown as Record<string, unknown>)[type] != null).length
 }
 
-test('no more than maxParallel nodes at once, and a node that fails stops no other', async () => {
+test('no more than maxParallel nodes at once, and a node that fails stops no other; it is retried alone', async () => {
   const nodes = new SimulatedNodes(20, 3)
   nodes.work = async (work) => {
     await moment()
     return work.node === 'n1' ? nodes.fails(work, { reason: 'KeyRejected' }) : { kind: 'loaded' }
   }
-  await withRun(nodes, async () => {
+  await withRun(nodes, async (run) => {
     const kinds = () => [...nodes.plans.values()].map(({ kind }) => kind)
     await expect.poll(() => kinds().filter((kind) => kind === 'loaded').length, { timeout: 60_000 }).toBe(19)
     await expect.poll(() => nodes.stored?.reason, { timeout: 60_000 }).toBe('KeyRejected')
     expect(nodes.most).toBe(3)
     expect(nodes.begun).toHaveLength(20)
+    expect(nodes.retries).toBeUndefined()
+    await run.signal(retryBuild, {})
+    await expect.poll(() => nodes.begun.slice(20), { timeout: 60_000 }).toEqual(['n1'])
+    expect(nodes.retries).toBe(1)
   })
 })
 

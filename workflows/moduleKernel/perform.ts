@@ -19,6 +19,8 @@ export interface Run {
   readonly ring: () => void
   readonly hear: (news: Seen) => void
   readonly entry: () => KernelStatus | undefined
+  /** How often people have released holds of this run. */
+  readonly retries: () => number
   readonly learn: (change: (memory: KernelMemory) => KernelMemory) => void
   readonly timeline: Timeline
 }
@@ -79,7 +81,8 @@ export class Performer {
       }
       case 'node': {
         const { work } = step
-        const request = { ...about(), work, entry: entry() }
+        const retries = this.#run.retries()
+        const request = { ...about(), work, entry: entry(), ...(retries > 0 && { retries }) }
         const outcome = await activities.following.workOnNode.executeWithOptions({ summary }, [request])
         hear(outcome.seen)
         // The cache of nodes may be a moment behind the node itself: the same command would be obsolete again.

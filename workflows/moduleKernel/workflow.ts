@@ -70,6 +70,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       ring,
       hear,
       entry: () => entry,
+      retries: () => retries,
       learn: (change) => void (memory = change(memory)),
       timeline: story,
     },
@@ -79,9 +80,11 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   /** A retry that came before the run knew whether anything is held; whatever comes later is never kept. */
   let early: string | undefined
   let looked = false
+  let retries = 0
   const release = (by: string): string[] => {
     const released = releasesOf(plan)
     if (released.length === 0) return released
+    retries++
     story.retry(by, plan.holds)
     const refused = Object.fromEntries(
       Object.entries(memory.refused).filter(([key]) => !released.includes(key)),

@@ -26,6 +26,8 @@ export class SimulatedNode {
   readonly done: string[] = []
   /** Reasons of Events. */
   readonly said: string[] = []
+  /** Which Event each was. */
+  readonly keys: string[] = []
   /** With what the API server refuses a pod. */
   refusal: Error | undefined
   /** What the kubelet does when the pod is made, and when it is deleted; by default nothing, and it goes. */
@@ -106,7 +108,10 @@ export class SimulatedNode {
       },
     }
     const events = {
-      record: async (_about: object, { reason }: { reason: string }) => void this.said.push(reason),
+      record: async (_about: object, { reason, key }: { reason: string; key: string }) => {
+        this.said.push(reason)
+        this.keys.push(key)
+      },
     }
     const observe = () => undefined
     return {
