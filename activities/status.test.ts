@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common'
+import { MockActivityEnvironment } from '@temporalio/testing'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KernelStatus } from '../api/module.ts'
 import { guardedModule, testCluster, testKernel, testRef } from '../api/testCluster.ts'
@@ -16,9 +17,16 @@ const written = { metadata: { name: 'fpga', uid: 'uid-1', resourceVersion: '42' 
 const applyObject = vi.fn<(...request: Parameters<Kube['applyObject']>) => Promise<Written<CustomObject>>>()
 beforeEach(() => void applyObject.mockReset().mockResolvedValue({ kind: 'written', object: written }))
 
+/** Reasons of Events. */
+const said: string[] = []
+beforeEach(() => void said.splice(0))
+const inActivity = async <T>(work: () => Promise<T>) => await new MockActivityEnvironment().run(work)
+
 function deps(kernels?: KernelStatus[]): Dependencies {
   const modules = kernels === undefined ? [] : [guardedModule({}, { status: { kernels } })]
-  return { kube: { applyObject }, cache: testCluster({ modules }) } as unknown as Dependencies
+  const events = { record: async (_about: object, { reason }: { reason: string }) => void said.push(reason) }
+  const cache = testCluster({ modules })
+  return { kube: { applyObject }, cache, events, observe: () => undefined } as unknown as Dependencies
 }
 const body = () => applyObject.mock.lastCall?.[0]
 const failureOf = async (work: Promise<unknown>): Promise<ApplicationFailure> => {
@@ -97,10 +105,36 @@ describe('applyKernelStatus', () => {
   })
 })
 
+describe('images:EVT-4 what a kernel has come to wait for is an Event', () => {
+  const missing = { ...entry, reason: 'SecretMissing', message: 'Secret drivers/a does not exist.' }
+  const unmapped = { ...entry, reason: 'NoMapping', message: 'No kernel mapping matches.' }
+  test.each<[string, KernelStatus[], KernelStatus | undefined, string[]]>([
+    ['at first', [], missing, ['SecretMissing']],
+    ['of another kernel it says nothing', [{ ...missing, kernel: '5.10.0' }], missing, ['SecretMissing']],
+    ['instead of something else', [{ ...missing, reason: 'ImageClaimed' }], missing, ['SecretMissing']],
+    ['the same in other words', [{ ...missing, message: 'old' }], missing, []],
+    ['with other facts', [missing], { ...missing, phase: 'CheckingImage' }, []],
+    ['no mapping', [], unmapped, ['NoKernelMapping']],
+    ['what has an Event of its own', [], { ...entry, reason: 'CompileFailed' }, []],
+    ['what comes by itself', [], { ...entry, reason: 'BuildQueued' }, []],
+    ['nothing any more', [missing], entry, []],
+    ['nothing to do with it any more', [missing], undefined, []],
+  ])('%s', async (_name, stored, now, events) => {
+    await inActivity(() => applyKernelStatus(deps(stored), subject, now))
+    expect(said).toEqual(events)
+  })
+  test('not when it could not be written', async () => {
+    applyObject.mockResolvedValue({ kind: 'modified' })
+    await failureOf(inActivity(() => applyKernelStatus(deps([]), subject, missing)))
+    expect(said).toEqual([])
+  })
+})
+
 describe('waitBecause', () => {
   const because = { reason: 'RegistryUnreachable', message: 'no route' }
   test('says why in status, then has Temporal try again, without an alarm', async () => {
-    const failure = await failureOf(waitBecause(deps([entry]), subject, entry, { ...because, delayMs: 5000 }))
+    const why = { ...because, delayMs: 5000 }
+    const failure = await failureOf(inActivity(() => waitBecause(deps([entry]), subject, entry, why)))
     expect(failure).toMatchObject({
       type: 'RegistryUnreachable',
       message: 'no route',
@@ -109,9 +143,10 @@ describe('waitBecause', () => {
       nextRetryDelay: 5000,
     })
     expect(body()).toMatchObject({ status: { kernels: [{ ...entry, ...because }] } })
+    expect(said).toEqual(['RegistryUnreachable'])
   })
   test('without a delay the policy decides', async () => {
-    const failure = await failureOf(waitBecause(deps([entry]), subject, entry, because))
+    const failure = await failureOf(inActivity(() => waitBecause(deps([entry]), subject, entry, because)))
     expect(failure.nextRetryDelay ?? undefined).toBeUndefined()
   })
   test.each<[string, KernelStatus[], KernelStatus | undefined]>([

@@ -4,6 +4,9 @@ import type { KernelStatus, Module } from '../api/module.ts'
 import { apiVersion, kernelFieldManager } from '../api/names.ts'
 import type { KernelSubject, ModuleSubject, Seen } from './contract.ts'
 import type { Dependencies } from './dependencies.ts'
+import { waitReason } from './events/eventReasons.ts'
+import { tell } from './events/tell.ts'
+import { thisActivity } from './thisActivity.ts'
 
 /** The Module a run is about, from the cache; another uid under the same name is refused. */
 export function moduleOf({ cache }: Dependencies, subject: ModuleSubject): Module {
@@ -43,6 +46,7 @@ export async function applyKernelStatus(
   const written = await deps.kube.applyObject(body, { fieldManager, force: true, subresource: 'status' })
   switch (written.kind) {
     case 'written':
+      await tellWait(deps, subject, stored, entry)
       return { Module: written.object.metadata.resourceVersion }
     case 'gone':
       return {}
@@ -52,6 +56,20 @@ export async function applyKernelStatus(
         'KubeConflict',
       )
   }
+}
+
+/** Tells what a kernel has come to wait for; news of other facts, or of the same reason, is none (images:EVT-4 Better). */
+async function tellWait(
+  deps: Dependencies,
+  subject: KernelSubject,
+  stored: KernelStatus | undefined,
+  entry: KernelStatus | undefined,
+): Promise<void> {
+  if (entry?.reason === undefined || entry.reason === stored?.reason) return
+  const reason = waitReason(entry.reason)
+  if (reason === undefined) return
+  const { message = '' } = entry
+  await tell(deps, subject, { kind: 'Waits', reason, message, activity: thisActivity() })
 }
 
 function storedEntry(deps: Dependencies, subject: KernelSubject): KernelStatus | undefined {

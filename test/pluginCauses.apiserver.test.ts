@@ -1,6 +1,6 @@
-import { vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { WriteBody } from '../activities/kube/kube.ts'
-import type { Resource, StoredObject } from '../activities/kube/resources.ts'
+import { events, type Resource, type StoredObject } from '../activities/kube/resources.ts'
 import { eventually } from './support/eventually.ts'
 import { ended, playNode } from './support/playedNode.ts'
 import { startPrivateRegistry } from './support/privateRegistry.ts'
@@ -106,6 +106,24 @@ test('causes that the operator writes down, side by side in one namespace', asyn
     await story.untilCondition(of, { type: 'Ready', reason: told.reason })
     await expectWhy(story, of, told)
   }
+  await eventually(
+    'images:EVT-4: all but a lack of nodes is an Event of its Module, once',
+    () => lab.kube.list(events, { namespace }),
+    ({ items }) => {
+      const said = items
+        .filter(({ source }) => source?.component === 'kmm')
+        .map(({ involvedObject, reason, metadata }) => [
+          involvedObject.name,
+          reason,
+          metadata.annotations?.['kernel-version'],
+        ])
+      const expected = causes
+        .filter(({ reason }) => reason !== 'NoNodes')
+        .map(({ name: of, reason }) => [of, reason === 'NoMapping' ? 'NoKernelMapping' : reason, kernel])
+      expect(said).toHaveLength(expected.length)
+      expect(said).toEqual(expect.arrayContaining(expected))
+    },
+  )
 })
 
 test('a registry that refuses the login', async ({ open }) => {

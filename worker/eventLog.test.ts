@@ -83,6 +83,10 @@ test.each<[ModuleEvent, object]>([
     { level: warn, msg: 'rebuild refused', reason: 'no.' },
   ],
   [
+    { kind: 'Waits', reason: 'SecretMissing', message: 'no', activity: 'a' },
+    { level: debug, msg: 'waits', reason: 'SecretMissing', message: 'no' },
+  ],
+  [
     { kind: 'Held', hold },
     { level: warn, msg: 'held', reason: 'CompileFailed', message: 'no' },
   ],

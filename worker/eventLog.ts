@@ -51,6 +51,10 @@ function lineOf(event: ModuleEvent): Line {
       const { node, message } = event
       return { level: 'warn', fields: { node, message }, text: 'module left loaded' }
     }
+    case 'Waits': {
+      const { reason, message } = event
+      return { level: 'debug', fields: { reason, message }, text: 'waits' }
+    }
     case 'Held': {
       const { reason, message } = event.hold
       return { level: 'warn', fields: { reason, message }, text: 'held' }

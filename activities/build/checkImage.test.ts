@@ -43,6 +43,7 @@ async function world(script: Script, options: { registry?: object; pulled?: obje
     config: parsed.config,
     cluster: 'east',
     observe: (_subject: object, event: ModuleEvent) => void told.push(event),
+    events: { record: async () => undefined },
     cache: {
       ...testCluster({ modules: [guardedModule({ mapping })], nodes: [testNode()] }),
       waitForPod: async () => undefined,
@@ -107,7 +108,10 @@ test('who was asked and what came of it is told, be it an answer or none', async
   ])
   const closed = await world(({ path }) => (path === '/v2/' ? {} : refusal(403, 'DENIED')))
   await expect(closed.check()).rejects.toThrow()
-  expect(closed.told).toMatchObject([{ kind: 'ImageAsked', by: 'registry', result: 'unauthorised' }])
+  expect(closed.told).toMatchObject([
+    { kind: 'ImageAsked', by: 'registry', result: 'unauthorised' },
+    { kind: 'Waits', reason: 'RegistryUnauthorized' },
+  ])
 })
 
 test.each([

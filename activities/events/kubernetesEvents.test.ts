@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { moduleReasons, nodeReasons, waitReasons, type WaitReason } from './eventReasons.ts'
 import { kubernetesEvents } from './kubernetesEvents.ts'
 import type { ModuleEvent } from './moduleEvent.ts'
 
@@ -17,7 +19,7 @@ const byKernel = { 'kernel-version': kernel }
 const byPod = { ...byKernel, 'pod-name': pod.name }
 const byModule = { module: 'ns/fpga' }
 
-test.each<[string, ModuleEvent, readonly Said[]]>([
+const cases: readonly [string, ModuleEvent, readonly Said[]][] = [
   [
     'a build pod is made',
     { ...build, kind: 'BuildCreated', attempt: 2, createdAt: '2026-01-01T00:00:00Z' },
@@ -73,12 +75,18 @@ test.each<[string, ModuleEvent, readonly Said[]]>([
     [],
   ],
   ['a hold begins: its cause was said', { kind: 'Held', hold }, []],
+  ...waitReasons.map((reason): [string, ModuleEvent, readonly Said[]] => [
+    `a kernel begins to wait: ${reason}`,
+    { kind: 'Waits', reason, message: 'why', activity: 'r 1' },
+    [[reason, 'Warning', 'Module', byKernel]],
+  ]),
   [
     'a hold ends',
     { kind: 'HoldReleased', hold, activity: 'r 1' },
     [['HoldReleased', 'Normal', 'Module', byKernel]],
   ],
-])('%s', (_name, event, said) => {
+]
+test.each(cases)('%s', (_name, event, said) => {
   const events = kubernetesEvents(subject, event)
   expect(
     events.map(({ reason, type, about, annotations }) => [
@@ -88,6 +96,25 @@ test.each<[string, ModuleEvent, readonly Said[]]>([
       annotations,
     ]),
   ).toEqual(said)
+})
+
+const sorted = (words: Iterable<string>) => [...words].toSorted((a, b) => (a < b ? -1 : 1))
+test('docs/modules.md has every Event, and none that is not said', () => {
+  const docs = readFileSync(new URL('../../docs/modules.md', import.meta.url), 'utf8')
+  const listed = (object: string) => {
+    const [, table = ''] = docs.split(new RegExp(`^\\| On ${object} .*\\n.*\\n`, 'm'))
+    const rows = /^(\|.*\n)*/.exec(table)?.[0].split('\n') ?? []
+    return sorted(rows.flatMap((row) => row.split('|')[1]?.match(/(?<=`)\w+(?=`)/g) ?? []))
+  }
+  const said = cases.flatMap(([, , events]) => events)
+  const reasons = (test: (about: string) => boolean) =>
+    sorted(new Set(said.filter(([, , about]) => test(about)).map(([reason]) => reason)))
+  const onModule = reasons((about) => about === 'Module')
+  const onNode = reasons((about) => about !== 'Module')
+  expect(listed('the Module')).toEqual(onModule)
+  expect(onModule).toEqual(sorted([...moduleReasons, ...waitReasons]))
+  expect(listed('a Node')).toEqual(onNode)
+  expect(onNode).toEqual(sorted(nodeReasons))
 })
 
 const moduleKey = (event: ModuleEvent) => kubernetesEvents(subject, event)[0]?.key
@@ -127,6 +154,13 @@ test('what is loaded again in one boot, by another worker pod, is said again', (
   const loaded: ModuleEvent = { ...onNode, kind: 'NodeDone', action: 'Load' }
   expect(moduleKey({ ...loaded, message: 'other words' })).toBe(moduleKey(loaded))
   expect(moduleKey({ ...loaded, podUid: 'w2' })).not.toBe(moduleKey(loaded))
+})
+test('what a kernel waits for is said again when it begins again, and once while it is tried', () => {
+  const waits = (activity: string, reason: WaitReason = 'SecretMissing') =>
+    moduleKey({ kind: 'Waits', reason, message: 'why', activity })
+  expect(waits('r 1')).toBe(waits('r 1'))
+  expect(waits('r 2')).not.toBe(waits('r 1'))
+  expect(waits('r 1', 'RegistryUnreachable')).not.toBe(waits('r 1'))
 })
 test('a hold that begins again and ends again is said again', () => {
   const released = (activity: string) => moduleKey({ kind: 'HoldReleased', hold, activity })

@@ -1,11 +1,12 @@
 import { moduleKey } from '../../api/names.ts'
+import type { EventReason } from './eventReasons.ts'
 import type { EventSubject, ModuleEvent } from './moduleEvent.ts'
 
 /** An Event as people read it in `kubectl describe`. */
 export interface EventText {
   readonly about: 'Module' | { readonly node: string }
   readonly type: 'Normal' | 'Warning'
-  readonly reason: string
+  readonly reason: EventReason
   readonly message: string
   readonly annotations: Readonly<Record<string, string>>
   /** Events of one object with one key are one Event, whoever says it and however often. */
@@ -93,9 +94,22 @@ export function kubernetesEvents(
       const key = `${module} left ${configHash} ${bootId}`
       return [{ ...warning, ...onNode(module, event), reason: 'ModuleLeftLoaded', message, key }]
     }
+    case 'Waits': {
+      const { reason, activity } = event
+      const message = `Kernel ${kernel} waits: ${event.message}`
+      return [
+        {
+          ...warning,
+          reason,
+          message,
+          annotations: aboutKernel,
+          key: `waits ${kernel} ${reason} ${activity}`,
+        },
+      ]
+    }
     case 'ImageAsked':
     case 'Held':
-      // Questions are no news, and a hold has an Event of its cause, or stands in the conditions.
+      // Questions are no news, and what a hold is for is said when it happens, or as what the kernel waits for.
       return []
     case 'HoldReleased': {
       const { hold, activity } = event

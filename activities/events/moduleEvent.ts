@@ -1,4 +1,5 @@
 import type { KernelRef } from '../../api/names.ts'
+import type { WaitReason } from './eventReasons.ts'
 import type { EndedHold, HoldRef, PodRef } from '../contract.ts'
 
 /** A Module's kernel, and the run that works for it. */
@@ -70,6 +71,13 @@ export type ModuleEvent =
       readonly seconds?: number
     })
   | (OnNode & { readonly kind: 'LeftLoaded'; readonly message: string })
+  /** The kernel's status has come to name this as what it waits for; `activity` as below. */
+  | {
+      readonly kind: 'Waits'
+      readonly reason: WaitReason
+      readonly message: string
+      readonly activity: string
+    }
   | { readonly kind: 'Held'; readonly hold: HoldRef }
   /** `activity`: tells one release from the next, and is the same when the activity is tried again. */
   | { readonly kind: 'HoldReleased'; readonly hold: EndedHold; readonly activity: string }

@@ -76,6 +76,7 @@ export function createEventMetrics(registry: Registry): (event: ModuleEvent) => 
       case 'Superseded':
         return superseded.inc()
       case 'RebuildRefused':
+      case 'Waits':
         return
       case 'NodeDone':
       case 'NodeFailed': {
