@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
-import { decideKernel } from './decide.ts'
+import { decideKernel, failureKey } from './decide.ts'
 import { describeEntry, sameButCounts, sameEntry } from './describe.ts'
 import type { KernelMemory } from './plan.ts'
 import {
@@ -102,6 +102,16 @@ describe('phase and reason', () => {
       },
       fresh,
       'LoadFailed KeyRejected',
+    ],
+    [
+      'loading failed, and a person has retried',
+      {
+        digest: 'd',
+        nodes: testNodes({ failures: [testFailure('KeyRejected')], counts: { loaded: 0, failed: 1 } }),
+        stored: stored({ phase: 'LoadFailed', reason: 'KeyRejected', message: 'm' }),
+      },
+      { ...fresh, released: [failureKey(testFailure('KeyRejected'))] },
+      'Loading',
     ],
     [
       'in use, tried again',

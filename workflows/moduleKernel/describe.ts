@@ -1,6 +1,8 @@
 import { canonicalJson } from '../../api/canonicalJson.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelPhase, KernelStatus } from '../../api/module.ts'
+import type { NodeWork } from '../../api/nodePlan.ts'
+import { retries } from '../../api/nodesView.ts'
 import { dropUndefined } from '../../api/dropUndefined.ts'
 import { interruptionsOf } from './attempts.ts'
 import { buildFacts, imageStep, type BuildFacts } from './buildFacts.ts'
@@ -103,11 +105,17 @@ function phaseOf(view: KernelView, memory: KernelMemory, plan: KernelPlan): Kern
     return build === 'invalid' ? 'InputInvalid' : 'WaitingForImage'
   }
   // What is done on a node that has its module (its pod goes, its label comes) is no phase.
-  const acting = nodes.counts.waiting > 0 ? nodes.work : []
+  const acting = [...(nodes.counts.waiting > 0 ? nodes.work : []), ...retried(view, plan)]
   if (acting.length > 0) return acting.some((w) => w.action === 'Load') ? 'Loading' : 'Unloading'
   if (nodes.counts.failed > 0) return 'LoadFailed'
   if (nodes.counts.targets === 0) return 'NoNodes'
   return nodes.counts.loaded === nodes.counts.targets ? 'Loaded' : 'Loading'
+}
+
+/** What a person has given another try on nodes where it failed. */
+function retried({ nodes }: KernelView, plan: KernelPlan): NodeWork[] {
+  const failed = new Set(nodes.failures.filter((failure) => !retries(failure)).map(({ uid }) => uid))
+  return plan.steps.flatMap((step) => (step.kind === 'node' && failed.has(step.work.uid) ? [step.work] : []))
 }
 
 function speak(
