@@ -1,6 +1,7 @@
 import { expect, vi } from 'vitest'
 import { events, modules, type Pod } from '../activities/kube/resources.ts'
 import { labels } from '../api/names.ts'
+import { freePorts } from '../lab/ports.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
 import { runOrThrow } from '../lab/programs/exec.ts'
 import { eventually } from './support/eventually.ts'
@@ -11,10 +12,12 @@ import { useSimulatedLab } from './support/simulatedLab.ts'
 import { stories, useOperator } from './support/stories.ts'
 import { dockerfile, tinyDockerfile, tinyModule } from './support/tinyModule.ts'
 
-/** What `kubectl describe` tells of a Module; the test plays the kubelet. */
+/** What `kubectl describe` and the metrics tell of a Module; the test plays the kubelet. */
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 const lab = useSimulatedLab()
-const operator = useOperator(lab)
+const [port = 0] = await freePorts(1)
+const metrics = { bindAddress: `127.0.0.1:${port}`, secureServing: false, enableAuthnAuthz: false }
+const operator = useOperator(lab, { metrics })
 const test = stories(lab, operator)
 const name = 'tiny'
 
@@ -59,6 +62,12 @@ const kubectl = async (...line: readonly string[]) =>
     lab.state.kubernetes.kubeconfig,
     ...line,
   ])
+/** What an operator has counted since its start, by metric and labels. */
+async function counters(): Promise<ReadonlyMap<string, number>> {
+  const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  const lines = page.matchAll(/^kmm_((?:builds|loads|unloads|holds|left)\w*_total(?:\{.*\})?) (\d+)$/gm)
+  return new Map([...lines].map(([, what = '', count]) => [what, Number(count)]))
+}
 const activeBuild = (story: Scenario) =>
   story.pods.builds(name).find(({ gone, pod }) => !gone && pod.status?.phase !== 'Failed')
 
@@ -73,18 +82,25 @@ test('images:EVT, nodes:EVT: everything that happens to a Module is an Event, on
       return ended(pod, faults[pod.metadata.labels?.[labels.workerAction] as 'Load' | 'Unload'])
     return builds === 'run' ? undefined : built(builds === 'fail' ? 1 : 0)
   })
-  await applyText(story, 'first')
   await story.apply(tinyModule({ namespace, name, registry }))
+  await story.untilKernel(name, 'has no Dockerfile', ({ reason }) => reason === 'DockerfileConfigMapMissing')
+  await applyText(story, 'first')
   await story.untilKernel(name, 'is held', ({ phase }) => phase === 'BuildFailed')
-  expect(await reasonsOn(story)).toEqual(['BuildCreated', 'BuildFailed'])
-  const [created] = await eventsOn(story)
-  expect(created).toMatchObject({
-    involvedObject: { kind: 'Module', namespace, name, uid: (await story.module(name))?.metadata.uid },
-    source: { component: 'kmm' },
-    metadata: {
-      annotations: { 'kernel-version': kernel, 'pod-name': story.pods.builds(name)[0]?.name },
-    },
-  })
+  const atFirst = ['BuildCreated', 'BuildFailed', 'DockerfileConfigMapMissing', 'HoldReleased']
+  expect(await reasonsOn(story)).toEqual(atFirst)
+  const uid = (await story.module(name))?.metadata.uid
+  const podName = story.pods.builds(name)[0]?.name
+  for (const event of await eventsOn(story)) {
+    const aboutPod = event.reason?.startsWith('Build') ? { 'pod-name': podName } : {}
+    expect(event).toMatchObject({
+      involvedObject: { kind: 'Module', namespace, name, uid },
+      source: { component: 'kmm' },
+      metadata: { annotations: { 'kernel-version': kernel, ...aboutPod } },
+    })
+  }
+  const before = await eventually('the hold is counted', counters, (all) =>
+    [...all].some(([what]) => what === 'holds_total{reason="BuildFailed"}'),
+  )
 
   // A new operator looks at the same failed pod: nothing is said again.
   await operator.kill9()
@@ -119,6 +135,14 @@ test('images:EVT, nodes:EVT: everything that happens to a Module is an Event, on
   faults.Load = { reason: 'UnknownSymbol', message: 'tiny: Unknown symbol' }
   delete faults.Unload
   await story.untilKernel(name, 'is held', ({ reason }) => reason === 'UnknownSymbol')
+  await story.retry(name, kernel)
+  await eventually(
+    'who has retried is told that it failed again',
+    () => reasonsOn(story),
+    (reasons) => expect(reasons.filter((reason) => reason === 'LoadFailed')).toHaveLength(2),
+  )
+  await story.untilRetryIsTaken(name)
+  await story.untilKernel(name, 'is held again', ({ phase }) => phase === 'LoadFailed')
   delete faults.Load
   await story.retry(name, kernel)
   await story.untilLoaded(name)
@@ -129,13 +153,16 @@ test('images:EVT, nodes:EVT: everything that happens to a Module is an Event, on
     BuildCreated: 3,
     BuildFailed: 1,
     BuildSucceeded: 1,
-    HoldReleased: 2,
-    LoadFailed: 1,
+    DockerfileConfigMapMissing: 1,
+    HoldReleased: 4,
+    // At first, and after a retry.
+    LoadFailed: 2,
     Superseded: 1,
     // However often it was tried.
     UnloadFailed: 1,
   })
   expect(await reasonsOn(story, node)).toEqual([
+    'ModuleLoadFailed',
     'ModuleLoadFailed',
     'ModuleLoaded',
     'ModuleLoaded',
@@ -151,6 +178,27 @@ test('images:EVT, nodes:EVT: everything that happens to a Module is an Event, on
       expect(reasons.filter((reason) => reason === 'ModuleLoaded')).toHaveLength(3)
     },
   )
+
+  const after = await counters()
+  const counted = (what: string) => (before.get(what) ?? 0) + (after.get(what) ?? 0)
+  const total = (what: string) =>
+    [...new Set([...before.keys(), ...after.keys()])]
+      .filter((key) => key === what || key.startsWith(`${what}{`))
+      .reduce((sum, key) => sum + counted(key), 0)
+  expect({
+    BuildCreated: counted('builds_created_total'),
+    BuildFailed: counted('builds_total{result="failed",reason="BuildFailed"}'),
+    BuildSucceeded: counted('builds_total{result="succeeded",reason="Completed"}'),
+    DockerfileConfigMapMissing: counted('holds_total{reason="DockerfileConfigMapMissing"}'),
+    HoldReleased: total('holds_released_total'),
+    LoadFailed: counted('loads_total{result="failed",reason="UnknownSymbol"}'),
+    Superseded: counted('builds_superseded_total'),
+    UnloadFailed: Math.min(1, counted('unloads_total{result="failed",reason="InUse"}')),
+  }).toEqual(said)
+  expect(total('builds_total')).toBe(2)
+  expect(total('holds_total')).toBe(4)
+  expect(counted('loads_total{result="succeeded",reason="Completed"}')).toBe(3)
+  expect(counted('unloads_total{result="succeeded",reason="Completed"}')).toBe(2)
 
   const { generation } = (await story.module(name))?.metadata ?? {}
   const described = await eventually(
