@@ -19,9 +19,24 @@ export function runId(lab: TestLab, ref: ModuleRef, kernel: string): string {
 /** Kernel runs of a Module, open and closed. `condition`: more of the query, such as `KmmHeld=true`. */
 export async function runsOf(lab: TestLab, ref: ModuleRef, condition = 'TRUE'): Promise<SeenRun[]> {
   const more = condition === 'TRUE' ? '' : ` AND (${condition})`
-  const query =
+  return await listRuns(
+    lab,
     `WorkflowType="moduleKernel" AND KmmCluster="${lab.cluster}" AND KmmNamespace="${ref.namespace}"` +
-    ` AND KmmModule="${ref.name}"${more}`
+      ` AND KmmModule="${ref.name}"${more}`,
+  )
+}
+
+/**
+ * Runs of a namespace's Modules that ended as none may, whatever users do. Those that people cancelled or terminated
+ * are none of them.
+ */
+export async function brokenRuns(lab: TestLab, namespace: string): Promise<SeenRun[]> {
+  const ended = 'ExecutionStatus IN ("Failed", "TimedOut")'
+  return await listRuns(lab, `KmmCluster="${lab.cluster}" AND KmmNamespace="${namespace}" AND ${ended}`)
+}
+
+/** All runs that a query of Temporal's visibility finds. */
+export async function listRuns(lab: TestLab, query: string): Promise<SeenRun[]> {
   const found: SeenRun[] = []
   for await (const { workflowId, runId: id, status } of lab.temporal.workflow.list({ query })) {
     found.push({ workflowId, runId: id, status: status.name })
