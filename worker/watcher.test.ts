@@ -163,6 +163,18 @@ describe('ringing', () => {
     await change('Module', '8', { ...busy, modules: [said] })
     expect(rung().filter((id) => id === kernelRun)).toHaveLength(1)
   })
+  test('what an activity of a run writes there is, once: why a pod does not start', async () => {
+    await started()
+    const says = (reason: string, message: string) => {
+      const entry = { kernel: testKernel, phase: 'Building', reason, message } as const
+      return { ...busy, modules: [guardedModule({}, { status: { kernels: [entry] } })] }
+    }
+    const kernelRings = () => rung().filter((id) => id === kernelRun)
+    await change('Module', '8', says('Unschedulable', '0/1 nodes are available'))
+    expect(kernelRings()).toHaveLength(2)
+    await change('Module', '9', says('Unschedulable', '0/2 nodes are available'))
+    expect(kernelRings()).toHaveLength(2)
+  })
   test('another kernel has its own run', async () => {
     await started({ ...busy, nodes: [testNode(), testNode({ name: 'n2', uid: 'node-2', kernel: '5.10.0' })] })
     expect(rung()).toEqual([moduleRun, kernelRunId('c', testRef, '5.10.0'), kernelRun])

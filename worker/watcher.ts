@@ -7,6 +7,7 @@ import { kernelsOf, viewKernel } from '../api/viewKernel.ts'
 import { viewModule } from '../api/viewModule.ts'
 import { decideModule } from '../workflows/module/decide.ts'
 import type { Doorbell } from '../workflows/messages.ts'
+import { saidByStep } from '../workflows/moduleKernel/describe.ts'
 import { isSettled } from '../workflows/moduleKernel/settled.ts'
 import { createQueue, type Queue } from './queue.ts'
 import type { Bell } from './bell.ts'
@@ -136,8 +137,9 @@ export class Watcher {
     if (isSettled(ref, kernel, view)) {
       return view.module === 'gone' ? await this.#tellOpen(id, news) : void this.#rung.delete(id)
     }
-    const { stored: _stored, ...truth } = view
-    const fingerprint = sha256(JSON.stringify([facts.uid, truth]))
+    const { stored, ...truth } = view
+    // What an activity says of its wait is news to the run itself: it stands on the run's page.
+    const fingerprint = sha256(JSON.stringify([facts.uid, truth, saidByStep(stored)]))
     if (this.#rung.get(id) === fingerprint) return
     await bell.ringKernel({ ref, uid: facts.uid ?? '', kernel }, news)
     this.#rung.set(id, fingerprint)

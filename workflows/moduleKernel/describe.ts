@@ -158,6 +158,13 @@ function isSaidByStep(phase: KernelPhase, reason: string): boolean {
   return (phase !== 'Loading' && phase !== 'Unloading') || reason.startsWith('PodRe')
 }
 
+/** Why a step that is under way has to wait, as its activity has written it into status (`Unschedulable`). */
+export function saidByStep(entry: KernelStatus | undefined): string | undefined {
+  const { phase, reason } = entry ?? {}
+  const bySteps = phase === 'CheckingImage' || phase === 'Building' || reason?.startsWith('PodRe')
+  return bySteps ? reason : undefined
+}
+
 /** `since`, `workflowId` and `runId` alone are no news. */
 export function sameEntry(a: KernelStatus | undefined, b: KernelStatus | undefined): boolean {
   return canonicalJson(comparable(a)) === canonicalJson(comparable(b))

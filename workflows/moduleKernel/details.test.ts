@@ -9,6 +9,7 @@ import {
   fresh,
   testBuildFailure,
   testFailure,
+  testHash,
   testImage,
   testNodes,
   testPod,
@@ -33,7 +34,13 @@ describe('the page of a run', () => {
       `- **Image**: ${testImage}`,
       '- **Build pod**: drivers/fpga-build-aaaaaaaa-1 (attempt 1)',
       '- **Nodes**: 0 of 1 loaded, 0 failed, 0 unreachable',
+      '',
+      '#### Waits for',
+      '- build pod drivers/fpga-build-aaaaaaaa-1, which is to be made',
     ])
+    expect(page({ pods: [testPod()] }, { ...absent, making: { inputHash: testHash, attempt: 1 } })).toMatch(
+      /#### Waits for\n- the end of build pod drivers\/fpga-build-aaaaaaaa-1: `kubectl -n drivers logs -f fpga-build-aaaaaaaa-1`$/,
+    )
   })
   test('a digest that is known', () => {
     expect(page({ digest: 'sha256:1', nodes: testNodes() })).toContain('- **Digest**: sha256:1')
@@ -94,6 +101,42 @@ describe('the page of a run', () => {
       message: 'no route',
     } as const
     expect(page({ stored })).toContain('**RegistryUnreachable**: no route')
+  })
+  test('what comes by itself is said too: the end of a pod, the removal of a finished one, nodes', () => {
+    const waitsOf = (change: Partial<KernelView>, memory = fresh) =>
+      page(change, memory).split('#### Waits for\n')[1]?.split('\n')
+    expect(waitsOf({})).toEqual([`- the answer of the registry: is there an image ${testImage}?`])
+    const superseded = testPod({ inputHash: 'b'.repeat(40) })
+    expect(waitsOf({ pods: [superseded] }, absent)).toEqual([
+      '- the end of build pod drivers/fpga-build-aaaaaaaa-1, which is removed',
+    ])
+    const finished = testPod({ state: 'succeeded', collectAt: '2026-02-02T01:00:00Z' })
+    const names = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7']
+    const work = names.map((node) => ({ ...testWork, node, uid: node }))
+    expect(waitsOf({ digest: 'd', pods: [finished], nodes: testNodes({ work }) })).toEqual([
+      '- 2026-02-02T01:00:00Z: build pod drivers/fpga-build-aaaaaaaa-1 is removed then, as job.gcDelay has it',
+      '- Load on nodes n1, n2, n3, n4, n5 and 2 more',
+    ])
+    expect(waitsOf({ digest: 'd', nodes: testNodes({ work: work.slice(0, 1) }) })).toEqual([
+      '- Load on node n1',
+    ])
+  })
+  test('in the queue of builds: without the place there, which changes with every build', () => {
+    const stored = {
+      kernel: '6.1.0',
+      phase: 'Building',
+      image: testImage,
+      inputHash: testHash,
+      attempt: 1,
+      buildPod: 'fpga-build-aaaaaaaa-1',
+      reason: 'BuildQueued',
+      message: '7 builds are before it.',
+    } as const
+    const text = page({ stored }, { ...absent, making: { inputHash: testHash, attempt: 1 } })
+    expect(text).toContain(
+      "**BuildQueued**: Other builds are before it. How many, and what helps, the Module's status",
+    )
+    expect(text).not.toContain('7 builds')
   })
   test('nothing left to do', () => {
     expect(

@@ -1,9 +1,11 @@
 import type { KernelStatus } from '../../api/module.ts'
 import { annotations } from '../../api/names.ts'
+import { buildQueued } from '../../api/buildQueue.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { RunIdentity } from './describe.ts'
 import type { Hold, KernelPlan } from './plan.ts'
 import { troubles } from './troubles.ts'
+import { describeWaits } from './waitsFor.ts'
 
 /** The Markdown page of a run in the Temporal UI: what it does, what it waits for, what unblocks it. */
 export function describeDetails(
@@ -35,9 +37,16 @@ export function describeDetails(
     ...describeErrors(entry?.errorLines ?? ''),
   ]
   if (plan.holds.length === 0 && entry?.message !== undefined)
-    lines.push('', `**${entry.reason}**: ${entry.message}`)
+    lines.push('', `**${entry.reason}**: ${entry.reason === buildQueued ? inTheQueue : entry.message}`)
+  if (entry?.phase === 'Cancelled') lines.push('', '```sh', retryCommand(run), '```')
+  const waits = describeWaits(run, view, plan, entry).map((line) => `- ${line}`)
+  if (waits.length > 0) lines.push('', '#### Waits for', ...waits)
   return [...lines, ...describeTroubles(view)].join('\n')
 }
+
+/** The place in the queue stands in status alone: it changes with each build of the cluster. */
+const inTheQueue =
+  "Other builds are before it. How many, and what helps, the Module's status says; its turn comes by itself."
 
 /** So many nodes are listed that are tried again by themselves. */
 const listedNodes = 20
@@ -62,10 +71,15 @@ function describeHold(run: RunIdentity, hold: Hold): string[] {
     '',
     '```sh',
     ...commands,
-    `kubectl -n ${run.namespace} annotate module ${run.name} ${annotations.retryBuild}='${run.kernel}'`,
+    retryCommand(run),
     `temporal workflow signal --workflow-id '${run.workflowId}' --name retryBuild`,
     '```',
   ]
+}
+
+/** It works also when the run has ended. */
+function retryCommand({ namespace, name, kernel }: RunIdentity): string {
+  return `kubectl -n ${namespace} annotate module ${name} ${annotations.retryBuild}='${kernel}'`
 }
 
 /** What stands out in the failed build's log; the query `buildLog` has more of it. */

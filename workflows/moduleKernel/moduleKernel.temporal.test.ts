@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { heartbeating } from '../../activities/heartbeat.ts'
 import type { NodeWork } from '../../api/nodePlan.ts'
 import { doorbell, retry, retryBuild } from '../messages.ts'
+import { pageOf } from './testing/page.ts'
 import {
   architectures,
   digest,
@@ -262,10 +263,16 @@ describe('a kernel run', () => {
     }
     await withRun(cluster, async (run) => {
       await expect.poll(() => cluster.pods.length, { timeout: 60_000 }).toBe(1)
+      const waits =
+        /Phase\*\*: Building\n[^]*#### Waits for\n- build pod ns\/fpga-build-aaaaaaaa-1, which is to be made/
+      await expect.poll(() => pageOf(run), { timeout: 60_000 }).toMatch(waits)
       await run.cancel()
       await expect(run.result()).rejects.toThrow()
       expect(cluster.stored).toMatchObject({ phase: 'Cancelled', inputHash: hash })
       expect(cluster.pods).toEqual([])
+      expect(await pageOf(run)).toMatch(
+        /Phase\*\*: Cancelled\n[^]*\*\*Cancelled\*\*: The run was cancelled\.[^]*retry-build='6\.1\.0'\n```$/,
+      )
     })
   })
 })

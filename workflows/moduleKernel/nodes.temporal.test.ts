@@ -8,6 +8,7 @@ import { viewNodes } from '../../api/nodesView.ts'
 import { testConfig, testRef } from '../../api/testCluster.ts'
 import { doorbell, retryBuild } from '../messages.ts'
 import { testImage, testView } from './testView.ts'
+import { pageOf } from './testing/page.ts'
 import { SimulatedCluster, useKernelRuns } from './testing/simulatedCluster.ts'
 
 /** How a run works on many nodes, on a real Temporal server; the nodes themselves are simulated by a list of plans. */
@@ -118,6 +119,9 @@ test("nodes whose pod is stuck, or that are in use, take nobody's place", async 
       })
       .toBe(4)
     await expect.poll(() => nodes.stored?.message, { timeout: 60_000 }).toContain(`tried again at ${retryAt}`)
+    expect(await pageOf(run)).toContain(
+      `#### Nodes that wait\n- **n0**: InUse: m (failed once, tried again at ${retryAt})\n- **n1**: ImagePullBackOff: not found`,
+    )
   })
 })
 

@@ -111,9 +111,9 @@ export class Operations {
   }
 
   /** The end of a run that a person cancelled: what is in flight ends, the build stops, and status says so. */
-  async cancelByUser(): Promise<void> {
+  async cancelByUser(): ReturnType<Performer['stopBuild']> {
     await this.cancelAll()
-    await this.#performer.stopBuild()
+    return await this.#performer.stopBuild()
   }
 
   #has(test: (kind: Operation['kind']) => boolean): boolean {

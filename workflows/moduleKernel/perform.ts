@@ -1,6 +1,6 @@
 import { condition, sleep } from '@temporalio/workflow'
 import type { KernelRequest, PodRef, Seen } from '../../activities/contract.ts'
-import type { BuildPodView } from '../../api/kernelView.ts'
+import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import type { KeptLog } from '../messages.ts'
 import type { activitiesOn } from '../options.ts'
@@ -93,14 +93,17 @@ export class Performer {
     }
   }
 
-  /** The end of a run that a person cancelled: the build stops, and status says so with its input hash. */
-  async stopBuild(): Promise<void> {
+  /**
+   * The end of a run that a person cancelled: the build stops, and status says so with its input hash. Resolves with
+   * what was seen and said; undefined when there was no build to stop.
+   */
+  async stopBuild(): Promise<{ view: KernelView; cancelled: KernelStatus } | undefined> {
     const { activities, about, entry } = this.#run
     const last = entry()
-    if (last === undefined) return
+    if (last === undefined) return undefined
     const building =
       last.phase === 'Building' || last.phase === 'CheckingImage' || last.phase === 'BuildFailed'
-    if (!building) return
+    if (!building) return undefined
     const { view } = await activities.short.readKernel.executeWithOptions(
       { summary: 'look for pods to stop' },
       [about()],
@@ -120,6 +123,7 @@ export class Performer {
     await activities.short.reportKernel.executeWithOptions({ summary: 'status: Cancelled' }, [
       { ...about(), entry: cancelled },
     ])
+    return { view, cancelled }
   }
 
   /** `digest`: of the image that a build has just pushed. */

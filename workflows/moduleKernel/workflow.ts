@@ -120,10 +120,8 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   setHandler(buildLog, () => operations.lastLog())
   setHandler(timeline, () => story.answer())
 
-  /** Tells everybody what goes on: status, search attributes and the run's page, each only when it changes. */
-  const say = async (view: KernelView): Promise<void> => {
-    const who = identity()
-    entry = describeEntry(who, view, memory, plan)
+  /** Search attributes, when they change, and the run's page. */
+  const show = (view: KernelView): void => {
     const held = plan.holds.length > 0
     if (said?.phase !== entry?.phase || said?.held !== held) {
       said = { phase: entry?.phase, held }
@@ -132,7 +130,13 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
         { key: searchAttributes.held, value: held },
       ])
     }
-    setCurrentDetails(describeDetails(who, view, entry, plan))
+    setCurrentDetails(describeDetails(identity(), view, entry, plan))
+  }
+
+  /** Tells everybody what goes on: status, search attributes and the run's page, each only when it changes. */
+  const say = async (view: KernelView): Promise<void> => {
+    entry = describeEntry(identity(), view, memory, plan)
+    show(view)
     owed = 0
     if (view.module === 'gone') return
     if (sameEntry(entry, view.stored)) return void (told ??= plan.holds)
@@ -210,7 +214,13 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     await condition(allHandlersFinished)
   } catch (error) {
     if (!isCancellation(error)) throw error
-    await CancellationScope.nonCancellable(() => operations.cancelByUser())
+    await CancellationScope.nonCancellable(async () => {
+      const stopped = await operations.cancelByUser()
+      if (stopped === undefined) return
+      plan = { steps: [], holds: [] }
+      entry = stopped.cancelled
+      show(stopped.view)
+    })
     throw error
   }
 }

@@ -1,0 +1,59 @@
+import type { KernelStatus } from '../../api/module.ts'
+import type { KernelView } from '../../api/kernelView.ts'
+import { maxReruns } from './endedBuilds.ts'
+import type { RunIdentity } from './describe.ts'
+import type { KernelPlan, Step } from './plan.ts'
+
+/** So many nodes of one action are named. */
+const namedNodes = 5
+
+type NodeStep = Extract<Step, { kind: 'node' }>
+
+/**
+ * What a run waits for that comes by itself, as lines of its page, with the command that shows it. Nodes that are in
+ * trouble stand elsewhere on the page.
+ */
+export function describeWaits(
+  run: RunIdentity,
+  view: KernelView,
+  plan: KernelPlan,
+  entry: KernelStatus | undefined,
+): readonly string[] {
+  const pod = (name: string) => `build pod ${run.namespace}/${name}`
+  const end = (name: string) => `the end of ${pod(name)}: \`kubectl -n ${run.namespace} logs -f ${name}\``
+  const others = plan.steps.flatMap((step): string[] => {
+    switch (step.kind) {
+      case 'check':
+        return [`the answer of the registry: is there an image ${step.image}?`]
+      case 'build': {
+        const name = entry?.buildPod ?? ''
+        return [
+          view.pods.some((made) => made.name === name) ? end(name) : `${pod(name)}, which is to be made`,
+        ]
+      }
+      case 'follow':
+        return [end(step.pod.name)]
+      case 'remove':
+        return [`the end of ${pod(step.pod.name)}, which is removed`]
+      case 'collect':
+        return [`${step.at}: ${pod(step.pod.name)} is removed then, as job.gcDelay has it`]
+      case 'pause':
+        return [`a pause before the ${step.rerun}. of ${maxReruns} builds anew`]
+      case 'await':
+      case 'node':
+        return []
+    }
+  })
+  return [...others, ...describeNodes(plan)]
+}
+
+function describeNodes(plan: KernelPlan): string[] {
+  const begun = plan.steps.filter((step): step is NodeStep => {
+    return step.kind === 'node' && step.work.trouble === undefined && step.work.notBefore === undefined
+  })
+  return [...Map.groupBy(begun, ({ work }) => work.action)].map(([action, steps]) => {
+    const names = steps.slice(0, namedNodes).map(({ work }) => work.node)
+    const rest = steps.length - names.length
+    return `${action} on ${steps.length === 1 ? 'node' : 'nodes'} ${names.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
+  })
+}
