@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { expect, vi } from 'vitest'
 import { pods, secrets, serviceAccounts } from '../activities/kube/resources.ts'
 import type { KernelStatus } from '../api/module.ts'
+import { pageOf } from '../workflows/moduleKernel/testing/page.ts'
 import { eventually } from './support/eventually.ts'
+import { listRuns } from './support/runs.ts'
+import { kernel, type Scenario } from './support/scenario.ts'
 import { useSimulatedLab } from './support/simulatedLab.ts'
 import { stories, useOperator } from './support/stories.ts'
 import { dockerfile, tinyModule } from './support/tinyModule.ts'
@@ -96,4 +100,91 @@ test('images:IMG-10: a build logs in as the image check does: with a pull secret
   const config = spec?.containers[0]?.volumeMounts?.find(({ mountPath }) => mountPath === '/kaniko/.docker')
   expect(spec?.volumes?.find(({ name }) => name === config?.name)?.secret?.secretName).toBe('pull')
   expect(metadata?.annotations?.['kmm.sigs.x-k8s.io/secret-versions']).toContain('"pull":')
+})
+
+/** Ends a build pod as a kubelet reports a command that failed. */
+async function failBuild({ namespace }: Scenario, name: string): Promise<void> {
+  const end = { exitCode: 1, reason: 'Error', finishedAt: new Date().toISOString() }
+  const container = { name: 'kaniko', image: 'x', imageID: 'x', ready: false, restartCount: 0 }
+  const status = { phase: 'Failed', containerStatuses: [{ ...container, state: { terminated: end } }] }
+  await lab.kube.patch(pods, { namespace, name }, { status }, { subresource: 'status' })
+}
+
+/** The table of saved views in docs/temporal-ui.md: queries by name. */
+function savedViews(): [string, string][] {
+  const rows = readFileSync('docs/temporal-ui.md', 'utf8').matchAll(/^\| (.+?) +\| `(.+)` +\|$/gm)
+  return [...rows].map(([, view = '', query = '']) => [view, query])
+}
+
+test('a held run that somebody terminates is followed by another that builds nothing; the saved views find both', async ({
+  open,
+}) => {
+  const story = await open('views')
+  const { namespace } = story
+  const { registry } = lab.state
+  await story.addNode()
+  await story.apply(
+    dockerfile(namespace, 'held', 'FROM scratch'),
+    tinyModule({ namespace, name: 'held', registry }),
+  )
+  const [pod] = await eventually(
+    'there is a build pod',
+    () => story.pods.builds('held'),
+    (all) => all.length > 0,
+  )
+  await failBuild(story, pod?.name ?? '')
+  const before = await story.untilKernel('held', 'is held', ({ phase }) => phase === 'BuildFailed')
+  const { workflowId = '', runId } = before
+  await lab.temporal.workflow.getHandle(workflowId, runId).terminate('by a person')
+  const after = await story.untilKernel('held', 'goes on in another run', (entry) => entry.runId !== runId)
+  expect(after).toEqual({ ...before, runId: after.runId })
+  expect(await pageOf(lab.temporal.workflow.getHandle(workflowId))).toContain(`#### Waits: ${before.reason}`)
+  expect(story.pods.builds()).toMatchObject([{ name: before.buildPod, uid: pod?.uid, gone: false }])
+
+  await story.apply(
+    dockerfile(namespace, 'builds', 'FROM scratch'),
+    tinyModule({ namespace, name: 'builds', registry }),
+  )
+  const waits = await story.untilKernel('builds', 'has no node', ({ reason }) => reason === 'Unschedulable')
+  await eventually(
+    "the build's page names the pod and says what is waited for",
+    () => pageOf(lab.temporal.workflow.getHandle(waits.workflowId ?? '')),
+    (page) => {
+      expect(page).toContain('**Phase**: Building')
+      expect(page).toContain(`**Unschedulable**: ${waits.message}`)
+      expect(page).toContain(`- the end of build pod ${namespace}/${waits.buildPod}: `)
+    },
+  )
+
+  const values = { drivers: namespace, x: 'held', '6.8.0-60-generic': kernel, '1e361e27': lab.cluster }
+  const ours = (query: string) =>
+    Object.entries(values).reduce((text, [value, our]) => text.replace(`"${value}"`, `"${our}"`), query)
+  const find = async (query: string) => {
+    const seen = (await listRuns(lab, ours(query))).map((run) => ({
+      ...run,
+      parts: run.workflowId.split(':'),
+    }))
+    const here = seen.filter(({ parts }) => parts[2] === namespace)
+    const words = here.map(({ parts: [, , , module, of], status }) =>
+      of === undefined ? `Module ${module}` : `${module} ${status}`,
+    )
+    return [...new Set(words)].toSorted()
+  }
+  const history = ['Module held', 'held RUNNING', 'held TERMINATED']
+  await eventually(
+    'the saved views find what they say',
+    async () =>
+      Object.fromEntries(
+        await Promise.all(savedViews().map(async ([view, query]) => [view, await find(query)])),
+      ) as unknown,
+    (found) =>
+      expect(found).toEqual({
+        'what waits for me': ['held RUNNING'],
+        "one Module's history": history,
+        "one kernel's runs": ['builds RUNNING', 'held RUNNING', 'held TERMINATED'],
+        "one cluster's runs": ['Module builds', ...history, 'builds RUNNING'].toSorted(),
+        'builds that go on': ['builds RUNNING'],
+      }),
+    60_000,
+  )
 })

@@ -273,16 +273,36 @@ describe('a pass', () => {
     await pass()
     expect(rung()).toEqual([moduleRun, kernelRun])
   })
-  test('rings again what somebody ended while there was work', async () => {
-    await started()
-    open.delete(kernelRun)
-    await pass()
-    expect(rung()).toEqual([moduleRun, kernelRun, kernelRun])
-  })
   test('rings nothing that is at rest', async () => {
     await started(atRest())
     await pass()
     expect(rung()).toEqual([])
+  })
+})
+
+describe('a roll call', () => {
+  const rollCall = async () => await settle(30_000)
+  test('rings again what somebody ended while there was work, and nothing else', async () => {
+    await started()
+    open.delete(kernelRun)
+    await rollCall()
+    await rollCall()
+    expect(rung()).toEqual([moduleRun, kernelRun, kernelRun])
+  })
+  test('rings nothing when Temporal does not answer', async () => {
+    await started()
+    broken = true
+    await rollCall()
+    broken = false
+    await settle()
+    expect(rung()).toEqual([moduleRun, kernelRun])
+  })
+  test('leaves alone what has ended because nothing is left to do', async () => {
+    await started()
+    open.clear()
+    cluster = atRest()
+    await rollCall()
+    expect(rung()).toEqual([moduleRun, kernelRun])
   })
 })
 

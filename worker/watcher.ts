@@ -14,6 +14,8 @@ import type { Bell } from './bell.ts'
 
 /** How often everything is looked at again, whatever events came. */
 const passMs = 10 * 60_000
+/** How often the open runs are asked for: a run that somebody terminated is missed so soon. */
+const rollMs = 30_000
 
 interface Options {
   readonly cache: ClusterCache
@@ -53,10 +55,13 @@ export class Watcher {
         log.warn({ module: key, err: error, retryInMs }, 'could not ring; trying again'),
     })
     const unsubscribe = cache.subscribe((change) => this.#onChange(change))
-    const timer = setInterval(() => void this.pass(), passMs)
+    const passes = setInterval(() => void this.pass(), passMs)
+    // That Temporal is away is told by whatever has something to ring, and by the passes.
+    const rolls = setInterval(() => void this.#callRoll().catch(() => undefined), rollMs)
     this.#stop = () => {
       unsubscribe()
-      clearInterval(timer)
+      clearInterval(passes)
+      clearInterval(rolls)
     }
     void this.pass()
   }
@@ -66,24 +71,37 @@ export class Watcher {
     await this.#queue?.stop()
   }
 
-  /**
-   * Looks at every Module, and at what open runs are about. Runs that somebody ended while there was work are rung
-   * again.
-   */
+  /** Looks at every Module, and at what open runs are about. */
   async pass(): Promise<void> {
-    const { bell, cache, log } = this.#options
+    const { cache, log } = this.#options
     try {
-      const open = await bell.openRuns()
-      for (const id of this.#rung.keys()) if (!open.has(id)) this.#rung.delete(id)
-      for (const id of open) {
+      for (const id of await this.#callRoll()) {
         if (!this.#rung.has(id)) this.#rung.set(id, 'rung before this watcher began')
-        const ref = moduleOfRun(id)
-        if (ref !== undefined) this.#queue?.add(moduleKey(ref))
+        this.#lookAtRun(id)
       }
     } catch (error) {
       log.warn({ err: error }, 'could not list open runs; looking at all Modules without')
     }
     for (const ref of cache.knownModules()) this.#queue?.add(moduleKey(ref))
+  }
+
+  /**
+   * Looks again at what the runs were about that should be open and are not: somebody ended them while there was work.
+   * Resolves with the ids of all open runs; throws when Temporal does not answer.
+   */
+  async #callRoll(): Promise<Set<string>> {
+    const open = await this.#options.bell.openRuns()
+    for (const id of this.#rung.keys()) {
+      if (open.has(id)) continue
+      this.#rung.delete(id)
+      this.#lookAtRun(id)
+    }
+    return open
+  }
+
+  #lookAtRun(id: string): void {
+    const ref = moduleOfRun(id)
+    if (ref !== undefined) this.#queue?.add(moduleKey(ref))
   }
 
   #onChange(change: CacheChange): void {

@@ -139,7 +139,12 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     show(view)
     owed = 0
     if (view.module === 'gone') return
-    if (sameEntry(entry, view.stored)) return void (told ??= plan.holds)
+    if (sameEntry(entry, view.stored)) {
+      told ??= plan.holds
+      // Status leads to the run that goes on; one that finds nothing to do leaves it alone.
+      const goesOn = plan.steps.length + plan.holds.length > 0
+      if (!goesOn || entry?.runId === view.stored?.runId) return
+    }
     const more = plan.steps.some(({ kind }) => kind === 'node')
     if (more && sameButCounts(entry, view.stored)) {
       owed = Math.max(0, writtenAt + input.quietMs - Date.now())
