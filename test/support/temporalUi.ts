@@ -19,11 +19,35 @@ export async function untilDetails(page: Page, ...words: readonly string[]): Pro
   )
 }
 
+/** Waits until the UI says of a run that it has ended so. */
+export async function untilEnded(page: Page, how: 'Terminated' | 'Canceled' | 'Completed'): Promise<void> {
+  await page.getByText(how, { exact: true }).first().waitFor({ timeout: 60_000 })
+}
+
+/** Ends a run by Terminate of its menu, and waits until the UI says so. */
+export async function terminate(page: Page): Promise<void> {
+  const dialog = await chooseAction(page, 'Terminate')
+  await dialog.getByRole('button', { name: 'Terminate' }).click()
+  await untilEnded(page, 'Terminated')
+}
+
+/** Clicks Request Cancellation of a run, and waits until the UI says that it has ended so. */
+export async function requestCancellation(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Request Cancellation' }).click()
+  await page.locator('dialog[open]').getByRole('button', { name: 'Confirm' }).click()
+  await untilEnded(page, 'Canceled')
+}
+
+/** Opens the dialog of an entry of a run's menu. */
+async function chooseAction(page: Page, entry: string): Promise<Locator> {
+  await page.getByRole('button', { name: 'More Actions' }).click({ force: true })
+  await page.getByRole('menuitem', { name: entry }).click()
+  return page.locator('dialog[open]')
+}
+
 /** Chooses the signal `retryBuild` in the UI's own dialog. Gives the button that sends it. */
 export async function chooseRetryBuild(page: Page): Promise<Locator> {
-  await page.getByRole('button', { name: 'More Actions' }).click({ force: true })
-  await page.getByRole('menuitem', { name: 'Send a Signal' }).click()
-  const dialog = page.locator('dialog[open]')
+  const dialog = await chooseAction(page, 'Send a Signal')
   await dialog.getByTestId('signal-select-button').click()
   await dialog.getByRole('option', { name: /retryBuild.*Restart what is held/s }).click()
   return dialog.getByRole('button', { name: 'Submit' })
