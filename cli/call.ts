@@ -2,11 +2,12 @@ import type { FlagValues } from './args/parse.ts'
 import { CliError } from './exitCodes.ts'
 import { openCluster, type Cluster } from './kube/cluster.ts'
 import { structured, type Format } from './output/format.ts'
+import type { Terminal } from './output/screen.ts'
 import { createStyle, type Style } from './output/style.ts'
 
 /** Where a command writes, and what it may know of the process. */
 export interface Surroundings {
-  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean } & Terminal
   readonly stderr: NodeJS.WritableStream
   readonly env: NodeJS.ProcessEnv
   /** Aborts on Ctrl-C. */

@@ -11,11 +11,11 @@ export async function status(call: Call) {
   const [name = ''] = call.arguments
   const ref = { namespace: call.namespace, name }
   const { objects, gaps } = await readAround(call.cluster, ref)
-  tellGaps(call, gaps)
   if (call.isSet('watch')) {
     await watchStatus(call, ref, { objects, gaps })
     return exitCodes.ok
   }
+  tellGaps(call, gaps)
   const report = reportStatus(snapshotOf(objects), ref)
   const { style, format } = call
   const drawing = { style, now: Date.now(), wide: format === 'wide' }

@@ -1,11 +1,12 @@
 import { moduleKey, type ModuleRef } from '../../api/names.ts'
 import type { Call } from '../call.ts'
-import { ownPods, type ReadObjects } from '../cluster/read.ts'
+import { gapSentence, ownPods, type ReadObjects } from '../cluster/read.ts'
 import { snapshotOf, type ClusterObjects } from '../cluster/snapshot.ts'
 import { ForbiddenError } from '../kube/errors.ts'
 import { follow, type Followed } from '../kube/follow.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
-import { reportStatus, statusTree, type StatusReport } from './statusReport.ts'
+import { openDisplay } from './statusDisplay.ts'
+import { reportStatus } from './statusReport.ts'
 
 /**
  * Shows a Module at every change until Ctrl-C, or until it is gone. Dockerfiles are those of the beginning: what comes
@@ -18,35 +19,34 @@ export async function watchStatus(
 ): Promise<void> {
   const over = new AbortController()
   const ending = AbortSignal.any([call.surroundings.signal, over.signal])
-  const show = createScreen(call)
+  const display = openDisplay(call)
   let objects = first
   const look = () => {
     const report = reportStatus(snapshotOf(objects), ref)
-    if (report !== undefined) return show(report)
-    call.note(`Module ${moduleKey(ref)} is gone.`)
-    over.abort()
+    if (report === undefined) over.abort()
+    else display.show(report)
   }
   const track = async (what: keyof ClusterObjects, followed: Followed) => {
     if (gaps.some((gap) => gap.what === what)) return
     const onChange = (found: readonly StoredObject[]) => {
       objects = { ...objects, [what]: found }
+      display.mended(what)
       look()
     }
-    const onTrouble = (why: string) => call.note(`${why}; trying again`)
+    const onTrouble = (why: string) => display.trouble(what, `${why}; trying again`)
     try {
       await follow(call.cluster, followed, { onChange, onTrouble }, ending)
     } catch (error) {
       // Who may list may not always watch.
       if (!(error instanceof ForbiddenError)) throw error
-      call.note(error.message)
+      display.trouble(what, error.message)
     }
   }
-  look()
-  // On a screen the time that has passed changes too.
-  const clock = isScreen(call) ? setInterval(look, 1_000) : undefined
   const { namespace, name } = ref
   const place = { namespace }
   try {
+    for (const gap of gaps) display.trouble(gap.what, `${gap.what} ${gapSentence(gap)}`)
+    look()
     await Promise.all([
       track('modules', { kind: kinds.modules, place, fieldSelector: `metadata.name=${name}` }),
       track('nodes', { kind: kinds.nodes, place: {} }),
@@ -54,27 +54,7 @@ export async function watchStatus(
       track('pods', { kind: kinds.pods, place, labelSelector: ownPods }),
     ])
   } finally {
-    clearInterval(clock)
+    display.close()
   }
-}
-
-function isScreen(call: Call): boolean {
-  return call.surroundings.stdout.isTTY === true && (call.format === 'text' || call.format === 'wide')
-}
-
-const clearScreen = '\u001B[H\u001B[J'
-
-/** A screen is drawn anew each time; elsewhere only what has changed is written, for programs in one line. */
-function createScreen(call: Call): (report: StatusReport) => void {
-  const wide = call.format === 'wide'
-  const draw = (report: StatusReport) => statusTree(report, { style: call.style, now: Date.now(), wide })
-  let shown = ''
-  return (report) => {
-    if (isScreen(call)) return call.write(clearScreen + draw(report))
-    const text = JSON.stringify(report)
-    if (text === shown) return
-    shown = text
-    if (call.format === 'json') call.write(text)
-    else call.print(report, () => `${draw(report)}\n`)
-  }
+  if (over.signal.aborted) call.note(`Module ${moduleKey(ref)} is gone.`)
 }
