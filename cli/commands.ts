@@ -12,6 +12,7 @@ export const commands: readonly Command[] = [
     summary: 'Modules with what they wait for',
     help: 'One line for each Module: whether it is ready, why not, how many of its kernels and nodes have it.',
     flags: [{ name: 'all-namespaces', short: 'A', help: 'of all namespaces' }],
+    wide: 'the message of each Module',
     examples: ['kubectl kmod list -A', 'kubectl kmod list -o wide'],
     load: async () => (await import('./commands/list.ts')).list,
   },
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
       'A tree: each kernel with its phase, image, build and nodes, and how long it stands there. With --watch it is ' +
       'drawn anew at every change, without polling, until Ctrl-C or until the Module is gone.',
     flags: [{ name: 'watch', short: 'w', help: 'go on, and show every change' }],
+    wide: 'the name of every node',
     examples: ['kubectl kmod status fpga -n drivers --watch', 'kubectl kmod status fpga -o json'],
     load: async () => (await import('./commands/status.ts')).status,
   },
@@ -36,6 +38,7 @@ export const commands: readonly Command[] = [
       'API server alone, so it works while the operator or Temporal is down, and says what it could not look at. Exit ' +
       'code 0: loaded; 4: something fails; 5: it is under way.',
     flags: [operatorNamespaceFlag],
+    wide: 'the commands that help with each line',
     examples: ['kubectl kmod why fpga -n drivers', 'kubectl kmod why fpga worker-3 -n drivers'],
     load: async () => (await import('./commands/why.ts')).why,
   },
@@ -60,6 +63,7 @@ export const commands: readonly Command[] = [
       'each kernel the image and whether it would be looked for or built, for each node whether the module would be ' +
       'loaded, reloaded, unloaded or left. Registries are not asked. Exit code 4 when the API server would refuse it.',
     flags: [fileFlag],
+    wide: 'the arguments of builds',
     examples: ['kubectl kmod plan -f module.yaml', 'kubectl kmod plan -f module.yaml -o json'],
     load: async () => (await import('./commands/plan.ts')).plan,
   },
@@ -99,6 +103,7 @@ export const commands: readonly Command[] = [
       { name: 'attempt', value: 'N', help: 'of this attempt; the last one without it' },
       ...temporalFlags,
     ],
+    without: ['output'],
     examples: [
       'kubectl kmod logs fpga -n drivers',
       'kubectl kmod logs fpga --attempt 1 --temporal-address localhost:7233',
@@ -117,6 +122,7 @@ export const commands: readonly Command[] = [
       { name: 'limit', value: 'N', help: 'at most so many runs; 10 without it' },
       ...temporalFlags,
     ],
+    wide: 'the time at which each step began',
     examples: ['kubectl kmod history fpga -n drivers --temporal-address localhost:7233'],
     load: async () => (await import('./commands/history.ts')).history,
   },
@@ -130,6 +136,7 @@ export const commands: readonly Command[] = [
       { name: 'ui', value: 'URL', help: 'the UI; TEMPORAL_UI_ADDRESS, or http://localhost:8233' },
       ...temporalFlags.filter(({ name }) => name !== 'temporal-address'),
     ],
+    wide: 'the kernel of each',
     examples: ['xdg-open "$(kubectl kmod open fpga --kernel 6.8.0-60-generic)"'],
     load: async () => (await import('./commands/open.ts')).open,
   },

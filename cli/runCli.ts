@@ -12,7 +12,7 @@ export async function runCli(line: readonly string[], surroundings: Surroundings
   try {
     const [name, ...words] = line
     if (name === '__complete') {
-      stdout.write(`${formatCandidates(await complete(commands, words, lookUpNames(surroundings.env)))}\n`)
+      stdout.write(`${formatCandidates(await complete(commands, words, lookUpNames))}\n`)
       return exitCodes.ok
     }
     if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

@@ -16,6 +16,11 @@ test.each(commands.map((command) => [command.name, command] as const))(
   },
 )
 
+test('what -o wide adds is in the reference', () => {
+  for (const { name, wide } of commands)
+    if (wide !== undefined) expect(page).toContain(`\`${name}\` with ${wide}`)
+})
+
 test('every exit code is in the reference', () => {
   for (const code of Object.values(exitCodes)) expect(page).toMatch(new RegExp(`^\\| ${code} +\\|`, 'm'))
 })

@@ -35,6 +35,8 @@ export interface Command {
   readonly help: string
   readonly flags: readonly Flag[]
   readonly examples: readonly string[]
+  /** What `-o wide` adds, as in "with ..."; without it the command knows json and yaml alone. */
+  readonly wide?: string
   /** Of the flags that all commands have, those without a meaning here. */
   readonly without?: readonly string[]
   /** Loaded when it is called: a completion or a help text needs none of it. */

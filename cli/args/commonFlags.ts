@@ -1,21 +1,14 @@
 import type { Call } from '../call.ts'
 import type { Command, Flag } from './command.ts'
 
-/** Flags of every command, as kubectl has them. */
-export const commonFlags: readonly Flag[] = [
+/** Flags of every command, as kubectl has them; so is `-o`, below. */
+const commonFlags: readonly Flag[] = [
   {
     name: 'namespace',
     short: 'n',
     value: 'NAMESPACE',
     help: "namespace of the Module; that of the kubeconfig's context without it",
     completes: 'namespaces',
-  },
-  {
-    name: 'output',
-    short: 'o',
-    value: 'FORMAT',
-    help: 'json, yaml or wide; for people without it',
-    choices: ['json', 'yaml', 'wide'],
   },
   { name: 'kubeconfig', value: 'FILE', help: 'kubeconfig file; KUBECONFIG or ~/.kube/config without it' },
   { name: 'context', value: 'NAME', help: 'context of the kubeconfig', completes: 'contexts' },
@@ -61,6 +54,17 @@ export function operatorNamespace(call: Pick<Call, 'flag'>): string {
 }
 
 /** All flags that a command takes. */
-export function flagsOf({ flags, without = [] }: Command): readonly Flag[] {
-  return [...flags, ...commonFlags.filter(({ name }) => !without.includes(name))]
+export function flagsOf(command: Command): readonly Flag[] {
+  const { flags, without = [] } = command
+  return [...flags, outputFlag(command), ...commonFlags].filter(({ name }) => !without.includes(name))
+}
+
+function outputFlag({ wide }: Command): Flag {
+  return {
+    name: 'output',
+    short: 'o',
+    value: 'FORMAT',
+    help: `json${wide === undefined ? ' or yaml' : `, yaml, or wide with ${wide}`}; for people without it`,
+    choices: ['json', 'yaml', ...(wide === undefined ? [] : ['wide'])],
+  }
 }

@@ -52,6 +52,14 @@ function checkChoice(command: Command, flag: Flag, value: string | boolean | und
   throw usageError(command, `--${flag.name} ${String(value)}: give ${flag.choices.join(', ')}`)
 }
 
+/** The value of a flag that counts from 1 on. Throws a CliError for anything else. */
+export function countOf(command: Pick<Command, 'name'>, flag: string, value: string): number {
+  if (!/^[1-9]\d*$/u.test(value)) {
+    throw usageError(command, `--${flag} ${value}: give a number from 1 on`)
+  }
+  return Number(value)
+}
+
 /** A command line that is wrong. */
 export function usageError({ name }: Pick<Command, 'name'>, why: string): CliError {
   return new CliError(`${why}; see kubectl kmod ${name} --help`, exitCodes.usage)

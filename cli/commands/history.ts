@@ -1,3 +1,4 @@
+import { countOf } from '../args/parse.ts'
 import type { Call } from '../call.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
@@ -28,7 +29,7 @@ export async function history(call: Call) {
   const [name = ''] = call.arguments
   const ref = { namespace: call.namespace, name }
   const place = await neededPlace(call, 'What runs did')
-  const limit = Number(call.flag('limit') ?? defaultLimit) || defaultLimit
+  const limit = countOf({ name: 'history' }, 'limit', call.flag('limit') ?? String(defaultLimit))
   // A Module that is gone has a history too.
   const module = await call.cluster.get<StoredObject>(kinds.modules, ref)
   const cluster = await clusterName(call.cluster, ref, module && storedOf(module))
@@ -54,19 +55,29 @@ export async function history(call: Call) {
   call.print({ runs }, () =>
     runs.length === 0
       ? `Temporal at ${place.address}, namespace ${place.namespace}, has no runs of Module ${ref.namespace}/${name}.`
-      : runs.map((run) => drawRun(run, call.style)).join('\n'),
+      : runs.map((run) => drawRun(run, { style: call.style, wide: call.format === 'wide' })).join('\n'),
   )
   return runs.length === 0 ? exitCodes.notFound : exitCodes.ok
 }
 
-function drawRun({ kernel, status, startedAt, endedAt, steps, runId }: ReportedRun, style: Style): string {
-  const took = elapsed((endedAt === undefined ? Date.now() : Date.parse(endedAt)) - Date.parse(startedAt))
-  const line = `${startedAt}  Kernel ${kernel}  ${status}  ${took}  ${style.faint(runId)}`
-  return drawTree({ line, below: steps.map((step) => ({ line: stepLine(step, style) })) })
+interface Drawing {
+  readonly style: Style
+  readonly wide: boolean
 }
 
-function stepLine({ title, startedAt, endedAt, outcome }: TimelineStep, style: Style): string {
+function drawRun(
+  { kernel, status, startedAt, endedAt, steps, runId }: ReportedRun,
+  drawing: Drawing,
+): string {
+  const { style } = drawing
+  const took = elapsed((endedAt === undefined ? Date.now() : Date.parse(endedAt)) - Date.parse(startedAt))
+  const line = `${startedAt}  Kernel ${kernel}  ${status}  ${took}  ${style.faint(runId)}`
+  return drawTree({ line, below: steps.map((step) => ({ line: stepLine(step, drawing) })) })
+}
+
+function stepLine({ title, startedAt, endedAt, outcome }: TimelineStep, { style, wide }: Drawing): string {
+  const began = wide ? `${new Date(startedAt).toISOString()}  ` : ''
   const took = elapsed((endedAt ?? Date.now()) - startedAt)
   const isBad = outcome.startsWith('failed') || outcome.startsWith('interrupted')
-  return `${title}  ${style.faint(took)}  ${isBad ? style.bad(outcome) : outcome}`.trimEnd()
+  return `${began}${title}  ${style.faint(took)}  ${isBad ? style.bad(outcome) : outcome}`.trimEnd()
 }

@@ -4,7 +4,7 @@ import type { PodFacts } from '../../api/facts.ts'
 import type { PodObject } from '../../api/kubernetesObjects.ts'
 import type { StoredModule } from '../../api/readModule.ts'
 import { podFacts } from '../../api/objectFacts.ts'
-import { usageError } from '../args/parse.ts'
+import { countOf, usageError } from '../args/parse.ts'
 import type { Call } from '../call.ts'
 import { storedOf } from '../cluster/storedOf.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
@@ -23,7 +23,8 @@ const searchedRuns = 50
 export async function logs(call: Call) {
   const [name = ''] = call.arguments
   const ref = { namespace: call.namespace, name }
-  const attempt = attemptOf(call)
+  const wanted = call.flag('attempt')
+  const attempt = wanted === undefined ? undefined : countOf({ name: 'logs' }, 'attempt', wanted)
   const object = await call.cluster.get<StoredObject>(kinds.modules, ref)
   const module = object && storedOf(object)
   const status = module?.status
@@ -51,21 +52,15 @@ export async function logs(call: Call) {
 const withTemporalMore =
   ' Temporal keeps the logs of builds whose pods are gone: give --temporal-address HOST:PORT.'
 
-function attemptOf(call: Call): number | undefined {
-  const text = call.flag('attempt')
-  if (text === undefined || /^[1-9]\d*$/u.test(text)) return text === undefined ? undefined : Number(text)
-  throw usageError({ name: 'logs' }, `--attempt ${text}: give a number from 1 on`)
-}
-
 /** The kernel that is meant when nobody says it: the only one, or the only one with a build. */
 function onlyKernel({ namespace, name }: ModuleRef, kernels: readonly KernelStatus[]): string | undefined {
   const built = kernels.filter(({ buildPod }) => buildPod !== undefined)
-  const [first, ...others] = built.length > 0 ? built : kernels
-  if (others.length === 0) return first?.kernel
-  const names = built.map(({ kernel }) => kernel).join(', ')
+  const possible = built.length > 0 ? built : kernels
+  if (possible.length <= 1) return possible[0]?.kernel
+  const names = possible.map(({ kernel }) => kernel).join(', ')
   throw usageError(
     { name: 'logs' },
-    `Module ${namespace}/${name} has builds for several kernels: give --kernel, one of ${names}`,
+    `Module ${namespace}/${name} has several kernels: give --kernel, one of ${names}`,
   )
 }
 

@@ -3,20 +3,18 @@ import { contextNames, openCluster, type Cluster } from '../kube/cluster.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
 
 /** Asks the cluster of the line's own flags for names; nothing when it does not answer. */
-export function lookUpNames(env: NodeJS.ProcessEnv): LookUp {
-  return async (what, line) => {
-    const valueOf = (...flags: readonly string[]) => {
-      const at = line.findIndex((word) => flags.includes(word))
-      return at === -1 ? undefined : line[at + 1]
-    }
-    const access = { kubeconfig: valueOf('--kubeconfig') ?? env['KUBECONFIG'], context: valueOf('--context') }
-    try {
-      if (what === 'contexts') return contextNames(access)
-      const cluster = openCluster(access)
-      return await namesOf(cluster, what, valueOf('-n', '--namespace') ?? cluster.namespace)
-    } catch {
-      return []
-    }
+export const lookUpNames: LookUp = async (what, line) => {
+  const valueOf = (...flags: readonly string[]) => {
+    const at = line.findIndex((word) => flags.includes(word))
+    return at === -1 ? undefined : line[at + 1]
+  }
+  const access = { kubeconfig: valueOf('--kubeconfig'), context: valueOf('--context') }
+  try {
+    if (what === 'contexts') return contextNames(access)
+    const cluster = openCluster(access)
+    return await namesOf(cluster, what, valueOf('-n', '--namespace') ?? cluster.namespace)
+  } catch {
+    return []
   }
 }
 

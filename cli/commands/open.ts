@@ -3,6 +3,7 @@ import type { Call } from '../call.ts'
 import { storedOf } from '../cluster/storedOf.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
+import { table } from '../output/table.ts'
 import { temporalPlace } from '../temporal/connect.ts'
 
 const defaultUi = 'http://localhost:8233'
@@ -28,7 +29,14 @@ export async function open(call: Call) {
   if (runs.length === 0) {
     throw new CliError(`No run of Module ${moduleKey(ref)} stands in its status yet.`, exitCodes.notFound)
   }
-  call.print({ runs }, () => runs.map(({ address }) => address).join('\n'))
+  call.print({ runs }, () =>
+    call.format === 'wide'
+      ? table(
+          ['KERNEL', 'ADDRESS'],
+          runs.map(({ kernel: of, address }) => [of, address]),
+        )
+      : runs.map(({ address }) => address).join('\n'),
+  )
   return exitCodes.ok
 }
 

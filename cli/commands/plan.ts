@@ -27,7 +27,7 @@ export async function plan(call: Call) {
     plans.push(planModule(objects, module, configMaps))
     gaps.push(...read.gaps)
   }
-  call.print({ plans }, () => plans.map(planText).join('\n\n'))
+  call.print({ plans }, () => plans.map((report) => planText(report, call.format === 'wide')).join('\n\n'))
   tellGaps(call, gaps)
   const invalid = plans.some(
     ({ faults, kernels }) => faults.length > 0 || kernels.some(({ image }) => image.kind === 'invalid'),
@@ -37,10 +37,10 @@ export async function plan(call: Call) {
 
 const changes = { new: 'is new', changed: 'changes', same: 'is as it is stored' } as const
 
-function planText({ module, change, faults, kernels }: PlanReport): string {
+function planText({ module, change, faults, kernels }: PlanReport, wide: boolean): string {
   const lines = kernels.flatMap(({ kernel, image, nodes }) => [
     `  Kernel ${kernel}`,
-    ...imageLines(image).map((line) => `    ${line}`),
+    ...imageLines(image, wide).map((line) => `    ${line}`),
     ...nodeLines(nodes).map((line) => `    ${line}`),
   ])
   return [
@@ -50,7 +50,7 @@ function planText({ module, change, faults, kernels }: PlanReport): string {
   ].join('\n')
 }
 
-function imageLines(image: ImagePlan): string[] {
+function imageLines(image: ImagePlan, wide: boolean): string[] {
   switch (image.kind) {
     case 'known':
       return [`image    ${image.image}: known, ${image.digest}`]
@@ -62,7 +62,10 @@ function imageLines(image: ImagePlan): string[] {
       const { build, fault } = image
       const otherwise =
         build !== undefined
-          ? [`build    if it is not there, in pod ${build.pod} from inputs ${build.inputHash.slice(0, 8)}`]
+          ? [
+              `build    if it is not there, in pod ${build.pod} from inputs ${build.inputHash.slice(0, 8)}`,
+              ...(wide ? build.arguments.map((argument) => `${' '.repeat(9)}--build-arg ${argument}`) : []),
+            ]
           : [`build    ${fault ?? 'none: if it is not there, ImageMissing'}`]
       return [`image    ${image.image}: the registry is asked`, ...otherwise]
     }

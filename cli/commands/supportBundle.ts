@@ -46,7 +46,7 @@ export async function supportBundle(call: Call) {
   ])
   const bundle = {
     about: `Module ${moduleKey(ref)}, ${new Date().toISOString()}; values that may be secrets are left out`,
-    why: about === undefined ? '' : drawReport(explain(about), plainStyle),
+    why: about === undefined ? '' : drawReport(explain(about), { style: plainStyle }),
     missingRights,
     ...objectsInBundle(around.objects, name),
     events: redacted(events.map(shortEvent)),

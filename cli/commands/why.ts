@@ -29,6 +29,6 @@ export async function why(call: Call) {
     throw new CliError(`There is no node ${node}.`, exitCodes.notFound)
   }
   const report = explain(facts)
-  call.print(report, () => drawReport(report, call.style))
+  call.print(report, () => drawReport(report, { style: call.style, wide: call.format === 'wide' }))
   return codes[report.verdict]
 }

@@ -91,7 +91,7 @@ test('a Module that is being deleted: whom it is for is of no matter, that the o
 
 test('the page for people ends with what fails first and what helps', () => {
   const style = createStyle({ stdout: {} as NodeJS.WriteStream, env: {} })
-  const text = drawReport(ask(at(held('CompileFailed'))), style)
+  const text = drawReport(ask(at(held('CompileFailed'))), { style })
   expect(text).toContain('Module drivers/fpga\n  ✔ definition     it can be read\n')
   expect(text).toContain('  ✘ build          CompileFailed: it failed\n')
   expect(text).toContain('a.c:1: error\n')

@@ -3,17 +3,20 @@ import type { NamedFinding, WhyReport } from './checklist.ts'
 
 const signs = { ok: '✔', fails: '✘', waits: '…', unknown: '?', none: '-' } as const
 
-/** The checklist for people, and under it what fails first and what helps. */
-export function drawReport({ sections, first, verdict, module }: WhyReport, style: Style): string {
+/** The checklist for people, and under it what fails first and what helps; `wide`: what helps with each line too. */
+export function drawReport(
+  { sections, first, verdict, module }: WhyReport,
+  { style, wide = false }: { readonly style: Style; readonly wide?: boolean },
+): string {
   const lines = sections.flatMap(({ title, findings }) => [
     style.strong(title),
-    ...findings.flatMap((finding) => findingLines(finding, style)),
+    ...findings.flatMap((finding) => findingLines(finding, style, wide)),
   ])
   return [...lines, '', ...conclusion(module, verdict, first, style)].join('\n')
 }
 
-function findingLines(finding: NamedFinding, style: Style): string[] {
-  const { check, state, reason, says, details } = finding
+function findingLines(finding: NamedFinding, style: Style, wide: boolean): string[] {
+  const { check, state, reason, says, details, commands = [] } = finding
   const paint = {
     ok: style.good,
     fails: style.bad,
@@ -23,10 +26,10 @@ function findingLines(finding: NamedFinding, style: Style): string[] {
   }[state]
   const why = reason === undefined ? says : `${reason}: ${says}`
   const text = state === 'none' ? style.faint(why) : why
-  const more = (details ?? '').split('\n').filter((line) => line !== '')
+  const more = [...(details ?? '').split('\n'), ...(wide ? commands.map((command) => `$ ${command}`) : [])]
   return [
     `  ${paint(signs[state])} ${check.padEnd(14)} ${text}`,
-    ...more.map((line) => `  ${' '.repeat(17)}${style.faint(line)}`),
+    ...more.filter((line) => line !== '').map((line) => `  ${' '.repeat(17)}${style.faint(line)}`),
   ]
 }
 
