@@ -40,7 +40,7 @@ function linesOf({ logFile }: Replica): LogLine[] {
   return whole.filter((line) => line.includes('"module":')).map((line) => JSON.parse(line) as LogLine)
 }
 
-/** Counter that goes up when a line is said. Of what is not here, this is not known. */
+/** Counter that goes up by one with each line of this text; lines of other texts are not looked at. */
 const counters: Readonly<Record<string, (line: LogLine) => string>> = {
   'build started': () => 'kmm_builds_created_total',
   'build succeeded': () => 'kmm_builds_total{result="succeeded",reason="Completed"}',
