@@ -15,6 +15,7 @@ const tier = (groupOrder: number, name: string, extra: object = {}) => ({
     exclude: ['node_modules/**', '.lab/**'],
     testTimeout: 120_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
     sequence: { groupOrder },
     ...extra,
   },

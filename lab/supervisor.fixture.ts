@@ -12,7 +12,7 @@ const child = await supervisor.start({
     probe: async () => {
       if (!existsSync(join(dir, 'ready'))) throw new Error('not started yet')
     },
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
   },
   fix: 'none',
 })

@@ -8,8 +8,8 @@ let kube: Kube
 let ref: { readonly namespace: string; readonly name: string }
 let count = 0
 const log = { info: vi.fn(), warn: vi.fn() }
-/** A Lease of a whole second is the shortest there is. */
-const timing: ElectionTiming = { leaseMs: 1_000, renewDeadlineMs: 600, retryMs: 50 }
+/** Leaders of a slow machine still renew in time. */
+const timing: ElectionTiming = { leaseMs: 6_000, renewDeadlineMs: 4_000, retryMs: 50 }
 
 beforeAll(() => {
   kube = createKube(inject('kubeconfig'))
@@ -53,15 +53,13 @@ describe('leader election', () => {
     // Renewed for longer than it lasts, the Lease stays where it is.
     const { renewTime } = (await spec()) ?? {}
     await expect
-      .poll(async () => Date.parse((await spec())?.renewTime ?? '') - Date.parse(renewTime ?? ''), {
-        timeout: 60_000,
-      })
-      .toBeGreaterThan(1_500)
+      .poll(async () => Date.parse((await spec())?.renewTime ?? '') - Date.parse(renewTime ?? ''))
+      .toBeGreaterThan(timing.leaseMs)
     expect(second.led).toEqual([])
     expect(await spec()).toMatchObject({
       holderIdentity: 'first',
       leaseTransitions: 0,
-      leaseDurationSeconds: 1,
+      leaseDurationSeconds: 6,
     })
     await first.stop()
     expect(first.led).toEqual(['begin', 'end'])
@@ -75,7 +73,7 @@ describe('leader election', () => {
     const dead = { holderIdentity: 'dead', leaseDurationSeconds: 1, renewTime: '2020-01-01T00:00:00.000000Z' }
     await kube.create(leases, { apiVersion: leases.apiVersion, kind: 'Lease', metadata: ref, spec: dead })
     const heir = candidate('heir')
-    await expect.poll(() => heir.led, { timeout: 60_000 }).toEqual(['begin'])
+    await expect.poll(() => heir.led).toEqual(['begin'])
     await heir.stop()
   })
 
@@ -91,9 +89,9 @@ describe('leader election', () => {
     const leader = candidate('leader', flaky)
     await expect.poll(() => leader.led).toEqual(['begin'])
     broken = true
-    await expect.poll(() => leader.led, { timeout: 60_000 }).toEqual(['begin', 'end'])
+    await expect.poll(() => leader.led).toEqual(['begin', 'end'])
     broken = false
-    await expect.poll(() => leader.led, { timeout: 60_000 }).toEqual(['begin', 'end', 'begin'])
+    await expect.poll(() => leader.led).toEqual(['begin', 'end', 'begin'])
     await leader.stop()
   })
 

@@ -65,7 +65,7 @@ async function running() {
     observe: () => undefined,
   } as unknown as Dependencies
   const request = { subject, seen: {}, image: 'i', pod: { ...ref, uid }, entry: undefined }
-  await cache.waitForPod(ref, (p) => p?.state.kind === 'running', AbortSignal.timeout(10_000))
+  await cache.waitForPod(ref, (p) => p?.state.kind === 'running', AbortSignal.timeout(60_000))
   const outcome: Promise<BuildOutcome> = new MockActivityEnvironment().run(() =>
     followBuildPod(deps, request),
   )

@@ -30,7 +30,7 @@ describe('listing and watching', () => {
     watch.frame('ADDED', pod('a', '1', 11, { managedFields: [{}] }))
     watch.frame('MODIFIED', pod('a', '1', 12))
     watch.frame('DELETED', pod('a', '1', 13))
-    await vi.waitFor(() => expect(changes).toHaveLength(3))
+    await expect.poll(() => changes).toHaveLength(3)
     expect(changes).toEqual([
       [{ type: 'added', object: pod('a', '1', 11) }, pod('a', '1', 11)],
       [{ type: 'updated', object: pod('a', '1', 12), old: pod('a', '1', 11) }, pod('a', '1', 12)],
@@ -127,7 +127,7 @@ describe('a lost connection', () => {
     const t = await informerTest()
     const busy = await t.next()
     busy.json(429, { kind: 'Status', code: 429, message: 'too many requests' }, { 'retry-after': '1' })
-    await vi.waitFor(() => expect(t.warn).toHaveBeenCalled())
+    await expect.poll(() => t.warn).toHaveBeenCalled()
     expect(t.warn.mock.lastCall?.[0]).toMatchObject({ informer: 'pods', retryInMs: 1000 })
   })
 })

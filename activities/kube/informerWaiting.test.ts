@@ -73,7 +73,7 @@ describe('handlers and the end', () => {
     watch.frame('ADDED', pod('b', '2', 11))
     await t.informer.reached('11', 60_000)
     expect(t.seen).toEqual(['added a 1@3', 'added b 2@11'])
-    await vi.waitFor(() => expect(t.warn).toHaveBeenCalledTimes(4))
+    await expect.poll(() => t.warn).toHaveBeenCalledTimes(4)
     expect(t.warn.mock.calls[0]?.[0]).toMatchObject({ informer: 'pods', key: 'ns/a' })
   })
 

@@ -6,7 +6,7 @@ import { refusal, type Script, scriptedRegistry, sha256 } from './testing/script
 
 const login: Credentials = { kind: 'password', username: 'user', password: 'se:cret' }
 const basicLogin = `Basic ${Buffer.from('user:se:cret').toString('base64')}`
-const options: CheckOptions = { insecure: true, insecureSkipTLSVerify: false, timeoutMs: 5_000 }
+const options: CheckOptions = { insecure: true, insecureSkipTLSVerify: false, timeoutMs: 60_000 }
 const present = { headers: { 'docker-content-digest': sha256('m') }, body: 'm' }
 
 /** A registry that wants `Bearer good` from the token server at `realm`. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { checkImage, type CheckOptions } from './checkImage.ts'
 import { refusal, type Script, type Scripted, scriptedRegistry, sha256 } from './testing/scriptedRegistry.ts'
 
-const insecure: CheckOptions = { insecure: true, insecureSkipTLSVerify: false, timeoutMs: 5_000 }
+const insecure: CheckOptions = { insecure: true, insecureSkipTLSVerify: false, timeoutMs: 60_000 }
 const manifest = JSON.stringify({ schemaVersion: 2 })
 const digest = sha256(manifest)
 const present: Scripted = { headers: { 'docker-content-digest': digest }, body: manifest }

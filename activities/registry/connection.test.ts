@@ -3,7 +3,7 @@ import { openConnection } from './connection.ts'
 import { scriptedRegistry } from './testing/scriptedRegistry.ts'
 
 function open(insecure: boolean) {
-  const connection = openConnection({ insecure, insecureSkipTLSVerify: false, timeoutMs: 5_000 })
+  const connection = openConnection({ insecure, insecureSkipTLSVerify: false, timeoutMs: 60_000 })
   onTestFinished(async () => await connection.close())
   return connection
 }
