@@ -88,16 +88,6 @@ test('images:EVT, nodes:EVT: everything that happens to a Module is an Event, on
   await story.untilKernel(name, 'is held', ({ phase }) => phase === 'BuildFailed')
   const atFirst = ['BuildCreated', 'BuildFailed', 'DockerfileConfigMapMissing', 'HoldReleased']
   expect(await reasonsOn(story)).toEqual(atFirst)
-  const uid = (await story.module(name))?.metadata.uid
-  const podName = story.pods.builds(name)[0]?.name
-  for (const event of await eventsOn(story)) {
-    const aboutPod = event.reason?.startsWith('Build') ? { 'pod-name': podName } : {}
-    expect(event).toMatchObject({
-      involvedObject: { kind: 'Module', namespace, name, uid },
-      source: { component: 'kmm' },
-      metadata: { annotations: { 'kernel-version': kernel, ...aboutPod } },
-    })
-  }
   const before = await eventually('the hold is counted', counters, (all) =>
     [...all].some(([what]) => what === 'holds_total{reason="BuildFailed"}'),
   )
@@ -208,6 +198,17 @@ test('images:EVT, nodes:EVT: everything that happens to a Module is an Event, on
   )
   for (const reason of Object.keys(said)) expect(described).toContain(` ${reason} `)
   expect(await kubectl('describe', 'node', node)).toContain(' ModuleLoaded ')
+  const uid = (await story.module(name))?.metadata.uid
+  const buildPods = story.pods.builds(name).map((pod) => pod.name)
+  for (const event of await eventsOn(story)) {
+    expect(event.involvedObject).toMatchObject({ kind: 'Module', namespace, name, uid })
+    const { 'pod-name': pod, ...others } = event.metadata.annotations ?? {}
+    const created = event.reason === 'BuildCreated'
+    const at = created ? { 'pod-creation-timestamp': expect.any(String) as string } : {}
+    expect(others).toEqual({ 'kernel-version': kernel, ...at })
+    if (/^(Build|Superseded)/.test(event.reason ?? '')) expect(buildPods).toContain(pod)
+    else expect(pod).toBeUndefined()
+  }
   for (const { metadata } of await eventsOn(story, node))
     expect(metadata.annotations).toEqual({ module: `${namespace}/${name}` })
 })
