@@ -1,6 +1,6 @@
 import type { FlagValues } from './args/parse.ts'
 import { CliError } from './exitCodes.ts'
-import { openCluster, type Cluster } from './kube/cluster.ts'
+import type { Access, Cluster } from './kube/cluster.ts'
 import { structured, type Format } from './output/format.ts'
 import type { Terminal } from './output/screen.ts'
 import { createStyle, type Style } from './output/style.ts'
@@ -14,18 +14,26 @@ export interface Surroundings {
   readonly signal: AbortSignal
 }
 
+export type OpenCluster = (access: Access) => Cluster
+
 /** One call of a command: its words, and the ways to the cluster and to the reader. */
 export class Call {
   readonly arguments: readonly string[]
   readonly flags: FlagValues
   readonly surroundings: Surroundings
   readonly style: Style
+  readonly #openCluster: OpenCluster
   #cluster: Cluster | undefined
 
-  constructor(line: { flags: FlagValues; arguments: readonly string[] }, surroundings: Surroundings) {
+  constructor(
+    line: { flags: FlagValues; arguments: readonly string[] },
+    surroundings: Surroundings,
+    openCluster: OpenCluster,
+  ) {
     this.arguments = line.arguments
     this.flags = line.flags
     this.surroundings = surroundings
+    this.#openCluster = openCluster
     this.style = createStyle(surroundings)
   }
 
@@ -40,7 +48,7 @@ export class Call {
   }
 
   get cluster(): Cluster {
-    this.#cluster ??= openCluster({
+    this.#cluster ??= this.#openCluster({
       kubeconfig: this.flag('kubeconfig'),
       context: this.flag('context'),
       as: this.flag('as'),

@@ -1,7 +1,8 @@
 import { complete, formatCandidates } from './args/complete.ts'
 import { commandPage, helpPage, program } from './args/help.ts'
 import { parseLine } from './args/parse.ts'
-import { Call, type Surroundings } from './call.ts'
+import type { Command } from './args/command.ts'
+import { Call, type OpenCluster, type Surroundings } from './call.ts'
 import { commands } from './commands.ts'
 import { lookUpNames } from './commands/lookUpNames.ts'
 import { CliError, exitCodes, type ExitCode } from './exitCodes.ts'
@@ -30,11 +31,19 @@ export async function runCli(line: readonly string[], surroundings: Surroundings
       return exitCodes.ok
     }
     const run = await command.load()
-    return await run(new Call(parsed, surroundings))
+    return await run(new Call(parsed, surroundings, await openerFor(command)))
   } catch (error) {
     if (surroundings.signal.aborted) return exitCodes.ok
     if (!(error instanceof CliError)) throw error
     stderr.write(`${program}: ${error.message}\n`)
     return error.exitCode
+  }
+}
+
+/** What speaks to clusters takes most of a start, so it is loaded for those alone who do. */
+async function openerFor({ name, without = [] }: Command): Promise<OpenCluster> {
+  if (!without.includes('kubeconfig')) return (await import('./kube/cluster.ts')).openCluster
+  return () => {
+    throw new Error(`${name} asks no cluster`)
   }
 }

@@ -73,6 +73,8 @@ test.each<[string, string[], string[]]>([
   ['flags', ['status', 'fpga', '--w'], ['--watch']],
   ['choices of a flag', ['list', '-o', ''], ['json', 'yaml', 'wide']],
   ['names for a flag', ['list', '--context', ''], ['contexts-1']],
+  ['the value of a flag that is joined to it', ['list', '--output=y'], ['--output=yaml']],
+  ['nothing for a joined switch', ['status', 'fpga', '--watch=t'], []],
   ['choices of an argument', ['completion', 'f'], ['fish']],
   ['nothing for an unknown command', ['nope', ''], []],
 ])('completion: %s', async (_name, line, expected) => {

@@ -38,6 +38,11 @@ export async function complete(
     const values = flag.choices?.map((value) => ({ value })) ?? []
     return startingWith(begun, flag.completes === undefined ? values : await names(flag.completes))
   }
+  const [, joinedName, value = ''] = /^(--[^=]+)=(.*)$/u.exec(begun) ?? []
+  if (joinedName !== undefined) {
+    const found = await complete(commands, [...line.slice(0, -1), joinedName, value], lookUp)
+    return found.map((candidate) => ({ ...candidate, value: `${joinedName}=${candidate.value}` }))
+  }
   if (begun.startsWith('-')) {
     return startingWith(
       begun,

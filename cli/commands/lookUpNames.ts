@@ -1,5 +1,5 @@
 import type { LookUp } from '../args/complete.ts'
-import { contextNames, openCluster, type Cluster } from '../kube/cluster.ts'
+import type { Cluster } from '../kube/cluster.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
 
 /** Asks the cluster of the line's own flags for names; nothing when it does not answer. */
@@ -9,6 +9,8 @@ export const lookUpNames: LookUp = async (what, line) => {
     return at === -1 ? undefined : line[at + 1]
   }
   const access = { kubeconfig: valueOf('--kubeconfig'), context: valueOf('--context') }
+  // Most words are completed without a cluster, and its client takes most of a start.
+  const { contextNames, openCluster } = await import('../kube/cluster.ts')
   try {
     if (what === 'contexts') return contextNames(access)
     const cluster = openCluster(access)

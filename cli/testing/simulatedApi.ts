@@ -22,7 +22,7 @@ export type ApiObjects = Readonly<Record<string, readonly object[]>>
  * may do nothing, `nobody`.
  */
 export interface SimulatedApi {
-  /** The file with its address; its context's namespace is `drivers`. */
+  /** The file with its address; its context is `simulated:drivers`, of that namespace. */
   readonly kubeconfig: string
   /** The bodies of patches, in order; what is patched stays as it is. */
   readonly patches: readonly unknown[]
@@ -112,9 +112,11 @@ function target({ url = '' }: IncomingMessage) {
 /** A kubeconfig for a server that asks for no login; the client speaks plain HTTP only where nothing is verified. */
 export function kubeconfigOf(server: string): string {
   return JSON.stringify({
-    'current-context': 'simulated',
+    'current-context': 'simulated:drivers',
     clusters: [{ name: 'simulated', cluster: { server, 'insecure-skip-tls-verify': true } }],
-    contexts: [{ name: 'simulated', context: { cluster: 'simulated', user: 'u', namespace: 'drivers' } }],
+    contexts: [
+      { name: 'simulated:drivers', context: { cluster: 'simulated', user: 'u', namespace: 'drivers' } },
+    ],
     users: [{ name: 'u', user: {} }],
   })
 }
