@@ -1,6 +1,7 @@
 import { expect, vi } from 'vitest'
 import { modules, nodes, pods, type Pod } from '../activities/kube/resources.ts'
 import { annotations, labels, readyLabel } from '../api/names.ts'
+import { pageOf } from '../workflows/moduleKernel/testing/page.ts'
 import { eventually } from './support/eventually.ts'
 import { stories, useOperator } from './support/stories.ts'
 import { ended, playNode, stuck, type Play } from './support/playedNode.ts'
@@ -52,6 +53,8 @@ test('users.md 1: a module in use waits visibly; a cordon, or a wish to keep it,
     ),
   )
   expect(waits).toMatchObject({ phase: 'Unloading', nodes: { failed: 0, waiting: 1 } })
+  const inUseOn = `#### Nodes that wait\n- **${node}**: InUse: tiny is in use (reference count 1, held by other)`
+  expect(await pageOf(lab.temporal.workflow.getHandle(waits.workflowId ?? ''))).toContain(inUseOn)
   await story.untilKernel(name, 'tries again', ({ message }) => /failed [2-9] times/.test(message ?? ''))
   expect(await labelOf(story, node)).toBeUndefined()
 
