@@ -1,8 +1,15 @@
-import { expect, vi } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, vi } from 'vitest'
+import { stringify } from 'yaml'
+import type { WriteBody } from '../activities/kube/kube.ts'
 import { modules, nodes, type Pod } from '../activities/kube/resources.ts'
 import { annotations, labels } from '../api/names.ts'
+import type { PlanReport } from '../cli/commands/planReport.ts'
 import { eventually } from './support/eventually.ts'
 import { ended, playNode, stuck, type Play } from './support/playedNode.ts'
+import type { SeenPod } from './support/podHistory.ts'
 import { plugin } from './support/plugin.ts'
 import { pushTestImage } from './support/pushTestImage.ts'
 import { kernel, type Scenario } from './support/scenario.ts'
@@ -26,11 +33,32 @@ const call = async (story: Scenario, command: string, ...line: string[]) => {
   })
 }
 
-async function apply(story: Scenario, mapping: object = {}): Promise<void> {
-  const { namespace } = story
+const tiny = ({ namespace }: Scenario, mapping: object = {}) => {
   const { registry } = lab.state
-  await story.apply(tinyModule({ namespace, name, registry, mapping: { build: undefined, ...mapping } }))
+  return tinyModule({ namespace, name, registry, mapping: { build: undefined, ...mapping } })
 }
+const apply = async (story: Scenario, mapping: object = {}) => await story.apply(tiny(story, mapping))
+
+/** What the plugin says that applying these would bring; they are not applied. */
+async function planOf(story: Scenario, ...bodies: readonly WriteBody[]): Promise<PlanReport | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), 'kmm-plan-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'module.yaml')
+  writeFileSync(file, bodies.map((body) => stringify(body)).join('---\n'))
+  const { code, stdout, stderr } = await call(story, 'plan', '-f', file, '-o', 'json')
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return (JSON.parse(stdout) as { readonly plans: readonly PlanReport[] }).plans[0]
+}
+const withModprobe = (body: WriteBody, modprobe: object): WriteBody => {
+  const { spec, ...rest } = body as WriteBody & {
+    readonly spec: { readonly moduleLoader: { container: object } }
+  }
+  const container = { ...spec.moduleLoader.container, modprobe }
+  return { ...rest, spec: { ...spec, moduleLoader: { container } } } as WriteBody
+}
+/** What a worker pod was for. */
+const actionOf = ({ pod: { metadata, spec } }: SeenPod) =>
+  `${metadata.labels?.[labels.workerAction]} ${spec?.nodeName}`
 const push = async ({ namespace }: Scenario) =>
   await pushTestImage(
     { url: `http://${lab.state.registry}` },
@@ -43,6 +71,14 @@ test('users.md R4: each cause is told as it comes, from a missing image to a loa
   const story = await open('why')
   let play: Play = (pod) => ended(pod, { reason: 'KeyRejected', message: 'Key was rejected by service' })
   const node = await playNode(story, kernel, (pod) => play(pod))
+  const image = `${lab.state.registry}/${story.namespace}/${name}:${kernel}`
+  expect(await planOf(story, tiny(story))).toEqual({
+    module: `${story.namespace}/${name}`,
+    change: 'new',
+    faults: [],
+    kernels: [{ kernel, image: { kind: 'lookUp', image }, nodes: [{ node, action: 'load' }] }],
+  })
+  expect(await story.module(name)).toBeUndefined()
   await apply(story)
   await story.untilKernel(name, 'has no image', ({ reason }) => reason === 'ImageMissing')
   const missing = await call(story, 'why', name)
@@ -69,6 +105,12 @@ test('users.md R4: each cause is told as it comes, from a missing image to a loa
   const retried = await call(story, 'retry', name, '--kernel', kernel)
   expect(retried).toMatchObject({ code: 0, stdout: expect.stringContaining(`kernel ${kernel}.`) })
   await story.untilLoaded(name)
+  expect(story.pods.builds()).toEqual([])
+  expect(story.pods.workers().map(actionOf)).toEqual([`Load ${node}`, `Load ${node}`])
+  expect(await planOf(story, tiny(story))).toMatchObject({
+    change: 'same',
+    kernels: [{ kernel, image: { kind: 'known', image }, nodes: [{ node, action: 'keep' }] }],
+  })
   expect(await call(story, 'why', name)).toMatchObject({ code: 0 })
   expect(await call(story, 'retry', name)).toMatchObject({
     code: 4,
@@ -109,8 +151,13 @@ test('a pull that fails, a module in use, a cordon: what the node is waited for'
   pulls = true
   await story.untilLoaded(name)
   inUse = true
-  const modprobe = { parameters: ['a=2'] }
+  const modprobe = { moduleName: 'tiny', parameters: ['a=2'] }
   const ref = { namespace: story.namespace, name }
+  const changed = await planOf(story, withModprobe(tiny(story), modprobe))
+  expect(changed).toMatchObject({
+    change: 'changed',
+    kernels: [{ image: { kind: 'known' }, nodes: [{ node, action: 'reload' }] }],
+  })
   await lab.kube.patch(modules, ref, { spec: { moduleLoader: { container: { modprobe } } } })
   await story.untilKernel(name, 'is in use', ({ reason }) => reason === 'InUse')
   const waits = await call(story, 'why', name)
@@ -128,19 +175,28 @@ test('a pull that fails, a module in use, a cordon: what the node is waited for'
   inUse = false
   await lab.kube.patch(nodes, { name: node }, { spec: { unschedulable: false } })
   await story.untilLoaded(name)
+  expect(story.pods.workers().map(actionOf).slice(-2)).toEqual([`Unload ${node}`, `Load ${node}`])
 })
 
 test('cancel stops a build that is under way, and it stays so until retry', async ({ open }) => {
   const story = await open('cancel')
   const isWorker = (pod: Pod) => pod.metadata.labels?.[labels.workerAction] !== undefined
-  await playNode(story, kernel, (pod) => (isWorker(pod) ? ended(pod) : undefined))
-  await story.apply(dockerfile(story.namespace, name, 'FROM scratch'))
-  await apply(story, { build: tinyBuild(name) })
+  const node = await playNode(story, kernel, (pod) => (isWorker(pod) ? ended(pod) : undefined))
+  const bodies = [dockerfile(story.namespace, name, 'FROM scratch'), tiny(story, { build: tinyBuild(name) })]
+  const plan = (await planOf(story, ...bodies))?.kernels[0]
+  expect(plan).toMatchObject({
+    image: { kind: 'lookUp', build: { pod: expect.any(String) } },
+    nodes: [{ node, action: 'load' }],
+  })
+  await story.apply(...bodies)
   const waits = await story.untilKernel(
     name,
     'has no node for its build',
     ({ reason }) => reason === 'Unschedulable',
   )
+  const { buildPod: pod, inputHash } = waits
+  expect(plan?.image).toMatchObject({ image: waits.image, build: { pod, inputHash } })
+  expect(story.pods.builds().map((build) => build.name)).toEqual([pod])
   const why = await call(story, 'why', name)
   expect(why).toMatchObject({ code: 4, stdout: expect.stringContaining('✘ build          Unschedulable: ') })
 

@@ -90,6 +90,12 @@ test('a changed parameter reloads where it is loaded; the image that is known st
   })
 })
 
+test('the order of keys is no change', () => {
+  const cluster = objects({ modules: [stored({ selector: { a: '1', b: '2' } })] })
+  const report = planModule(cluster, testModule({ spec: { selector: { b: '2', a: '1' } } }), [])
+  expect(report.change).toBe('same')
+})
+
 test('a narrower selector unloads; another image is looked for and reloads', () => {
   const cluster = objects({
     modules: [stored({}, loadedStatus)],

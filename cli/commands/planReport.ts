@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { buildArgs } from '../../api/buildInputs.ts'
 import { checkMappings } from '../../api/mapping.ts'
 import type { KernelStatus, Module } from '../../api/module.ts'
@@ -101,7 +102,7 @@ export function planModule(
 function changeOf(before: ClusterSnapshot, module: Module): PlanReport['change'] {
   const ref = refOf(module)
   if (storedModule(before, ref) === undefined) return 'new'
-  return JSON.stringify(before.module(ref)?.spec) === JSON.stringify(module.spec) ? 'same' : 'changed'
+  return isDeepStrictEqual(before.module(ref)?.spec, module.spec) ? 'same' : 'changed'
 }
 
 /** No image has it; it only stands for "verified". */

@@ -58,6 +58,9 @@ test('the package is the plugin alone: its code, its page and its licence', () =
     'api/testModule.ts',
   ])
     expect(existsSync(join(own, part))).toBe(false)
+  const page = readFileSync(join(own, 'README.md'), 'utf8')
+  for (const [, target = ''] of page.matchAll(/\]\(([^)#]+)/gu))
+    expect(existsSync(join(own, target))).toBe(true)
   const { dependencies, engines } = JSON.parse(readFileSync(join(own, 'package.json'), 'utf8')) as {
     readonly dependencies: object
     readonly engines: object
