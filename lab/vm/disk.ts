@@ -17,10 +17,10 @@ const packages = [
   'ca-certificates',
   'containerd',
   'containernetworking-plugins',
+  'crun',
   'iproute2',
   'iptables',
   'kmod',
-  'runc',
 ]
 
 /** Size of the disk; in the host's file system it takes only what is used. */

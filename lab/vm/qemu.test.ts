@@ -32,7 +32,7 @@ describe('qemuArguments', () => {
   })
 
   it.each([
-    ['tcg', 'tcg,thread=multi', 'max'],
+    ['tcg', 'tcg,thread=multi', 'Nehalem'],
     ['kvm', 'kvm', 'host'],
   ] as const)('runs under %s', (accelerator, accel, cpu) => {
     const chosen = qemuArguments({ ...hardware, accelerator })
