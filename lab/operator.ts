@@ -5,6 +5,7 @@ import { applyManifests } from './applyManifests.ts'
 import { freePorts } from './ports.ts'
 import { httpProbe } from './probes.ts'
 import type { ManagedProcess, Supervisor } from './supervisor.ts'
+import { workflowBundle } from './workflowBundle.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -75,7 +76,11 @@ export async function startOperator(options: OperatorOptions): Promise<ManagedPr
   return await supervisor.start({
     name: 'operator',
     command: [process.execPath, main, '--config', config, '--kubeconfig', kubeconfig],
-    env: { OPERATOR_NAMESPACE: operatorNamespace, RELATED_IMAGE_WORKER: image },
+    env: {
+      OPERATOR_NAMESPACE: operatorNamespace,
+      RELATED_IMAGE_WORKER: image,
+      KMM_WORKFLOW_BUNDLE: await workflowBundle(),
+    },
     ready: { probe: httpProbe(`http://${health}/readyz`), timeoutMs: 90_000 },
     fix: 'the last lines say what it waits for; npm start resumes where it was',
   })

@@ -1,15 +1,14 @@
-import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { cp, mkdir, rename, rm, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
 import { buildInLab } from './buildInLab.ts'
 import { openEgress } from './egress.ts'
 import type { BuildingLab } from './lab.ts'
 import { cacheRoot } from './programs/cache.ts'
 import { runOrThrow } from './programs/exec.ts'
 import type { Progress } from './programs/progress.ts'
+import { contentHash, keepLatest, projectRoot, sourceFiles } from './sources.ts'
 
-const root = join(import.meta.dirname, '..')
 /** What deploy/Dockerfile copies. */
 const sources = [
   'package.json',
@@ -40,11 +39,12 @@ export async function operatorImage(
   const line = options.progress.start('operator image')
   try {
     line.say('looking')
-    const files = await sourceFiles()
-    const reference = `${registry}/kmm-temporal:${await contentHash([...files, dockerfile, prune], lab)}`
+    const files = [...(await sourceFiles(sources)), dockerfile, prune]
+    const crane = await lab.programs.path('crane')
+    const base = await runOrThrow([crane, 'digest', '--insecure', images.nodeBase])
+    const reference = `${registry}/kmm-temporal:${await contentHash(files, base)}`
     const cache = join(cacheRoot(), 'images')
     const tar = join(cache, `operator-${reference.split(':').at(-1) ?? ''}.tar`)
-    const crane = await lab.programs.path('crane')
     if (existsSync(tar)) {
       await utimes(tar, new Date(), new Date())
       await runOrThrow([crane, 'push', '--insecure', tar, reference])
@@ -53,8 +53,7 @@ export async function operatorImage(
     }
     const context = join(lab.dir, 'operator-image')
     await rm(context, { recursive: true, force: true })
-    for (const file of [...files, dockerfile, prune])
-      await cp(join(root, file), join(context, file), { recursive: true })
+    for (const file of files) await cp(join(projectRoot, file), join(context, file), { recursive: true })
     const npm = new URL((await runOrThrow(['npm', 'config', 'get', 'registry'])).trim())
     const egress = await openEgress(address, npm.hostname, Number(npm.port || 443))
     try {
@@ -74,52 +73,11 @@ export async function operatorImage(
     await mkdir(cache, { recursive: true })
     await runOrThrow([crane, 'pull', '--insecure', reference, `${tar}.${process.pid}`])
     await rename(`${tar}.${process.pid}`, tar)
-    await keepLatest(cache, kept)
+    await keepLatest(cache, /^operator-\w+\.tar$/, kept)
     line.done('built')
     return reference
   } catch (error) {
     line.fail('failed')
     throw error
   }
-}
-
-/** Removes all operator images in the folder but the `count` last used. */
-export async function keepLatest(folder: string, count: number): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => /^operator-\w+\.tar$/.test(name))
-  const aged = await Promise.all(
-    names.map(async (name) => {
-      const file = join(folder, name)
-      return { file, usedAt: (await stat(file)).mtimeMs }
-    }),
-  )
-  const old = aged.toSorted((a, b) => b.usedAt - a.usedAt).slice(count)
-  for (const { file } of old) await rm(file, { force: true })
-}
-
-/** Files of the project that go into the image, by path below its root, sorted. */
-async function sourceFiles(): Promise<string[]> {
-  const found: string[] = []
-  for (const source of sources) {
-    if (source.includes('.')) found.push(source)
-    else
-      for (const entry of await readdir(join(root, source), { recursive: true, withFileTypes: true })) {
-        const path = relative(root, join(entry.parentPath, entry.name))
-        if (entry.isFile() && !isForTests(path)) found.push(path)
-      }
-  }
-  return found.sort()
-}
-
-function isForTests(path: string): boolean {
-  return path.endsWith('.test.ts') || path.includes('/testing/') || /\/test[A-Z]\w*\.ts$/.test(path)
-}
-
-/** 12 digits over the sources and the base they are put on. */
-async function contentHash(files: readonly string[], lab: BuildingLab): Promise<string> {
-  const hash = createHash('sha256')
-  const crane = await lab.programs.path('crane')
-  const base = await runOrThrow([crane, 'digest', '--insecure', lab.state.images?.nodeBase ?? ''])
-  hash.update(base)
-  for (const file of files) hash.update(`${file}\0`).update(await readFile(join(root, file)))
-  return hash.digest('hex').slice(0, 12)
 }

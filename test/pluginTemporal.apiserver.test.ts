@@ -1,9 +1,8 @@
 import { mkdtempSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Client, Connection } from '@temporalio/client'
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { parse } from 'yaml'
 import { createKube } from '../activities/kube/client.ts'
@@ -13,6 +12,7 @@ import { freePorts } from '../lab/ports.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
 import { startTemporal } from '../lab/temporal.ts'
 import { openTestFolder } from '../lab/testFolder.ts'
+import { workflowBundle } from '../lab/workflowBundle.ts'
 import { createBell } from '../worker/bell.ts'
 import { failure, SimulatedCluster } from '../workflows/moduleKernel/testing/simulatedCluster.ts'
 import { smallSpec } from './moduleSpecs.ts'
@@ -55,10 +55,9 @@ beforeAll(async () => {
     if (name !== 'constructor' && typeof method === 'function')
       activities[name] = method.bind(simulated) as never
   }
-  const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url))
-  const workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') })
+  const code = { workflowBundle: { codePath: await workflowBundle() } }
   const workers = [
-    await Worker.create({ connection, taskQueue: taskQueue(clusterId), workflowBundle, activities }),
+    await Worker.create({ connection, taskQueue: taskQueue(clusterId), ...code, activities }),
     await Worker.create({ connection, taskQueue: watchQueue(clusterId), activities }),
   ]
   const running = workers.map((worker) => worker.run())

@@ -1,14 +1,12 @@
-import { fileURLToPath } from 'node:url'
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker'
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
 import { beforeAll, expect, test } from 'vitest'
+import { workflowBundle } from '../lab/workflowBundle.ts'
 import { recordedHistories } from './support/histories.ts'
 
-let workflowBundle: WorkflowBundle
+let codePath: string
 beforeAll(async () => {
-  const logger = new DefaultLogger('ERROR')
-  Runtime.install({ logger })
-  const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url))
-  workflowBundle = await bundleWorkflowCode({ workflowsPath, logger })
+  Runtime.install({ logger: new DefaultLogger('ERROR') })
+  codePath = await workflowBundle()
 })
 
 const histories = recordedHistories()
@@ -24,5 +22,5 @@ test('there is a history of each course', () => {
 
 /** A failure means that open runs would not survive an upgrade: see "Upgrades" in docs/architecture.md. */
 test.each(histories)('$name replays', async ({ history, name }) => {
-  await Worker.runReplayHistory({ workflowBundle }, history, name)
+  await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, name)
 })

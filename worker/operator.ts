@@ -73,7 +73,7 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
     }
     const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
     const { namespace } = config.temporal
-    const workers = await createWorkers(connection, namespace, cluster, activities)
+    const workers = await createWorkers(connection, namespace, cluster, activities, options.workflowBundle)
     const watcher = new Watcher({ cache, bell, settings: viewSettings(deps), log })
     log.info({ cluster, temporal: config.temporal.address, namespace }, 'the operator is up')
     try {

@@ -12,6 +12,8 @@ export interface OperatorOptions {
   /** Namespace of the operator: Leases, configuration. */
   readonly namespace: string
   readonly workerImage: string
+  /** File with the workflows, made by bundle.ts; without it they are bundled at the start. */
+  readonly workflowBundle: string | undefined
 }
 
 const usage = `operator: runs kernel modules of a cluster.
@@ -20,7 +22,7 @@ const usage = `operator: runs kernel modules of a cluster.
   --kubeconfig FILE  cluster to look after; the pod's own by default
 
 Environment: OPERATOR_NAMESPACE, RELATED_IMAGE_WORKER (image of worker pods), RELATED_IMAGE_BUILD (kaniko executor),
-KMM_LOG_LEVEL.`
+KMM_WORKFLOW_BUNDLE (file with the bundled workflows, as the image has it), KMM_LOG_LEVEL.`
 
 /** Reads arguments, environment and configuration. Throws with the name of what is wrong and what would be right. */
 export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): OperatorOptions {
@@ -41,6 +43,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Op
     kubeconfig: values.kubeconfig,
     namespace: required(env, 'OPERATOR_NAMESPACE', 'the namespace the operator runs in'),
     workerImage: required(env, 'RELATED_IMAGE_WORKER', 'the image of worker pods, the operator image itself'),
+    workflowBundle: env['KMM_WORKFLOW_BUNDLE'] || undefined,
   }
 }
 

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@temporalio/client'
 import { NativeConnection, type NativeConnectionOptions, Worker } from '@temporalio/worker'
-import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { OperatorConfig } from '../api/config.ts'
 import { taskQueue, watchQueue } from '../api/names.ts'
+import { workflowCode } from './workflowCode.ts'
 
 /** First and longest pause between attempts to reach Temporal, in milliseconds. */
 const pause = { first: 500, longest: 15_000 }
@@ -64,6 +64,7 @@ export async function createWorkers(
   namespace: string,
   cluster: string,
   activities: object,
+  workflowBundle: string | undefined,
 ): Promise<Worker[]> {
   const common = {
     connection,
@@ -79,7 +80,7 @@ export async function createWorkers(
     await Worker.create({
       ...common,
       taskQueue: taskQueue(cluster),
-      workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+      ...workflowCode(workflowBundle),
       maxCachedWorkflows: slots.cachedWorkflows,
       maxConcurrentWorkflowTaskExecutions: slots.workflowTasks,
       maxConcurrentActivityTaskExecutions: slots.short,

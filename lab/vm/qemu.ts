@@ -45,7 +45,9 @@ const value = (text: string): string => text.replaceAll(',', ',,')
  * they replace.
  */
 export const acceleration = (accelerator: Accelerator): readonly string[] =>
-  accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'Nehalem']
+  accelerator === 'kvm'
+    ? ['-accel', 'kvm', '-cpu', 'host']
+    : ['-accel', 'tcg,thread=multi', '-cpu', 'Nehalem']
 
 /**
  * QEMU's arguments. The first serial line (kernel messages) is QEMU's standard output. A restart of the guest, its own

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import type { Client, WorkflowHandle } from '@temporalio/client'
 import type { Workflow } from '@temporalio/common'
 import { TestWorkflowEnvironment } from '@temporalio/testing'
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker'
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
 import { afterAll, beforeAll, inject } from 'vitest'
+import { workflowBundle } from '../../lab/workflowBundle.ts'
 import { expectReadable } from './readableHistory.ts'
 
 /** Starts one run on a task queue. */
@@ -19,15 +19,13 @@ export type StartRun<W extends Workflow> = (
  */
 export function useTemporalRuns<W extends Workflow>() {
   let env: TestWorkflowEnvironment
-  let workflowBundle: WorkflowBundle
+  let codePath: string
 
   beforeAll(async () => {
     // Failing activities belong to these tests.
-    const logger = new DefaultLogger('ERROR')
-    Runtime.install({ logger })
+    Runtime.install({ logger: new DefaultLogger('ERROR') })
     env = await TestWorkflowEnvironment.createFromExistingServer({ address: inject('temporalAddress') })
-    const workflowsPath = fileURLToPath(new URL('../index.ts', import.meta.url))
-    workflowBundle = await bundleWorkflowCode({ workflowsPath, logger })
+    codePath = await workflowBundle()
   })
   afterAll(async () => await env?.teardown())
 
@@ -40,7 +38,7 @@ export function useTemporalRuns<W extends Workflow>() {
     const worker = await Worker.create({
       connection: env.nativeConnection,
       taskQueue,
-      workflowBundle,
+      workflowBundle: { codePath },
       activities: methodsOf(simulation),
       maxCachedWorkflows: 0,
       maxHeartbeatThrottleInterval: '500ms',

@@ -2,9 +2,9 @@ import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { keepLatest } from './operatorImage.ts'
+import { keepLatest } from './sources.ts'
 
-test('only the last used images stay, and nothing else is touched', async () => {
+test('only the last used files of a name stay, and nothing else is touched', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'kmm-test-images-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   const others = ['operator-aa.tar.17', 'pause-1.tar']
@@ -13,6 +13,6 @@ test('only the last used images stay, and nothing else is touched', async () => 
     await writeFile(join(folder, name), '')
     await utimes(join(folder, name), 1_000 + age, 1_000 + age)
   }
-  await keepLatest(folder, 2)
+  await keepLatest(folder, /^operator-\w+\.tar$/, 2)
   expect((await readdir(folder)).sort()).toEqual([...others, 'operator-bb.tar', 'operator-cc.tar'].sort())
 })
