@@ -100,7 +100,8 @@ describe('images:MIC-10 Better: the annotation rebuild', () => {
       [refusal('5.10', 'no image is wanted for it. Name a kernel of status.kernels, or "all".')],
     ],
   ])('%s', async (_name, value, change, builds, did) => {
-    const kernels = [{ kernel: testKernel, phase: 'Loaded', image, digest: 'd', ...change } as KernelStatus]
+    const digest = `sha256:${'1'.repeat(64)}`
+    const kernels = [{ kernel: testKernel, phase: 'Loaded', image, digest, ...change } as KernelStatus]
     const module = guardedModule({ mapping: builds ? { build } : {} }, { status: { kernels } })
     const metadata = { ...module.metadata, annotations: { [annotations.rebuild]: value } }
     const { sent, kube } = fakeKube()

@@ -73,8 +73,9 @@ function deletingSentence(remains: readonly string[]): string {
   return `The module is being unloaded.${first === '' ? '' : ` Waits for: ${first}${more}.`}`
 }
 
-function isAtRest(kernel: KernelStatus): boolean {
-  return kernel.phase === 'Loaded' || kernel.phase === 'NoNodes'
+/** Is nothing going on, and nothing to be done? */
+export function isAtRest({ phase }: KernelStatus): boolean {
+  return phase === 'Loaded' || phase === 'NoNodes'
 }
 
 /** Why there is nothing to load at all. */

@@ -66,11 +66,14 @@ describe('what only the operator can check of a mapping is known at once', () =>
 
   test('every mapping at fault is told, and others load', () => {
     const good = { regexp: '^6', containerImage: image }
+    const digest = `sha256:${'1'.repeat(64)}`
     const module = guardedModule(
       { mappings: [good, { ...good, regexp: '^4', containerImage: 'a:$X' }, { ...good, regexp: '(' }] },
-      { status: { kernels: [{ kernel: testKernel, phase: 'Loaded', digest: 'sha256:1' }] } },
+      { status: { kernels: [{ kernel: testKernel, phase: 'Loaded', image, digest }] } },
     )
-    expect(conditions({ modules: [module] })).toMatchObject({
+    const config = testConfig({ containerImage: `${image}@${digest}` })
+    const records = [testRecord(config, { config, bootId: 'b1' })]
+    expect(conditions({ modules: [module], records })).toMatchObject({
       Ready: 'True Loaded',
       Degraded: 'True TemplateInvalid',
     })

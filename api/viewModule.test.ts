@@ -297,10 +297,17 @@ describe('viewModule', () => {
     })
   })
   test('the summary is the reason of Ready', () => {
-    expect(seen({ modules: [guardedModule({}, { status: { kernels: [loadedEntry] } })] })).toMatchObject({
+    const image = `reg.example/fpga:${testKernel}`
+    const kernels = [{ ...loadedEntry, image, digest: `sha256:${'1'.repeat(64)}` }]
+    const modules = [guardedModule({}, { status: { kernels } })]
+    const summaryOf = (fact: Parameters<typeof testRecord>[1]) =>
+      seen({ modules, records: [testRecord(v1, fact)] })
+    expect(summaryOf({ config: v1, bootId: 'b1' })).toMatchObject({
       module: 'alive',
       outdated: true,
       summary: 'Loaded: Loaded on 1 of 1 nodes.',
     })
+    // The kernel's run has not looked yet.
+    expect(summaryOf({ config: v2, bootId: 'b1' }).summary).toMatch(/^Loading: .* 0 of 1 nodes loaded\.$/)
   })
 })

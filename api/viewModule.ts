@@ -1,4 +1,5 @@
 import { nodeEligibility } from './eligibility.ts'
+import { withEntriesInForce } from './entriesInForce.ts'
 import { storedModule, type ClusterSnapshot } from './facts.ts'
 import { dropUndefined } from './dropUndefined.ts'
 import { takenTrigger } from './imageTrigger.ts'
@@ -128,7 +129,7 @@ export function remainsOf(cluster: ClusterSnapshot, ref: ModuleRef): string[] {
 
 function summarize(cluster: ClusterSnapshot, ref: ModuleRef, now: string): ModuleSummary | undefined {
   const module = cluster.module(ref)
-  if (module !== undefined) return summarizeModule(cluster, module, now)
+  if (module !== undefined) return summarizeModule(cluster, withEntriesInForce(cluster, module), now)
   const unreadable = cluster.unreadable(ref)
   return unreadable === undefined ? undefined : summarizeUnreadable(cluster, unreadable, now)
 }
