@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { serveHealth, type ReadinessCheck } from './health.ts'
 
 const faults: Record<string, string | undefined> = {}
@@ -45,6 +47,17 @@ test('not ready while something throws or does not answer', async () => {
 test('alive whatever is missing', async () => {
   faults['Temporal'] = 'no connection'
   expect(await get('/healthz')).toEqual([200, 'ok\n'])
+})
+
+test('deploy asks for life and readiness where they are told', async () => {
+  const deployment = parse(readFileSync('deploy/manager/deployment.yaml', 'utf8')) as {
+    spec: { template: { spec: { containers: Record<string, { httpGet: { path: string } }>[] } } }
+  }
+  const [container] = deployment.spec.template.spec.containers
+  faults['API server'] = 'no lists'
+  expect((await get(container?.['livenessProbe']?.httpGet.path ?? ''))[0]).toBe(200)
+  server.close()
+  expect((await get(container?.['readinessProbe']?.httpGet.path ?? ''))[0]).toBe(503)
 })
 
 test('nothing else is served', async () => {

@@ -22,7 +22,8 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await api.close()
-  rmSync(bin, { recursive: true, force: true })
+  // A shell may still write its history there.
+  rmSync(bin, { recursive: true, force: true, maxRetries: 10 })
 })
 
 /** What is typed before Tab, and the line after it. */
