@@ -13,6 +13,8 @@ const kube = createKube(inject('kubeconfig'))
 afterAll(async () => await kube.close())
 
 const debian = 'Debian GNU/Linux 12 (bookworm)'
+const digest = `sha256:${'1'.repeat(64)}`
+const otherDigest = `sha256:${'2'.repeat(64)}`
 const node = testNode({ osImage: 'Ubuntu 24.04.1 LTS' })
 const ref = { namespace: 'default', name: `image-warnings-${process.pid}` }
 const read = async () => moduleSchema.parse(await kube.get(modules, ref))
@@ -27,7 +29,7 @@ function depsOf(module: Module): Dependencies {
 
 /** Writes a kernel's entry and then the summary, as the runs do, and gives the conditions that are stored then. */
 async function conditionsAfter(change: Partial<KernelStatus>) {
-  const entry: KernelStatus = { kernel: testKernel, phase: 'Loaded', digest: 'sha256:1', ...change }
+  const entry: KernelStatus = { kernel: testKernel, phase: 'Loaded', digest, ...change }
   const before = await read()
   const subject = { ref, uid: before.metadata.uid }
   await applyKernelStatus(depsOf(before), { ...subject, kernel: testKernel }, entry)
@@ -51,12 +53,12 @@ test('images:KMI-7 Better: where an image was built is stored, and the warning c
   const like = { ...builtOn, osImage: 'Ubuntu 24.04.3 LTS' }
   expect(await conditionsAfter({ builtOn: like })).toContain('BuildNodeDiffers False SameDistribution')
   // An image of another kind takes its place.
-  expect((await conditionsAfter({ digest: 'sha256:2' })).join()).not.toContain('BuildNodeDiffers')
+  expect((await conditionsAfter({ digest: otherDigest })).join()).not.toContain('BuildNodeDiffers')
 })
 
 test('images:MIC-11 Better: what an image was built from is stored, and the warning comes and goes with it', async () => {
   const change = { image: `reg.example/fpga:${testKernel}`, sourceHash: 'of another Dockerfile' }
   expect(await conditionsAfter(change)).toContain('ImageOutdated True InputsDiffer')
   // An image that says nothing takes its place.
-  expect((await conditionsAfter({ digest: 'sha256:2' })).join()).not.toContain('ImageOutdated')
+  expect((await conditionsAfter({ digest: otherDigest })).join()).not.toContain('ImageOutdated')
 })

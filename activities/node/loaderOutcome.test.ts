@@ -88,6 +88,29 @@ test.each<[string, Ended, string, string]>([
     'executable file not found',
   ],
   [
+    'no cp in the image, in the words of crun',
+    failed({
+      container: 'image-extractor',
+      reason: 'StartError',
+      exitCode: 128,
+      message:
+        'failed to create shim task: OCI runtime create failed: executable file `cp` not found in $PATH: No such file or directory: unknown',
+    }),
+    'CpMissing',
+    'executable file `cp` not found',
+  ],
+  [
+    'an extractor that cannot start for want of something else',
+    failed({
+      container: 'image-extractor',
+      reason: 'StartError',
+      exitCode: 128,
+      message: 'OCI runtime create failed: mount: No such file or directory',
+    }),
+    'ExtractFailed',
+    'mount',
+  ],
+  [
     'an extractor that cannot start for another reason',
     failed({ container: 'image-extractor', reason: 'StartError', exitCode: 128, message: 'mount failed' }),
     'ExtractFailed',

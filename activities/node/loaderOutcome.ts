@@ -24,13 +24,7 @@ export function loaderOutcome(state: Extract<PodState, { kind: 'succeeded' | 'fa
   }
   if (container?.endsWith('-extractor')) {
     const why = `cp in the kmod image: ${message.trim().slice(-500)}`
-    if (state.reason === 'StartError' && message.includes('executable file not found')) {
-      return { kind: 'none', reason: 'CpMissing', message: why }
-    }
-    // The runtime could not even make a process, such as on a node so busy that the pod's sandbox was lost.
-    if (state.reason === 'StartError' && message.includes('unable to create new parent process')) {
-      return { kind: 'cluster', reason: state.reason, message: message.trim().slice(-500) }
-    }
+    if (state.reason === 'StartError') return notStarted(message.trim(), why, exitCode)
     const absent = container === 'image-extractor' && message.includes('No such file or directory')
     const reason = absent ? 'NoModulesForKernel' : 'ExtractFailed'
     return { kind: 'none', reason, message: `${why} (exit status ${exitCode})` }
@@ -40,6 +34,16 @@ export function loaderOutcome(state: Extract<PodState, { kind: 'succeeded' | 'fa
     reason: state.reason ?? 'WorkerPodFailed',
     message: message.slice(-1000),
   }
+}
+
+/** An extractor that the container runtime could not start, in the words of runc and of crun. */
+function notStarted(message: string, why: string, exitCode: number | undefined): LoaderOutcome {
+  if (/executable file .*not found/u.test(message)) return { kind: 'none', reason: 'CpMissing', message: why }
+  // The runtime could not even make a process, such as on a node so busy that the pod's sandbox was lost.
+  if (message.includes('unable to create new parent process')) {
+    return { kind: 'cluster', reason: 'StartError', message: message.slice(-500) }
+  }
+  return { kind: 'none', reason: 'ExtractFailed', message: `${why} (exit status ${exitCode})` }
 }
 
 function parseJson(text: string): unknown {
