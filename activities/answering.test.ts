@@ -27,3 +27,15 @@ test('any other error passes as it is', async () => {
   const error = new Error('mine')
   await expect(activities.fail(error)).rejects.toBe(error)
 })
+
+test('what no run can go on without is asked again, whoever refuses it', async () => {
+  const forbidden = new KubeError({ message: 'no', code: 403, reason: 'Forbidden' })
+  const fail = async (thrown: Error) => {
+    throw thrown
+  }
+  const steady = answering({ fail }, 'areAskedAgain')
+  const error: unknown = await steady.fail(forbidden).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ type: 'KubeRejected', nonRetryable: false, message: 'no' })
+  const other = new Error('mine')
+  await expect(steady.fail(other)).rejects.toBe(other)
+})

@@ -18,7 +18,7 @@ import { thisActivity } from './thisActivity.ts'
 /** The activities of kernel runs over real clients. */
 export function createKernelActivities(deps: Dependencies): KernelActivities {
   const caughtUp = caughtUpWith(deps.cache)
-  return answering({
+  const ofEveryRun = {
     readKernel: caughtUp(async ({ subject }) => {
       const { view, facts } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
       return { uid: facts.uid, view }
@@ -30,6 +30,8 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
         await tell(deps, subject, { kind: 'HoldReleased', hold, activity: thisActivity() })
       return { seen }
     }),
+  } satisfies Partial<KernelActivities>
+  const ofSteps = {
     checkImage: caughtUp(async (request) => await beating(() => checkImage(deps, request))),
     createBuildPod: caughtUp(async (request) => await beating(() => createBuildPod(deps, request))),
     followBuildPod: caughtUp(async (request) => {
@@ -44,7 +46,8 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
     },
     watchHold: caughtUp(async (request) => await beating(() => watchHold(deps, request))),
     workOnNode: caughtUp(async (request) => await workOnNode(deps, request)),
-  } satisfies KernelActivities)
+  } satisfies Partial<KernelActivities>
+  return { ...answering(ofEveryRun, 'areAskedAgain'), ...answering(ofSteps) }
 }
 
 async function beating<T>(work: () => Promise<T>): Promise<T> {

@@ -41,7 +41,7 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
     const body = { metadata: { uid, resourceVersion, annotations: { [annotation]: null } } }
     return { seen: seenOf(await kube.patch(modules, { namespace, name }, body)) }
   }
-  return answering({
+  const activities: ModuleActivities = {
     readModule: caughtUp(async ({ subject }) => {
       const { view, module } = viewModule(cache, subject.ref, now())
       return { uid: module?.metadata.uid, view }
@@ -116,7 +116,8 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
       const finalizers = (module.metadata.finalizers ?? []).filter((f) => f !== moduleFinalizer)
       await setFinalizers(deps, module, finalizers)
     }),
-  } satisfies ModuleActivities)
+  }
+  return answering(activities, 'areAskedAgain')
 }
 
 /** Finalizers are one list: it is written only over the version it was read from. */

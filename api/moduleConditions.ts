@@ -1,5 +1,6 @@
 import type { NodeFacts } from './facts.ts'
 import type { Condition, KernelStatus, Module } from './module.ts'
+import { remedyOf } from './remedies.ts'
 import { mappingFault } from './specFaults.ts'
 import { isStuck } from './steering.ts'
 
@@ -18,6 +19,8 @@ export function conditionsOf(
   const kernels = module.status?.kernels ?? []
   const pending = isPending(module, targets)
   const bad = kernels.filter(isStuck)
+  /** Nothing of the Module is at fault, or it is tried again by itself; somebody has to mend something all the same. */
+  const degraded = bad[0] ?? kernels.find((k) => remedyOf(module.metadata, k) !== undefined)
   const waiting = kernels.filter((k) => !isStuck(k) && k.reason !== undefined)
   const moving = kernels.filter((k) => !isStuck(k) && !isAtRest(k))
   const imageless = kernels.filter((k) => k.digest === undefined && needsImage(k))
@@ -45,8 +48,8 @@ export function conditionsOf(
     moving.length > 0 || pending
       ? verdict('Progressing', 'True', reasonOf(moving[0]))
       : verdict('Progressing', 'False', { reason: 'AtRest', message: 'Nothing is going on.' }),
-    bad.length > 0
-      ? verdict('Degraded', 'True', reasonOf(bad[0]))
+    degraded !== undefined
+      ? verdict('Degraded', 'True', reasonOf(degraded))
       : fault !== undefined
         ? verdict('Degraded', 'True', fault)
         : verdict('Degraded', 'False', { reason: 'AsExpected', message: 'Nothing waits for anybody.' }),

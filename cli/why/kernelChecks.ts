@@ -1,7 +1,7 @@
 import { buildQueued } from '../../api/buildQueue.ts'
 import { moduleKey } from '../../api/names.ts'
 import { rightWords } from '../kube/errors.ts'
-import { help } from './commandsThatHelp.ts'
+import { help } from '../../api/commandsThatHelp.ts'
 import type { KernelFacts } from './facts.ts'
 import { fails, none, ok, unknown, waits, type Check, type Finding } from './finding.ts'
 

@@ -5,7 +5,7 @@ import { sentences } from '../../api/readModule.ts'
 import { remainsOf } from '../../api/viewModule.ts'
 import { rightWords } from '../kube/errors.ts'
 import { since } from '../output/elapsed.ts'
-import { help } from './commandsThatHelp.ts'
+import { help } from '../../api/commandsThatHelp.ts'
 import type { ModuleFacts } from './facts.ts'
 import { fails, none, ok, unknown, waits, type Check, type Finding } from './finding.ts'
 

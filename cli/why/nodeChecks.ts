@@ -1,6 +1,6 @@
 import type { NodeFailure, NodePlan } from '../../api/nodePlan.ts'
 import { loaderReasons } from '../../api/loaderResult.ts'
-import { help } from './commandsThatHelp.ts'
+import { help } from '../../api/commandsThatHelp.ts'
 import type { NodeFindingFacts } from './facts.ts'
 import { fails, none, ok, waits, type Check, type Finding } from './finding.ts'
 

@@ -22,10 +22,16 @@ test.each<[string, ModuleView, ModuleStep]>([
   ['a retry before it', view('alive', { retry: 'all', rebuild: 'all' }), 'retry'],
   ['a cancel is taken before a retry', view('alive', { cancel: 'all', retry: 'all' }), 'cancel'],
   [
-    'a retry of a Module that is being deleted is of no use',
-    view('deleting', { retry: 'all', remains }),
+    'a retry of an unload that failed is taken while the Module is being deleted',
+    view('deleting', { retry: 'all', remains, outdated: true }),
+    'retry',
+  ],
+  [
+    'nothing is built for it any more',
+    view('deleting', { rebuild: 'all', cancel: 'all', remains }),
     'wait',
   ],
+  ['a retry keeps nothing that has nothing left', view('deleting', { retry: 'all' }), 'release'],
   ['up to date: nothing', view('alive'), 'done'],
   [
     'deleting, nothing left: released, whatever its status says',

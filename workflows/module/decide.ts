@@ -5,8 +5,8 @@ export type ModuleStep = 'guard' | 'release' | 'cancel' | 'retry' | 'rebuild' | 
 
 /**
  * The rules, in order: nothing is created before the finalizer is on; the finalizer goes when nothing is left on
- * any node and no pod remains; a cancel, then a retry, then a rebuild, that a person asks for is taken; counters and
- * conditions follow the nodes and kernels, and say what is wrong with a Module that cannot be read.
+ * any node and no pod remains; a cancel, then a retry, then a rebuild, that a person asks for is taken (of a Module that
+ * is being deleted only the retry, of an unload that failed: it builds nothing any more); counters and conditions follow the nodes and kernels, and say what is wrong with a Module that cannot be read.
  */
 export function decideModule(view: ModuleView): ModuleStep {
   switch (view.module) {
@@ -15,7 +15,9 @@ export function decideModule(view: ModuleView): ModuleStep {
     case 'unguarded':
       return 'guard'
     case 'deleting':
-      return view.remains.length === 0 ? 'release' : view.outdated ? 'summarize' : 'wait'
+      if (view.remains.length === 0) return 'release'
+      if (view.retry !== undefined) return 'retry'
+      return view.outdated ? 'summarize' : 'wait'
     case 'alive':
       if (view.cancel !== undefined) return 'cancel'
       if (view.retry !== undefined) return 'retry'

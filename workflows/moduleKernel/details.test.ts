@@ -102,6 +102,30 @@ describe('the page of a run', () => {
     } as const
     expect(page({ stored })).toContain('**RegistryUnreachable**: no route')
   })
+  test('a wait that a person ends says what unblocks it, with the commands', () => {
+    const stored = {
+      kernel: '6.1.0',
+      phase: 'Building',
+      buildPod: 'fpga-build-aaaaaaaa-1',
+      image: testImage,
+      inputHash: testHash,
+      attempt: 1,
+      reason: 'PodRefusedByQuota',
+      message: 'exceeded quota: q',
+    } as const
+    const text = page({ stored }, { ...absent, making: { inputHash: testHash, attempt: 1 } })
+    expect(text).toContain(
+      [
+        '**PodRefusedByQuota**: exceeded quota: q',
+        '',
+        '**What unblocks it**: Raise the quota, or free what it counts. It is tried again every 15 seconds.',
+        '',
+        '```sh',
+        'kubectl -n drivers describe resourcequota',
+        '```',
+      ].join('\n'),
+    )
+  })
   test('what comes by itself is said too: the end of a pod, the removal of a finished one, nodes', () => {
     const waitsOf = (change: Partial<KernelView>, memory = fresh) =>
       page(change, memory).split('#### Waits for\n')[1]?.split('\n')

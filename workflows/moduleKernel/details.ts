@@ -1,6 +1,7 @@
 import type { KernelStatus } from '../../api/module.ts'
 import { annotations } from '../../api/names.ts'
 import { buildQueued } from '../../api/buildQueue.ts'
+import { remedyOf } from '../../api/remedies.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { RunIdentity } from './describe.ts'
 import type { Hold, KernelPlan } from './plan.ts'
@@ -36,12 +37,24 @@ export function describeDetails(
     ...plan.holds.flatMap((hold) => describeHold(run, hold)),
     ...describeErrors(entry?.errorLines ?? ''),
   ]
-  if (plan.holds.length === 0 && entry?.message !== undefined)
-    lines.push('', `**${entry.reason}**: ${entry.reason === buildQueued ? inTheQueue : entry.message}`)
+  if (plan.holds.length === 0 && entry?.message !== undefined) lines.push(...describeWait(run, entry))
   if (entry?.phase === 'Cancelled') lines.push('', '```sh', retryCommand(run), '```')
   const waits = describeWaits(run, view, plan, entry).map((line) => `- ${line}`)
   if (waits.length > 0) lines.push('', '#### Waits for', ...waits)
   return [...lines, ...describeTroubles(view)].join('\n')
+}
+
+/** Of what a step waits for, and what a person does about it if anybody has to. */
+function describeWait(run: RunIdentity, entry: KernelStatus): string[] {
+  const says = entry.reason === buildQueued ? inTheQueue : (entry.message ?? '')
+  const remedy = remedyOf(run, entry)
+  const lines = ['', `**${entry.reason}**: ${says}`]
+  return remedy === undefined ? lines : [...lines, ...describeRemedy(remedy.unblock, remedy.commands)]
+}
+
+function describeRemedy(unblock: string, commands: readonly string[]): string[] {
+  const block = commands.length === 0 ? [] : ['', '```sh', ...commands, '```']
+  return ['', `**What unblocks it**: ${unblock}`, ...block]
 }
 
 /** The place in the queue stands in status alone: it changes with each build of the cluster. */
@@ -62,18 +75,12 @@ function describeTroubles(view: KernelView): string[] {
 function describeHold(run: RunIdentity, hold: Hold): string[] {
   const commands =
     hold.look.kind === 'image' && hold.look.pod !== undefined ? podCommands(run, hold.look.pod.name) : []
+  const signal = `temporal workflow signal --workflow-id '${run.workflowId}' --name retryBuild`
   return [
     '',
     `#### Waits: ${hold.reason}`,
     hold.message,
-    '',
-    `**What unblocks it**: ${hold.unblock}`,
-    '',
-    '```sh',
-    ...commands,
-    retryCommand(run),
-    `temporal workflow signal --workflow-id '${run.workflowId}' --name retryBuild`,
-    '```',
+    ...describeRemedy(hold.unblock, [...commands, retryCommand(run), signal]),
   ]
 }
 

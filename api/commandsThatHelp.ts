@@ -1,6 +1,6 @@
-import { annotations, type ModuleRef } from '../../api/names.ts'
+import { annotations, type ModuleRef } from './names.ts'
 
-/** Commands in the words of findings; all of them can be pasted. */
+/** Commands that help a person, for the plugin and the pages of runs; all of them can be pasted. */
 export const help = {
   edit: ({ namespace, name }: ModuleRef) => `kubectl -n ${namespace} edit module ${name}`,
   retry: ({ namespace, name }: ModuleRef, kernel: string) =>
@@ -12,6 +12,13 @@ export const help = {
     `kubectl -n ${namespace} annotate module ${name} ${annotations.forceFinalize}='why'`,
   allowPods: (namespace: string) =>
     `kubectl label --overwrite namespace ${namespace} pod-security.kubernetes.io/enforce=privileged`,
+  quotas: (namespace: string) => `kubectl -n ${namespace} describe resourcequota`,
+  /** Shows its keys, not what they hold. */
+  describeSecret: (namespace: string, name: string) => `kubectl -n ${namespace} describe secret ${name}`,
+  createSecret: (namespace: string, name: string) =>
+    `kubectl -n ${namespace} create secret generic ${name} --from-file=KEY=FILE`,
+  createPullSecret: (namespace: string, name: string) =>
+    `kubectl -n ${namespace} create secret docker-registry ${name} --from-file="$HOME/.docker/config.json"`,
   operatorPods: (namespace: string) => `kubectl -n ${namespace} get pods`,
   operatorLog: (namespace: string) =>
     `kubectl -n ${namespace} logs deployment/kmm-operator-controller --tail=50`,
