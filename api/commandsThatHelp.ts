@@ -19,12 +19,15 @@ export const help = {
     `kubectl -n ${namespace} create secret generic ${name} --from-file=KEY=FILE`,
   createPullSecret: (namespace: string, name: string) =>
     `kubectl -n ${namespace} create secret docker-registry ${name} --from-file="$HOME/.docker/config.json"`,
+  describeNamespace: (namespace: string) => `kubectl describe namespace ${namespace}`,
   operatorPods: (namespace: string) => `kubectl -n ${namespace} get pods`,
   operatorLog: (namespace: string) =>
     `kubectl -n ${namespace} logs deployment/kmm-operator-controller --tail=50`,
   labelNode: (node: string, label: string, value: string) =>
     `kubectl label --overwrite node ${node} ${label}=${value}`,
   uncordon: (node: string) => `kubectl uncordon ${node}`,
+  /** Before it is booted anew. */
+  drainNode: (node: string) => `kubectl drain ${node} --ignore-daemonsets`,
   describeNode: (node: string) => `kubectl describe node ${node}`,
   events: ({ namespace, name }: ModuleRef) =>
     `kubectl -n ${namespace} get events --field-selector involvedObject.name=${name}`,

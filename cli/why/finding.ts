@@ -23,9 +23,10 @@ export interface Check<Facts> {
 
 export const ok = (says: string): Finding => ({ state: 'ok', says })
 export const none = (says: string): Finding => ({ state: 'none', says })
-export const unknown = (says: string): Finding => ({ state: 'unknown', says })
 
 type More = Pick<Finding, 'commands' | 'details'>
+
+export const unknown = (says: string, more: More = {}): Finding => ({ state: 'unknown', says, ...more })
 
 export const fails = (reason: string, says: string, more: More = {}): Finding => ({
   state: 'fails',

@@ -1,6 +1,17 @@
-import { describe } from 'vitest'
-import { testBuildPod, testNode } from '../../api/testCluster.ts'
-import { type Cause, at, build, building, held, module, testCauses } from './testing/whyTest.ts'
+import { describe, expect, test } from 'vitest'
+import { testBuildPod, testConfig, testNode, testRecord, type TestCluster } from '../../api/testCluster.ts'
+import {
+  ask,
+  at,
+  build,
+  building,
+  type Cause,
+  digest,
+  held,
+  image,
+  module,
+  testCauses,
+} from './testing/whyTest.ts'
 
 describe('the first thing that fails of a kernel and its image', () => {
   testCauses([
@@ -77,13 +88,23 @@ describe('the first thing that fails of a kernel and its image', () => {
     [
       'a Secret that does not exist',
       at(building(''), { build: { ...build, secrets: [{ name: 'token' }] } }),
-      { check: 'secrets', reason: 'SecretMissing', says: /Secret drivers\/token does not exist/ },
+      {
+        check: 'secrets',
+        reason: 'SecretMissing',
+        says: /Secret drivers\/token does not exist/,
+        helps: /create secret generic token /,
+      },
       { secrets: new Map([['token', false]]) },
     ],
     [
       'a Secret that cannot be used',
-      at(building('SecretKeyMissing', 'has no key .dockerconfigjson')),
-      { check: 'secrets', reason: 'SecretKeyMissing' },
+      at(
+        building(
+          'SecretKeyMissing',
+          'imageRepoSecret: Secret drivers/login has no key .dockerconfigjson; make it.',
+        ),
+      ),
+      { check: 'secrets', reason: 'SecretKeyMissing', helps: /describe secret login$/ },
     ],
     [
       'no node can take the build pod',
@@ -98,7 +119,7 @@ describe('the first thing that fails of a kernel and its image', () => {
     [
       'a quota refuses the build pod',
       at(building('PodRefusedByQuota', 'exceeded quota: q')),
-      { check: 'build', reason: 'PodRefusedByQuota' },
+      { check: 'build', reason: 'PodRefusedByQuota', helps: /describe resourcequota$/ },
     ],
     [
       'a build that waits for its turn',
@@ -130,4 +151,23 @@ describe('the first thing that fails of a kernel and its image', () => {
       { check: 'build', reason: 'Cancelled', helps: /retry fpga/ },
     ],
   ])
+})
+
+describe('what is built needs nothing more', () => {
+  const loadedEntry = { phase: 'Loaded', digest } as const
+  const config = testConfig({ containerImage: `${image}@${digest}` })
+  const records = [testRecord(config, { config, bootId: 'b1' })]
+  const loaded = (mapping: object): TestCluster => ({ ...at(loadedEntry, mapping), records })
+  test('a Secret of the build that is gone', () => {
+    const report = ask(loaded({ build: { ...build, secrets: [{ name: 'token' }] } }), {
+      secrets: new Map([['token', false]]),
+    })
+    expect(report).toMatchObject({ verdict: 'loaded' })
+  })
+  test('sign is not said to be done', () => {
+    const sign = { keySecret: { name: 'k' }, certSecret: { name: 'c' }, filesToSign: ['/opt/a.ko'] }
+    const { sections } = ask(loaded({ build, sign }))
+    const line = sections.flatMap(({ findings }) => findings).find(({ check }) => check === 'sign')
+    expect(line).toMatchObject({ state: 'unknown', says: expect.stringContaining('no effect yet') })
+  })
 })

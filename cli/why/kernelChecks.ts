@@ -1,5 +1,6 @@
 import { buildQueued } from '../../api/buildQueue.ts'
-import { moduleKey } from '../../api/names.ts'
+import { moduleKey, type ModuleRef } from '../../api/names.ts'
+import { remedyOf } from '../../api/remedies.ts'
 import { rightWords } from '../kube/errors.ts'
 import { help } from '../../api/commandsThatHelp.ts'
 import type { KernelFacts } from './facts.ts'
@@ -133,26 +134,32 @@ function dockerfile(facts: KernelFacts): Finding {
 
 function secrets(facts: KernelFacts): Finding {
   const { seen, ref, gaps } = facts
+  if (isBuilt(facts)) return none('nothing is to be built')
   const { reason, message } = said(facts)
-  if (reason.startsWith('Secret')) return fails(reason, message, { commands: [] })
+  if (reason.startsWith('Secret')) return fails(reason, message, commandsFor(ref, reason, message))
   const { build: wanted, imageRepoSecret } = seen.mapping ?? {}
-  const named = [...(wanted?.secrets ?? []), ...(imageRepoSecret === undefined ? [] : [imageRepoSecret])]
-  const names = [...new Set(named.map(({ name }) => name))]
+  const built = (wanted?.secrets ?? []).map(({ name }) => name)
+  const names = [...new Set([...built, ...(imageRepoSecret === undefined ? [] : [imageRepoSecret.name])])]
   if (names.length === 0) return none('it names none')
   const missing = names.filter((name) => facts.secrets.get(name) === false)
-  const [first] = missing
-  if (first !== undefined) {
+  if (missing.length > 0) {
     const says = `Secret ${ref.namespace}/${missing.join(', ')} does not exist.`
-    return fails('SecretMissing', says, {
-      commands: [
-        `kubectl -n ${ref.namespace} create secret docker-registry ${first} --docker-server=... --docker-username=...`,
-      ],
-    })
+    const create = (name: string) =>
+      built.includes(name)
+        ? help.createSecret(ref.namespace, name)
+        : help.createPullSecret(ref.namespace, name)
+    return fails('SecretMissing', says, { commands: missing.map(create) })
   }
   const right = gaps.get('secrets')
   if (right !== undefined)
     return unknown(`${names.join(', ')} not looked at: you may not ${rightWords(right)}`)
   return ok(`${names.join(', ')} there; what they hold is not looked at`)
+}
+
+/** The commands that help with a reason of status. */
+function commandsFor(ref: ModuleRef, reason: string, message: string, buildPod?: string) {
+  const wait = { reason, message, ...(buildPod === undefined ? {} : { buildPod }) }
+  return { commands: remedyOf(ref, wait)?.commands ?? [] }
 }
 
 /** Reasons with which a build goes on by itself. */
@@ -173,7 +180,6 @@ function build(facts: KernelFacts): Finding {
   const { reason, message } = said(facts)
   const pod = stored?.buildPod
   const active = pods.find(({ state }) => state === 'active')
-  const describe = pod === undefined ? [] : [help.describePod(ref.namespace, pod)]
   switch (stored?.phase) {
     case 'Cancelled':
       return fails('Cancelled', 'Somebody cancelled the build.', { commands: [help.retry(ref, seen.kernel)] })
@@ -189,20 +195,23 @@ function build(facts: KernelFacts): Finding {
         return waits('Building', `Pod ${active?.name ?? pod ?? ''} builds it.`, {
           commands: [help.logs(ref, seen.kernel)],
         })
-      const commands = reason === 'PodRefusedByPodSecurity' ? [help.allowPods(ref.namespace)] : describe
+      // Status names the pod before it is made.
+      const made = reason === buildQueued || reason.startsWith('PodRe') ? undefined : pod
+      const describe = made === undefined ? [] : [help.describePod(ref.namespace, made)]
       return passing.includes(reason)
-        ? waits(reason, message, { commands })
-        : fails(reason, message, { commands })
+        ? waits(reason, message, { commands: describe })
+        : fails(reason, message, commandsFor(ref, reason, message, made))
     }
     default:
       return waits('Pending', 'It has not begun yet.')
   }
 }
 
+/** Signing is not done yet: an image that is there may have been signed elsewhere. */
 function sign({ seen }: KernelFacts): Finding {
-  const { stored, digest } = seen.view
-  if (seen.mapping?.sign === undefined) return none('nothing is to be signed')
-  const { reason = '', message = '' } = stored ?? {}
-  if (digest === undefined && reason.startsWith('Sign')) return fails(reason, message)
-  return digest === undefined ? waits('Pending', 'It has not begun yet.') : ok('the image is there')
+  return seen.mapping?.sign === undefined
+    ? none('nothing is to be signed')
+    : unknown(
+        'sign has no effect yet: the image is loaded as it is, signed only if whoever made it has signed it',
+      )
 }

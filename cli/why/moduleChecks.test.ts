@@ -1,4 +1,4 @@
-import { describe } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   cordoned,
   guardedModule,
@@ -7,7 +7,7 @@ import {
   testRecord,
   unreadableModule,
 } from '../../api/testCluster.ts'
-import { module, operator, selecting, taint, testCauses, unguarded } from './testing/whyTest.ts'
+import { ask, module, operator, selecting, taint, testCauses, unguarded } from './testing/whyTest.ts'
 
 describe('the first thing that fails of the Module and where it may be', () => {
   testCauses([
@@ -128,4 +128,15 @@ describe('the first thing that fails of the Module and where it may be', () => {
       { check: 'taints', reason: 'Cordoned', helps: /^kubectl uncordon n1$/, verdict: 'waits' },
     ],
   ])
+})
+
+test('what is loaded stays so in a namespace that would refuse the next pod', () => {
+  const lastTransitionTime = '2026-01-01T00:00:00Z'
+  const ready = { type: 'Ready', status: 'True', reason: 'Loaded', message: '', lastTransitionTime } as const
+  const modules = [guardedModule({}, { status: { conditions: [ready] } })]
+  const { sections } = ask({ modules }, { namespace: { podSecurity: 'baseline', ending: false } })
+  expect(sections[0]?.findings.find(({ check }) => check === 'namespace')).toMatchObject({
+    state: 'unknown',
+    says: expect.stringContaining('would be refused'),
+  })
 })

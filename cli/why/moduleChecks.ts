@@ -100,18 +100,25 @@ function watcherSeen({ operator: found, gaps, ref }: ModuleFacts): Finding {
     : ok(`${found.lease.holder} watches`)
 }
 
-function namespace({ namespace: found, gaps, ref }: ModuleFacts): Finding {
+function namespace({ namespace: found, gaps, ref, stored }: ModuleFacts): Finding {
   if (found === undefined) {
     const right = gaps.get('namespace')
     return unknown(`not looked at${right === undefined ? '' : `: you may not ${rightWords(right)}`}`)
   }
   if (found.ending) {
-    return fails('NamespaceGone', `Namespace ${ref.namespace} is being deleted: no pod can be made in it.`)
+    return fails('NamespaceGone', `Namespace ${ref.namespace} is being deleted: no pod can be made in it.`, {
+      commands: [help.describeNamespace(ref.namespace)],
+    })
   }
   const { podSecurity } = found
   if (podSecurity !== undefined && podSecurity !== 'privileged') {
     const says = `Namespace ${ref.namespace} enforces Pod Security "${podSecurity}"; worker pods need "privileged".`
-    return fails('PodRefusedByPodSecurity', says, { commands: [help.allowPods(ref.namespace)] })
+    const commands = [help.allowPods(ref.namespace)]
+    // What is loaded stays so: only the next pod would be refused.
+    const ready = stored.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
+    return ready === true
+      ? unknown(`${says} The next one would be refused.`, { commands })
+      : fails('PodRefusedByPodSecurity', says, { commands })
   }
   return ok('it allows the pods')
 }

@@ -1,5 +1,6 @@
 import type { NodeFailure, NodePlan } from '../../api/nodePlan.ts'
 import { loaderReasons } from '../../api/loaderResult.ts'
+import { remedyOf } from '../../api/remedies.ts'
 import { help } from '../../api/commandsThatHelp.ts'
 import type { NodeFindingFacts } from './facts.ts'
 import { fails, none, ok, waits, type Check, type Finding } from './finding.ts'
@@ -50,10 +51,11 @@ function workerPod({ planned, seen, ref, serviceAccounts }: NodeFindingFacts): F
       return fails('ServiceAccountMissing', says, { commands })
     }
     if (stored?.reason?.startsWith('PodRe') === true || stored?.reason === 'NamespaceGone') {
-      const security = stored.reason === 'PodRefusedByPodSecurity'
-      return fails(stored.reason, stored.message ?? '', {
-        commands: security ? [help.allowPods(ref.namespace)] : [],
-      })
+      const commands =
+        stored.reason === 'NamespaceGone'
+          ? [help.describeNamespace(ref.namespace)]
+          : (remedyOf(ref, stored)?.commands ?? [])
+      return fails(stored.reason, stored.message ?? '', { commands })
     }
     return waits('Pending', `${plan.work.action} is to begin.`)
   }
@@ -89,8 +91,7 @@ function inUse({ planned }: NodeFindingFacts): Finding {
 
 /** What a person does about what the loader said. */
 const fixes: Readonly<Record<string, string>> = {
-  KeyRejected:
-    'Sign the module with a key that the node trusts (sign in the mapping), or turn Secure Boot off.',
+  KeyRejected: 'Sign the module with a key that the node trusts, in its Dockerfile, or turn Secure Boot off.',
   VermagicMismatch: 'Build it for this very kernel: the Dockerfile must use KERNEL_FULL_VERSION.',
   NoModulesForKernel: 'The image must have <dirName>/lib/modules/<kernel>; look at modprobe.dirName.',
   DepmodMissing: 'Run depmod at the end of the Dockerfile.',
@@ -121,7 +122,9 @@ function loaded({ planned, seen }: NodeFindingFacts): Finding {
         ? ok('in this boot of the node')
         : waits('Pending', 'Its record is brought up to date.')
     case 'leave':
-      return fails('LeftLoaded', 'It was given up, and stays until the next boot of the node.')
+      return fails('LeftLoaded', 'It was given up, and stays until the next boot of the node.', {
+        commands: [help.drainNode(planned.node.name)],
+      })
     case 'waiting':
       return waits('Pending', `It waits for the image of kernel ${seen.kernel}.`)
     case 'idle':

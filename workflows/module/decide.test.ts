@@ -26,11 +26,7 @@ test.each<[string, ModuleView, ModuleStep]>([
     view('deleting', { retry: 'all', remains, outdated: true }),
     'retry',
   ],
-  [
-    'nothing is built for it any more',
-    view('deleting', { rebuild: 'all', cancel: 'all', remains }),
-    'wait',
-  ],
+  ['nothing is built for it any more', view('deleting', { rebuild: 'all', cancel: 'all', remains }), 'wait'],
   ['a retry keeps nothing that has nothing left', view('deleting', { retry: 'all' }), 'release'],
   ['up to date: nothing', view('alive'), 'done'],
   [
