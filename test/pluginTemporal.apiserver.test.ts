@@ -6,7 +6,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { parse } from 'yaml'
 import { createKube } from '../activities/kube/client.ts'
-import { namespaces, secrets } from '../activities/kube/resources.ts'
+import { events, namespaces, secrets } from '../activities/kube/resources.ts'
 import { kernelRunId, taskQueue, watchQueue } from '../api/names.ts'
 import { freePorts } from '../lab/ports.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
@@ -190,6 +190,15 @@ test('support-bundle: what a bug report needs, from both, without what may be se
     stringData: { token: 'stored-secret' },
   })
   await cluster.node({ kernel })
+  const event = {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { namespace: 'default', name: `loaded-${namespace}` },
+    involvedObject: { kind: 'Node', name: 'n1' },
+    reason: 'ModuleLoaded',
+    message: `of ${namespace}`,
+  }
+  await kube.create(events, event)
   await cluster.module('bundled', { ...smallSpec({ mapping: { build } }), selector: cluster.selector })
   const { code, stdout } = await plugin(['support-bundle', 'bundled', '-n', namespace, '--file', '-'], env)
   expect(code).toBe(0)
@@ -204,6 +213,10 @@ test('support-bundle: what a bug report needs, from both, without what may be se
       }),
     ]),
     dockerfiles: [{ name: 'df', dockerfile: 'FROM scratch' }],
+    events: expect.arrayContaining([
+      expect.objectContaining({ about: 'Node n1', reason: 'ModuleLoaded', message: `of ${namespace}` }),
+    ]),
+    operator: { deployments: [], pods: [], logs: [] },
     missingRights: [],
     temporal: [],
   })

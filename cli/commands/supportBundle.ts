@@ -3,6 +3,7 @@ import { stringify } from 'yaml'
 import { moduleKey, type ModuleRef } from '../../api/names.ts'
 import type { StoredModule } from '../../api/readModule.ts'
 import { operatorNamespace } from '../args/commonFlags.ts'
+import { operatorInBundle, type ListAllowed } from '../bundle/operatorInBundle.ts'
 import { redacted, redactedText } from '../bundle/redact.ts'
 import type { Call } from '../call.ts'
 import { readAround } from '../cluster/read.ts'
@@ -30,18 +31,23 @@ export async function supportBundle(call: Call) {
   const facts = await gather(cluster, ref, around, operatorNamespace(call))
   const about = moduleFacts(facts, undefined)
   const missingRights: Right[] = [...facts.gaps.values()]
-  const listed = async <T extends StoredObject>(kind: Kind, place: string): Promise<readonly T[]> => {
+  const list: ListAllowed = async <T extends StoredObject>(
+    kind: Kind,
+    place: string,
+    query: Readonly<Record<string, string>> = {},
+  ) => {
     try {
-      return (await cluster.list<T>(kind, { namespace: place })).items
+      return (await cluster.list<T>(kind, { namespace: place }, query)).items
     } catch (error) {
       if (!(error instanceof ForbiddenError)) throw error
       missingRights.push(error.right)
       return []
     }
   }
-  const [events, operator, temporal] = await Promise.all([
-    listed<EventObject>(kinds.events, namespace),
-    listed(kinds.deployments, operatorNamespace(call)),
+  const [events, nodeEvents, operator, temporal] = await Promise.all([
+    list<EventObject>(kinds.events, namespace),
+    list<EventObject>(kinds.events, 'default', { fieldSelector: 'involvedObject.kind=Node' }),
+    operatorInBundle(call, list),
     call.orNote<unknown>('could not be reached', () => fromTemporal(call, ref, about?.stored)),
   ])
   const bundle = {
@@ -49,8 +55,8 @@ export async function supportBundle(call: Call) {
     why: about === undefined ? '' : drawReport(explain(about), { style: plainStyle }),
     missingRights,
     ...objectsInBundle(around.objects, name),
-    events: redacted(events.map(shortEvent)),
-    operator: redacted(operator),
+    events: redacted([...events, ...nodeEvents].map(shortEvent)),
+    operator,
     temporal,
   }
   await writeBundle(call, bundle)

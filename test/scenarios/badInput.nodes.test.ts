@@ -10,6 +10,7 @@ import { tagsOf } from '../support/registry.ts'
 import { kernel, type Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { dockerfile, tinyBuild, tinyDockerfile, tinyModule } from '../support/tinyModule.ts'
+import { expectWhy } from '../support/why.ts'
 
 const lab = useLab()
 const test = stories(lab)
@@ -29,6 +30,8 @@ const module = (story: Scenario, mapping: object = {}, spec: object = {}) =>
 interface BadInput {
   readonly what: string
   readonly reason: string
+  /** Of the checklist of `kubectl kmod why`. */
+  readonly line: string
   /** Stands in the message. */
   readonly field: string
   readonly bad: (story: Scenario) => WriteBody[]
@@ -41,6 +44,7 @@ describe('what only a person can mend is said with its field, costs nothing, and
     {
       what: 'missing ConfigMap',
       reason: 'DockerfileConfigMapMissing',
+      line: 'Dockerfile',
       field: 'build.dockerfileConfigMap',
       bad: (story) => [module(story)],
       mended: (story) => [configMap(story)],
@@ -48,6 +52,7 @@ describe('what only a person can mend is said with its field, costs nothing, and
     {
       what: 'missing key',
       reason: 'DockerfileKeyMissing',
+      line: 'Dockerfile',
       field: 'build.dockerfileConfigMap',
       bad: (story) => [{ ...configMap(story), data: { Dockerfile: 'FROM scratch' } }, module(story)],
       mended: (story) => [configMap(story)],
@@ -55,6 +60,7 @@ describe('what only a person can mend is said with its field, costs nothing, and
     {
       what: 'invalid image reference',
       reason: 'ImageReferenceInvalid',
+      line: 'image',
       field: image,
       bad: (story) => [configMap(story), module(story, { containerImage: `${lab.state.registry}/Tiny:1` })],
       mended: (story) => [module(story)],
@@ -62,6 +68,7 @@ describe('what only a person can mend is said with its field, costs nothing, and
     {
       what: 'unknown template variable',
       reason: 'TemplateInvalid',
+      line: 'template',
       field: image,
       bad: (story) => [
         configMap(story),
@@ -72,6 +79,7 @@ describe('what only a person can mend is said with its field, costs nothing, and
     {
       what: 'missing build secret',
       reason: 'SecretMissing',
+      line: 'secrets',
       field: 'build.secrets',
       bad: (story) => [
         configMap(story),
@@ -82,7 +90,7 @@ describe('what only a person can mend is said with its field, costs nothing, and
       ],
     },
   ]
-  test.for(inputs)('$what', async ({ reason, field, bad, mended }, { open }) => {
+  test.for(inputs)('$what', async ({ reason, line, field, bad, mended }, { open }) => {
     const story = await open('bad')
     await story.addNode()
     await story.apply(...bad(story))
@@ -90,6 +98,7 @@ describe('what only a person can mend is said with its field, costs nothing, and
     expect(condition.message).toContain(field)
     // Another run than the Module's writes it.
     await story.untilKernel(name, reason, (entry) => entry.reason === reason)
+    await expectWhy(story, name, { line, reason })
     expect(story.pods.all()).toEqual([])
 
     await story.apply(...mended(story))
@@ -124,6 +133,7 @@ describe('registries', () => {
     })
     expect(message).toContain(`${image}: registry ${registry}`)
     expect(message).toContain('tried again')
+    await expectWhy(story, name, { line: 'registry', reason: 'RegistryUnreachable' })
     expect(story.pods.all()).toEqual([])
 
     await start(port, false)
@@ -144,6 +154,7 @@ describe('registries', () => {
       reason: 'RegistryUnauthorized',
     })
     expect(message).toContain(`imageRepoSecret: Secret ${story.namespace}/login does not exist`)
+    await expectWhy(story, name, { line: 'registry', reason: 'RegistryUnauthorized' })
     expect(story.pods.all()).toEqual([])
 
     const { namespace } = story
@@ -167,6 +178,9 @@ describe('pods that the cluster refuses', () => {
       reason: 'PodRefusedByPodSecurity',
     })
     expect(message).toContain('pod-security.kubernetes.io/enforce=privileged')
+    const allow = `kubectl label --overwrite namespace ${story.namespace} pod-security.kubernetes.io/enforce=privileged`
+    await expectWhy(story, name, { line: 'namespace', reason: 'PodRefusedByPodSecurity', helps: allow })
+    await story.untilCondition(name, { type: 'Degraded', status: 'True', reason: 'PodRefusedByPodSecurity' })
     expect(story.pods.all()).toEqual([])
 
     const labels = { 'pod-security.kubernetes.io/enforce': 'privileged' }
@@ -200,6 +214,8 @@ describe('pods that the cluster refuses', () => {
       reason: 'PodRefusedByQuota',
     })
     expect(message).toContain('none')
+    const look = `kubectl -n ${namespace} describe resourcequota`
+    await expectWhy(story, name, { line: 'build', reason: 'PodRefusedByQuota', helps: look })
     expect(story.pods.all()).toEqual([])
 
     await story.remove(quotas, 'none')

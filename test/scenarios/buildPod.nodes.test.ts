@@ -10,6 +10,7 @@ import { registrySecret, startRegistryInLab } from '../support/privateRegistry.t
 import type { Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { dockerfile, tinyBuild, tinyDockerfile, tinyModule, type TinyModule } from '../support/tinyModule.ts'
+import { expectWhy } from '../support/why.ts'
 
 /** The build pod on a real node, with the real executor and real registries; target nodes are simulated. */
 const lab = useLab()
@@ -140,6 +141,8 @@ test('a build that cannot start says why and what helps, and starts when that is
     const entry = await story.untilKernel(name, reason, (e) => e.reason === reason)
     for (const word of words) expect(entry.message).toContain(word)
     await story.untilCondition(name, { type: 'Ready', status: 'False', reason })
+    await story.untilCondition(name, { type: 'Degraded', status: 'True', reason })
+    await expectWhy(story, name, { line: reason.startsWith('Secret') ? 'secrets' : 'build', reason })
   }
 
   await says(

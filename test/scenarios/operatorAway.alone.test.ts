@@ -7,6 +7,7 @@ import { kernel, type Scenario } from '../support/scenario.ts'
 import { stories, useOperator } from '../support/stories.ts'
 import { useLab } from '../support/testLab.ts'
 import { fetching } from '../support/tinyModule.ts'
+import { expectWhy } from '../support/why.ts'
 
 const lab = useLab()
 const operator = useOperator(lab, { job: { gcDelay: '12s' } })
@@ -70,6 +71,8 @@ test('a changed job.gcDelay holds for pods that already wait', async ({ open }) 
   expect(story.pods.builds()).toMatchObject([{ gone: false, pod: { status: { phase: 'Succeeded' } } }])
   const { workflowId = '', runId: run = '' } = (await story.kernelStatus(name)) ?? {}
 
+  await operator.stop()
+  await expectWhy(story, name, { line: 'operator', reason: 'OperatorDown' })
   await operator.restartWith({ job: { gcDelay: '1s' } })
   await untilCollected(story, name)
   const log = await lab.temporal.workflow.getHandle(workflowId, run).query(buildLog)

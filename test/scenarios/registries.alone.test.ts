@@ -10,6 +10,7 @@ import { temporalCli } from '../support/runs.ts'
 import { kernel, type Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { dockerfile, tinyBuild, tinyDockerfile, tinyModule, type TinyModule } from '../support/tinyModule.ts'
+import { expectWhy } from '../support/why.ts'
 
 const lab = useLab()
 const registries: Record<'https' | 'nodesOnly' | 'closed', PrivateRegistry> = {} as never
@@ -63,6 +64,7 @@ test('an image that nobody builds and that is missing: said, and looked for at o
   await story.addNode()
   await story.apply(ready(story, lab.state.registry))
   await story.untilCondition(name, { type: 'Degraded', status: 'True', reason: 'ImageMissing' })
+  await expectWhy(story, name, { line: 'registry', reason: 'ImageMissing' })
 
   await pushTestImage(
     { url: `http://${lab.state.registry}` },
@@ -71,6 +73,7 @@ test('an image that nobody builds and that is missing: said, and looked for at o
   await story.addNode()
   const wrong = await story.untilKernel(name, 'made for others', (k) => k.reason === 'ArchitectureMissing')
   expect(wrong).toMatchObject({ phase: 'WaitingForImage', nodes: { loaded: 0 } })
+  await expectWhy(story, name, { line: 'architecture', reason: 'ArchitectureMissing' })
   expect(wrong.message).toContain(`is made for s390x, and the target nodes are ${hostArchitecture}`)
 
   const architectures = ['s390x', hostArchitecture]

@@ -7,6 +7,7 @@ import { stories, useOperator } from '../support/stories.ts'
 import { removeRules } from '../support/removeRules.ts'
 import type { Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
+import { expectWhy } from '../support/why.ts'
 
 const lab = useLab()
 const operator = useOperator(lab)
@@ -51,6 +52,7 @@ test('a loaded Module that breaks rules stays loaded, says why, recovers, and ca
     expect(ready.message).toContain(`${modprobe}.dirName: must be an absolute path`)
     expect((await story.module(name))?.status?.moduleLoader?.availableNumber).toBe(1)
   }
+  await expectWhy(story, 'mended', { line: 'definition', reason: 'SpecInvalid' })
   expect(story.pods.workers('Unload')).toEqual([])
   const record = await lab.kube.get(nodeModulesConfigs, { name: node })
   expect(record).toMatchObject({ status: { modules: [expect.anything(), expect.anything()] } })

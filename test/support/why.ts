@@ -11,6 +11,8 @@ export interface ToldCause {
   readonly reason: string
   /** It goes on by itself; else it waits for a person. */
   readonly goesOn?: boolean
+  /** One of the commands that it says help. */
+  readonly helps?: string
 }
 
 /** How long the same may take to be said again. */
@@ -20,7 +22,7 @@ const patienceMs = 120_000
 export async function expectWhy(
   { namespace, lab }: Scenario,
   name: string,
-  { line, reason, goesOn = false }: ToldCause,
+  { line, reason, goesOn = false, helps }: ToldCause,
 ): Promise<void> {
   const [sign, first] = goesOn ? ['…', 'Is waited for'] : ['✘', 'Fails first']
   const env = { KUBECONFIG: lab.state.kubernetes.kubeconfig }
@@ -31,6 +33,7 @@ export async function expectWhy(
     ({ code, stdout }) => {
       expect(stdout).toMatch(new RegExp(`^ +${sign} ${line} +${reason}: `, 'm'))
       expect(stdout).toMatch(new RegExp(`^${first}: .*, ${line}: ${reason}$`, 'm'))
+      if (helps !== undefined) expect(stdout.split('What helps:')[1]).toContain(`  ${helps}`)
       expect(code).toBe(goesOn ? exitCodes.notYet : exitCodes.no)
     },
     patienceMs,

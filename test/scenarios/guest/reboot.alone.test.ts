@@ -16,6 +16,7 @@ import { emptyRepository } from '../../support/registry.ts'
 import { Scenario } from '../../support/scenario.ts'
 import { useLab } from '../../support/testLab.ts'
 import { dockerfile, tinyBuild } from '../../support/tinyModule.ts'
+import { expectWhy } from '../../support/why.ts'
 
 const lab = useLab()
 const operator = useOperator(lab, { worker: { firmwareHostPath } })
@@ -174,6 +175,7 @@ describe('a node that is started anew', () => {
     await story.apply(moduleOf('macvlan', { literal: first, containerImage: unsigned() }))
     const entry = await story.untilKernel('macvlan', 'fails', ({ phase }) => phase === 'LoadFailed', first)
     expect(entry).toMatchObject({ reason: 'KeyRejected', nodes: { failed: 1 } })
+    await expectWhy(story, 'macvlan', { line: 'modprobe', reason: 'KeyRejected' })
     expect(story.pods.workers('Load', 'macvlan')).toHaveLength(before + 1)
     await story.deleteModule('macvlan')
   })
@@ -222,5 +224,6 @@ describe('a node that is started anew', () => {
       (all) => all.every(({ gone }) => gone),
     )
     await story.untilCondition('dummy', { type: 'Ready', status: 'False', reason: 'NoMapping' })
+    await expectWhy(story, 'dummy', { line: 'kernel mapping', reason: 'NoMapping' })
   })
 })

@@ -1,0 +1,47 @@
+import { operatorNamespace } from '../args/commonFlags.ts'
+import type { Call } from '../call.ts'
+import { readOperatorConfig } from '../cluster/operatorConfig.ts'
+import { kinds, type Kind, type StoredObject } from '../kube/resources.ts'
+import { redacted, redactedText } from './redact.ts'
+
+/** Lists what this user may; the right that is missing is noted elsewhere. */
+export type ListAllowed = <T extends StoredObject>(
+  kind: Kind,
+  namespace: string,
+  query?: Readonly<Record<string, string>>,
+) => Promise<readonly T[]>
+
+const deployment = 'kmm-operator-controller'
+/** Lines of each pod's log. */
+const logLines = 500
+
+/** The operator itself: how it is deployed and configured, and the ends of its logs, as far as this user may see. */
+export async function operatorInBundle(call: Call, list: ListAllowed) {
+  const namespace = operatorNamespace(call)
+  const [deployments, pods, configuration] = await Promise.all([
+    list(kinds.deployments, namespace),
+    list(kinds.pods, namespace),
+    readOperatorConfig(call.cluster, namespace),
+  ])
+  const own = pods.filter(({ metadata: { name } }) => name.startsWith(`${deployment}-`))
+  const logs = await Promise.all(
+    own.map(async ({ metadata: { name } }) => ({
+      pod: name,
+      log: await call.orNote('', () => endOfLog(call, { namespace, name })),
+    })),
+  )
+  return {
+    deployments: redacted(deployments),
+    configuration: redacted(configuration),
+    pods: redacted(own),
+    logs,
+  }
+}
+
+async function endOfLog(call: Call, pod: { readonly namespace: string; readonly name: string }) {
+  const place = { ...pod, subresource: 'log' }
+  const chunks: Uint8Array[] = []
+  for await (const chunk of await call.cluster.stream('get', kinds.pods, place, { tailLines: logLines }))
+    chunks.push(chunk)
+  return redactedText(Buffer.concat(chunks).toString('utf8'))
+}
