@@ -90,7 +90,8 @@ function splitName(name: string): { registry: string; repository: string } {
   return { registry: defaultRegistry, repository: implied ? `library/${path}` : path }
 }
 
-function isDigest(digest: string): boolean {
+/** Is this the digest of an image: `sha256:` and 64 hexadecimal digits, or another algorithm of the specification? */
+export function isDigest(digest: string): boolean {
   const [algorithm = '', hex = ''] = digest.split(':')
   return digestPattern.test(digest) && hex.length === (digestLengths[algorithm] ?? hex.length)
 }

@@ -20,6 +20,8 @@ export interface NodeWork {
   readonly configHash: string
   /** Not to be begun before this time (RFC 3339): it failed, and is tried again by itself. */
   readonly notBefore?: string
+  /** Its worker pod is there, and has not begun. */
+  readonly podMade?: true
   /** Why its pod does not start. */
   readonly trouble?: { readonly reason: string; readonly message: string }
 }
@@ -95,7 +97,7 @@ export function planNode(input: NodePlanInput): NodePlan {
     const access = accessHash(plan.entry)
     const same = command.action === action && command.configHash === configHash
     if (same && (command.accessHash ?? access) === access) {
-      const work = { ...workFor(node, action, configHash), ...trouble(pod) }
+      const work = { ...workFor(node, action, configHash), podMade: true as const, ...trouble(pod) }
       return { kind: 'work', work, entry: plan.entry }
     }
   }

@@ -93,6 +93,22 @@ describe('maxParallel', () => {
   })
 })
 
+describe('pods that do not start', () => {
+  const trouble = { reason: 'ImagePullBackOff', message: 'm' }
+  const stuck = (count: number) => many(count, (node) => todo(`stuck-${node}`, { podMade: true, trouble }))
+  test('are all listed: one that is left out would be ended and made again', () => {
+    const { work } = view([...stuck(2 * nodeListLimit), ...many(5, todo)])
+    expect(names(work)).toEqual(names(stuck(2 * nodeListLimit).map((p) => ('work' in p ? p.work : on('')))))
+  })
+  test('of many, no more are made until some of these have ended', () => {
+    expect(view([...stuck(nodeListLimit - 1), ...many(5, todo)], 3).work).toHaveLength(nodeListLimit - 1 + 3)
+  })
+  test('a pod that was made a moment ago keeps its place, whatever comes before it', () => {
+    const made = todo('made', { podMade: true })
+    expect(names(view([...many(5, todo), made], 2).work)).toEqual(['made', 'n0'])
+  })
+})
+
 test('of many that pause the next ones are listed', () => {
   const late = many(nodeListLimit, (node) => again(node, '2026-01-01T01:00:00Z'))
   const { work, truncated } = view([...late, again('soon')])
@@ -105,4 +121,6 @@ test('lists of failures are cut, counts are not', () => {
   const held = view(many(nodeListLimit + 1, failing))
   expect(held).toMatchObject({ truncated: true, counts: { failed: nodeListLimit + 1 } })
   expect(held.failures).toHaveLength(nodeListLimit)
+  const newest = failing('newest', { at: '2026-01-02T00:00:00Z' })
+  expect(view([...many(nodeListLimit, failing), newest]).failures[0]?.node).toBe('newest')
 })

@@ -1,6 +1,9 @@
 import type { NodeFailure, NodePlan, NodeWork } from './nodePlan.ts'
 
-/** At most so many nodes of each kind stand in one view; the rest follows when these are done. */
+/**
+ * So many nodes that failed stand in one view, and so many whose pod does not start before no more pods are made; the
+ * rest follows when these are done.
+ */
 export const nodeListLimit = 200
 
 /**
@@ -16,8 +19,9 @@ export interface NodeCounts {
 }
 
 export interface NodesView {
-  /** What is to be done, at least as much as may be done at once. */
+  /** What is to be done: all that has a pod, and as much more as may be done at once. */
   readonly work: readonly NodeWork[]
+  /** The newest first. */
   readonly failures: readonly NodeFailure[]
   /** More nodes differ than `work` and `failures` hold. */
   readonly truncated: boolean
@@ -31,12 +35,13 @@ export function retries(failure: NodeFailure): boolean {
   return failure.retryAt !== undefined
 }
 
+const newestFirst = (a: NodeFailure, b: NodeFailure): number => (a.at > b.at ? -1 : 1)
 const byRetry = (a: NodeFailure, b: NodeFailure): number => ((a.retryAt ?? '') < (b.retryAt ?? '') ? -1 : 1)
 
 /**
- * Puts the plans of all nodes of a kernel together. Of fresh work no more than `maxParallel` is listed; what has a
- * pod comes first, so that no work under way falls out of the list. Work that is stuck or that waits for its next try
- * takes nobody's place.
+ * Puts the plans of all nodes of a kernel together. What has a pod is always listed: what falls out of the list is
+ * ended. Of other work so much is listed that no more than `maxParallel` goes on at once. Work that is stuck or that
+ * waits for its next try takes nobody's place; when very much of it is stuck, nothing more is begun.
  */
 export function viewNodes(
   plans: readonly { readonly target: boolean; readonly plan: NodePlan }[],
@@ -46,21 +51,20 @@ export function viewNodes(
   const work = all.flatMap((p) => ('work' in p ? [p.work] : []))
   const failures = all.flatMap((p) => (p.kind === 'failed' ? [p.failure] : []))
   const again = failures.filter(retries).toSorted(byRetry)
-  const underWay = new Set(all.flatMap((p) => (p.kind === 'follow' ? [p.work] : [])))
+  const followed = new Set(all.flatMap((p) => (p.kind === 'follow' ? [p.work] : [])))
   const stuck = work.filter((w) => w.trouble !== undefined)
-  const fresh = work.filter((w) => w.trouble === undefined)
-  const ordered = [...fresh.filter((w) => underWay.has(w)), ...fresh.filter((w) => !underWay.has(w))]
-  const listed = [
-    ...ordered.slice(0, maxParallel),
-    ...stuck.slice(0, nodeListLimit),
-    ...again.slice(0, nodeListLimit),
-  ]
+  const moving = work.filter((w) => w.trouble === undefined)
+  const isUnderWay = (w: NodeWork) => w.podMade === true || followed.has(w)
+  const underWay = moving.filter(isUnderWay)
+  const room = stuck.length < nodeListLimit ? Math.max(0, maxParallel - underWay.length) : 0
+  const fresh = moving.filter((w) => !isUnderWay(w)).slice(0, room)
+  const listed = [...underWay, ...fresh, ...stuck, ...again.slice(0, nodeListLimit)]
   const count = (kind: NodePlan['kind']) => all.filter((p) => p.kind === kind).length
   const done = (p: NodePlan) => p.kind === 'loaded' || ('loaded' in p && p.loaded)
   const undone = all.filter((p) => 'work' in p && !done(p)).length
   return {
     work: listed,
-    failures: failures.slice(0, nodeListLimit),
+    failures: failures.toSorted(newestFirst).slice(0, nodeListLimit),
     truncated: listed.length < work.length + again.length || failures.length > nodeListLimit,
     counts: {
       targets: plans.filter((p) => p.target).length,

@@ -9,6 +9,7 @@ import type { KernelStatus, Module } from './module.ts'
 import { annotations, labels, moduleFinalizer, type ModuleRef } from './names.ts'
 import { recordEntries, type NodeModulesConfig } from './nodeModulesConfig.ts'
 import { viewNodes } from './nodesView.ts'
+import { isDigest } from './imageReference.ts'
 import { planNodes, wantedEntry, workerPods, type PlannedNode } from './planNodes.ts'
 import { rebuildAnnotation, rebuildObstacle, viewRebuild } from './rebuild.ts'
 import { lostNode, viewBuildPod } from './viewBuildPods.ts'
@@ -121,5 +122,6 @@ function storedDigest(
 ): string | undefined {
   const same = stored?.image === wish.image && (stored.imageGeneration ?? null) === wish.generation
   if (!same || uncoveredBy(wish.image, stored.architectures ?? [], architectures)) return undefined
-  return stored.digest
+  // Whoever may write status may have written anything: it is asked for anew then.
+  return stored.digest !== undefined && isDigest(stored.digest) ? stored.digest : undefined
 }

@@ -6,6 +6,7 @@ import { forceReason } from '../../api/forceFinalize.ts'
 import type { ModuleRef } from '../../api/names.ts'
 import { loadedNow, type NodePlan, type NodeWork } from '../../api/nodePlan.ts'
 import { recordEntries, type ModuleEntry } from '../../api/nodeModulesConfig.ts'
+import { retries } from '../../api/nodesView.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
 import type { WorkerPodCommand } from '../../api/workerPodCommand.ts'
 import type { NodeOutcome, NodeRequest, PodRef } from '../contract.ts'
@@ -13,7 +14,7 @@ import { viewSettings, type Dependencies } from '../dependencies.ts'
 import { heartbeating } from '../heartbeat.ts'
 import type { PodRejection } from '../kube/errors.ts'
 import { podRefusedReason } from '../podRefused.ts'
-import { storedReason, waitBecause } from '../status.ts'
+import { waitBecause } from '../status.ts'
 import { recordFailure, recordSuccess, verdictOf } from './conclude.ts'
 import { ensureWorkerPod } from './ensureWorkerPod.ts'
 import { leaveLoaded } from './leaveLoaded.ts'
@@ -146,12 +147,19 @@ async function withoutPod(task: Task, action: 'Load' | 'Unload', entry: ModuleEn
   return action === 'Unload' && leaves ? await leaveLoaded(deps, { ref, node, entry }, why) : obsolete(why)
 }
 
-/** Says why in status, unless another node has said so: of many nodes that are refused, one stands for all. */
+/**
+ * Says why in status, unless another node has said so: of many nodes that are refused, one stands for all. What is held
+ * stands before it there, and would be said again by the run.
+ */
 async function refused({ deps, request, node }: Task, rejection: PodRejection): Promise<never> {
   if (rejection.reason === 'NamespaceGone') throw new NamespaceGone()
   const { subject, entry } = request
   const reason = podRefusedReason(rejection.reason)
-  const news = storedReason(deps, subject) === reason ? undefined : entry
+  const { view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
+  const phase = view.stored?.phase
+  const held = view.nodes.failures.some((failure) => !retries(failure))
+  const said = view.stored?.reason === reason || held || (phase !== 'Loading' && phase !== 'Unloading')
+  const news = said ? undefined : entry
   const message = `worker pod on node ${node.name}: ${rejection.message}`
   return await waitBecause(deps, subject, news, { reason, message, delayMs: refusedPaceMs })
 }

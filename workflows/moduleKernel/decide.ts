@@ -45,22 +45,37 @@ function collectFinished(view: KernelView, memory: KernelMemory): Step[] {
 
 function workOnNodes(view: KernelView, memory: KernelMemory): Partial<KernelPlan> {
   if (view.module === 'unguarded' || view.module === 'unreadable') return {}
-  const released = view.nodes.failures.filter((f) => memory.released.includes(failureKey(f)))
+  const released = view.nodes.failures.filter((f) => isReleased(f, memory))
   const held = view.nodes.failures.filter((f) => !retries(f) && !released.includes(f))
   const steps = [...view.nodes.work, ...released].map((work) => nodeStep(work))
   const first = held[0]
   if (first === undefined) return { steps }
-  const others = held.length > 1 ? ` (and ${held.length - 1} more nodes)` : ''
+  const more = view.nodes.counts.failed - released.length - 1
+  const others = more > 0 ? ` (and ${more} more nodes)` : ''
   const message = `${first.action} on node ${first.node} failed: ${first.message}${others}`
   const unblock =
     'Mend the cause and send the signal `retryBuild`; a changed Module or a reboot tries again too.'
-  const releases = held.map(failureKey)
+  // Of very many nodes only the newest failures are listed: all that are older are released with them.
+  const releases = view.nodes.truncated ? [failuresUntil(held)] : held.map(failureKey)
   return { steps, holds: [{ ...hold('nodes', first.reason, message, unblock), releases }] }
 }
 
 /** Key of the hold on a failed node; a later failure of the same node is another hold. */
 export function failureKey({ uid, configHash, at }: NodeFailure): string {
   return `node:${uid}:${configHash}:${at}`
+}
+
+const untilKey = 'nodes until '
+
+/** Key of all failures up to the newest of these. */
+function failuresUntil(held: readonly NodeFailure[]): string {
+  const times = held.map(({ at }) => at).toSorted()
+  return `${untilKey}${times.at(-1)}`
+}
+
+function isReleased(failure: NodeFailure, { released }: KernelMemory): boolean {
+  const until = (key: string) => key.startsWith(untilKey) && failure.at <= key.slice(untilKey.length)
+  return released.includes(failureKey(failure)) || released.some(until)
 }
 
 function nodeStep({ node, uid, bootId, action, configHash, notBefore, trouble }: NodeWork): Step {

@@ -130,6 +130,9 @@ function speak(
   const awaited = imageStep(plan)
   if (awaited?.kind === 'await') return { reason: awaited.reason, message: awaited.message }
   const { stored, nodes } = view
+  // Before what other nodes wait for: its step would say it again.
+  if (stored?.phase === phase && isRefusal(stored.reason) && nodes.work.some(needsPod))
+    return { reason: stored.reason, message: stored.message ?? '' }
   const trouble = troubles(nodes)[0]
   if (trouble !== undefined) return { reason: trouble.reason, message: troubleSentence(trouble, nodes) }
   const step = imageStep(plan)
@@ -140,7 +143,8 @@ function speak(
   }
   const waits = plan.steps.length > 0 && stored?.buildPod === build.buildPod
   if (waits && stored?.phase === phase && stored.reason !== undefined && stored.message !== undefined) {
-    if (isSaidByStep(phase, stored.reason)) return { reason: stored.reason, message: stored.message }
+    if (phase !== 'Loading' && phase !== 'Unloading')
+      return { reason: stored.reason, message: stored.message }
   }
   if (phase === 'Cancelled')
     return { reason: 'Cancelled', message: stored?.message ?? 'The build was cancelled.' }
@@ -154,14 +158,19 @@ function speak(
 }
 
 /** Of nodes, a step itself says only that its pod is refused; everything else is seen in the view, and goes with it. */
-function isSaidByStep(phase: KernelPhase, reason: string): boolean {
-  return (phase !== 'Loading' && phase !== 'Unloading') || reason.startsWith('PodRe')
+function isRefusal(reason: string | undefined): reason is string {
+  return reason?.startsWith('PodRe') === true
+}
+
+/** A refused pod is made as soon as it is taken: then nothing of a refusal is left. */
+function needsPod({ action, podMade }: NodeWork): boolean {
+  return (action === 'Load' || action === 'Unload') && podMade !== true
 }
 
 /** Why a step that is under way has to wait, as its activity has written it into status (`Unschedulable`). */
 export function saidByStep(entry: KernelStatus | undefined): string | undefined {
   const { phase, reason } = entry ?? {}
-  const bySteps = phase === 'CheckingImage' || phase === 'Building' || reason?.startsWith('PodRe')
+  const bySteps = phase === 'CheckingImage' || phase === 'Building' || isRefusal(reason)
   return bySteps ? reason : undefined
 }
 

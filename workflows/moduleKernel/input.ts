@@ -21,4 +21,6 @@ export interface KernelRunInput {
   readonly log?: KeptLog
   /** Of the part that is continued. */
   readonly timeline?: KeptTimeline
+  /** What people released in the part that is continued (`Hold.releases`). */
+  readonly released?: readonly string[]
 }

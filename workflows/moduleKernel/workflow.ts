@@ -16,7 +16,7 @@ import type { KernelStatus } from '../../api/module.ts'
 import { searchAttributes } from '../searchAttributes.ts'
 import { buildLog, doorbell, retry, retryBuild, state, timeline } from '../messages.ts'
 import type { RetryRequest } from '../messages.ts'
-import { isLong } from '../longHistory.ts'
+import { isLong, isTooLong } from '../longHistory.ts'
 import { activitiesOn } from '../options.ts'
 import { mergeSeen } from '../seen.ts'
 import { decideKernel } from './decide.ts'
@@ -47,7 +47,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   let bells = 0
   let rung = false
   let seen = input.seen
-  let memory: KernelMemory = { released: [], refused: {} }
+  let memory: KernelMemory = { released: input.released ?? [], refused: {} }
   let plan: KernelPlan = { steps: [], holds: [] }
   let entry: KernelStatus | undefined
   /** Holds that stand in status: those that an earlier run has told of, too. */
@@ -169,6 +169,16 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     else await condition(() => bells > heard)
   }
 
+  /** In a new history. What is in flight ends, or is found again there. */
+  const goOn = async (): Promise<never> => {
+    await operations.cancelAll()
+    await condition(allHandlersFinished)
+    const log = operations.lastLog()
+    const released = memory.released.slice(-keptReleases)
+    const kept = { timeline: story.carry(), ...(log && { log }), ...(released.length > 0 && { released }) }
+    return await continueAsNew<typeof moduleKernel>({ ...input, seen, ...kept })
+  }
+
   const loop = async (): Promise<void> => {
     for (;;) {
       const heard = bells
@@ -178,7 +188,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       if (uid !== undefined && uid !== subject.uid) {
         await operations.cancelAll()
         await condition(allHandlersFinished)
-        const { log: _log, timeline: _timeline, ...rest } = input
+        const { log: _log, timeline: _timeline, released: _released, ...rest } = input
         return await continueAsNew<typeof moduleKernel>({ ...rest, subject: { ...subject, uid }, seen })
       }
       plan = decideKernel(view, memory)
@@ -195,17 +205,12 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       rung = false
       await say(view)
       memory = forgetWritten(memory, entry)
+      if (isTooLong()) await goOn()
       operations.start(plan, view.nodes.maxParallel)
       if (operations.busy()) {
         await listen(heard)
       } else if (plan.holds.length > 0 || operations.pauses()) {
-        if (isLong()) {
-          await operations.cancelAll()
-          await condition(allHandlersFinished)
-          const log = operations.lastLog()
-          const kept = { timeline: story.carry(), ...(log && { log }) }
-          return await continueAsNew<typeof moduleKernel>({ ...input, seen, ...kept })
-        }
+        if (isLong()) await goOn()
         await listen(heard)
       } else if (bells === heard) {
         const summary = 'nothing left to do: listen a moment, then complete'
@@ -229,6 +234,9 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     throw error
   }
 }
+
+/** So much of what people released is carried into a new history. */
+const keptReleases = 1_000
 
 /** Whatever a person has typed in the Temporal UI must not break the run. */
 function askedBy(request: RetryRequest | undefined, way: string): string {

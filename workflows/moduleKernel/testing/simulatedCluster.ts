@@ -45,6 +45,8 @@ export class SimulatedCluster implements KernelActivities {
   losesPushes = false
   /** What happens while a build runs. */
   whileBuilding: () => Promise<void> = async () => undefined
+  /** What happens while the run reads the view. */
+  meanwhile: () => Promise<void> = async () => undefined
   /** How often the run has read the view. */
   reads = 0
   /** Where pods of interrupted builds are: kept as failed ones, or taken away. */
@@ -52,6 +54,7 @@ export class SimulatedCluster implements KernelActivities {
 
   async readKernel() {
     this.reads++
+    await this.meanwhile()
     const generation = null
     const wish = {
       kind: 'wanted',
