@@ -173,9 +173,14 @@ export interface KernelActivities {
   followBuildPod(request: FollowRequest): Promise<BuildOutcome>
   /**
    * Deletes a build pod (this uid only), waits until it is gone, and gives the claim on its image up. `superseded`: whose
-   * inputs have changed, if that is why.
+   * inputs have changed, if that is why. `atOnce`: its kubelet is not waited for.
    */
-  removeBuildPod(request: { pod: PodRef; image: string; superseded?: KernelSubject }): Promise<void>
+  removeBuildPod(request: {
+    pod: PodRef
+    image: string
+    superseded?: KernelSubject
+    atOnce?: boolean
+  }): Promise<void>
   /** Looks now and then whether a hold has ended by itself. */
   watchHold(
     request: KernelRequest & {

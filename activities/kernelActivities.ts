@@ -39,8 +39,8 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
       await giveUpClaim(deps, request.image)
       return outcome
     }),
-    async removeBuildPod({ pod, image, superseded }) {
-      await removePod(deps, pod)
+    async removeBuildPod({ pod, image, superseded, atOnce = false }) {
+      await removePod(deps, pod, atOnce ? 0 : undefined)
       await giveUpClaim(deps, image)
       if (superseded !== undefined) await tell(deps, superseded, { kind: 'Superseded', pod })
     },

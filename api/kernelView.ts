@@ -60,6 +60,8 @@ export interface KernelView {
   readonly rival?: Rival
   /** Name of the node of the failed build in status, when that very Node is there no more. */
   readonly lostNode?: string
+  /** A person forces the end of the Module: nothing that does not answer is waited for. */
+  readonly forced?: true
   readonly nodes: NodesView
   /** This kernel's entry in `status.kernels[]` as stored. */
   readonly stored?: KernelStatus

@@ -57,6 +57,21 @@ describe('podFacts', () => {
   const state = (status: object, change: object = {}) => pod(status, change).state
   const ended = (name: string, terminated: object) => ({ name, state: { terminated } })
 
+  test('an extractor that CRI-O cannot create for want of cp has failed, as elsewhere', () => {
+    const message =
+      'container create failed: executable file `cp` not found in $PATH: No such file or directory'
+    const waiting = (name: string, words: string) => ({
+      phase: 'Pending',
+      initContainerStatuses: [
+        { name, state: { waiting: { reason: 'CreateContainerError', message: words } } },
+      ],
+    })
+    const end = { kind: 'failed', container: 'image-extractor', reason: 'StartError', exitCode: 128, message }
+    expect(state(waiting('image-extractor', message))).toMatchObject(end)
+    const pending = { kind: 'pending', reason: 'CreateContainerError' }
+    expect(state(waiting('image-extractor', 'no space left'))).toMatchObject(pending)
+    expect(state(waiting('kaniko', message))).toMatchObject(pending)
+  })
   test('where it is and whose', () => {
     expect(pod({ phase: 'Running' }, { labels: { a: 'b' }, annotations: { c: 'd' } })).toEqual({
       namespace: 'drivers',

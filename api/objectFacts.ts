@@ -74,8 +74,24 @@ function podState(pod: PodObject): PodState {
     case 'Running':
       return { kind: 'running' }
     default:
-      return { kind: 'pending', ...pendingReason(pod, all) }
+      return notCreated(pod, all) ?? { kind: 'pending', ...pendingReason(pod, all) }
   }
+}
+
+/**
+ * An extractor whose image lacks `cp`. CRI-O tells so when it creates the container, and the kubelet tries again without
+ * end; elsewhere the container is created, and does not start. Both are the same end.
+ */
+function notCreated(pod: PodObject, containers: readonly ContainerStatusObject[]): PodState | undefined {
+  const found = containers.find(({ name, state }) => {
+    const { reason, message = '' } = state?.waiting ?? {}
+    if (!name.endsWith('-extractor') || reason !== 'CreateContainerError') return false
+    return /executable file .*not found/u.test(message)
+  })
+  if (found === undefined) return undefined
+  const finishedAt = pod.metadata.creationTimestamp ?? ''
+  const message = found.state?.waiting?.message ?? ''
+  return { kind: 'failed', container: found.name, exitCode: 128, reason: 'StartError', message, finishedAt }
 }
 
 /** Why a pod has not started: a container's waiting reason, or the scheduler's. */

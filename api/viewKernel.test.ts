@@ -28,6 +28,13 @@ const view = (things: TestCluster, kernel = testKernel, gcDelayMs = 0) =>
     maxParallel: 200,
   })
 
+test('a digest in status that is none is not believed', () => {
+  const digestOf = (stored: string) =>
+    view({ modules: [guardedModule({}, { status: { kernels: [{ ...entry, digest: stored }] } })] }).view.digest
+  expect(digestOf(digest)).toBe(digest)
+  expect(digestOf('latest')).toBeUndefined()
+})
+
 describe('kernelsOf', () => {
   const selecting = guardedModule({ spec: { selector: { gpu: 'yes' } } })
   const two = [testNode(), testNode({ name: 'n2', uid: 'node-2', kernel: '5.10.0' })]

@@ -2,6 +2,7 @@ import { uncoveredBy } from './architectures.ts'
 import { rivalOf } from './claim.ts'
 import { nodeEligibility } from './eligibility.ts'
 import { storedModule, type ClusterSnapshot } from './facts.ts'
+import { forceReason } from './forceFinalize.ts'
 import { wantedImage } from './imageWish.ts'
 import type { KernelView, ViewSettings } from './kernelView.ts'
 import type { ResolvedMapping } from './mapping.ts'
@@ -92,6 +93,7 @@ export function viewKernel(
     ...rebuild,
     ...lostNode(cluster, stored),
     ...(rival === undefined ? {} : { rival }),
+    ...(forceReason(there) === undefined ? {} : { forced: true as const }),
     nodes: viewNodes([...plans.values()], settings.maxParallel),
     ...(stored === undefined ? {} : { stored }),
   }

@@ -253,6 +253,15 @@ describe('what keeps a Module that is being deleted', () => {
       'worker pod w is still there',
     ])
   })
+  test('a build pod on a node that does not answer, with what a person can do', () => {
+    const nodes = [testNode({ ready: false })]
+    const pods = [testBuildPod({ deleting: true, nodeName: 'n1', state: { kind: 'running' } })]
+    expect(remainsOf(testCluster({ nodes, pods }), testRef)).toEqual([
+      expect.stringMatching(
+        /^build pod fpga-build-1 is still there, on node n1, which is not Ready; annotate the Module with .*force-finalize/,
+      ),
+    ])
+  })
   test('nothing', () => {
     const ref = { namespace: 'other', name: 'fpga' }
     expect(remainsOf(testCluster({ records: [testRecord(v1, {}, { ref })] }), testRef)).toEqual([])

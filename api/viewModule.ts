@@ -10,6 +10,7 @@ import { isLeftLoaded, moduleConfigHash, recordEntries, type NodeModulesConfig }
 import type { StoredModule, UnreadableModule } from './readModule.ts'
 import { unreadableVerdicts } from './specFaults.ts'
 import { viewSteering } from './steering.ts'
+import { isLost } from './viewBuildPods.ts'
 import { lifeOf, recordOf } from './viewKernel.ts'
 import { warningsOf, warningTypes } from './warnings.ts'
 
@@ -121,9 +122,12 @@ export function remainsOf(cluster: ClusterSnapshot, ref: ModuleRef): string[] {
         ? `node ${record.metadata.name}: it is not Ready, and unloaded when it returns; ${giveUp}`
         : `node ${record.metadata.name}: the module is not unloaded yet`,
     ),
-    ...pods.map(
-      (pod) => `${pod.labels[labels.workerAction] ? 'worker' : 'build'} pod ${pod.name} is still there`,
-    ),
+    ...pods.map((pod) => {
+      const what = `${pod.labels[labels.workerAction] ? 'worker' : 'build'} pod ${pod.name} is still there`
+      return isLost(pod, cluster.nodes())
+        ? `${what}, on node ${pod.nodeName}, which is not Ready; ${giveUp}`
+        : what
+    }),
   ].slice(0, 20)
 }
 

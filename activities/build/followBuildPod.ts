@@ -8,12 +8,13 @@ import type { ModuleEvent } from '../events/moduleEvent.ts'
 import { tell } from '../events/tell.ts'
 import { heartbeating } from '../heartbeat.ts'
 import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
-import { pods, secrets, type Pod } from '../kube/resources.ts'
-import { buildContainer } from './buildPod.ts'
+import { pods, type Pod } from '../kube/resources.ts'
 import { buildOutcome, interruptedOutcome } from './buildOutcome.ts'
 import { LogTail } from './logTail.ts'
 import { withFix } from './waitingFix.ts'
-import { masker, secretValues } from './mask.ts'
+import { masker } from './mask.ts'
+import { readBuildLog } from './readBuildLog.ts'
+import { SecretMask } from './secretMask.ts'
 import { secretVersionsOf } from './secretVersions.ts'
 
 /** A build pod that has not started so long after it was last heard of is said to be stuck. */
@@ -31,7 +32,10 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
   const signal = Context.current().cancellationSignal
   const { heartbeat } = Context.current()
   const object = await deps.kube.get(pods, pod)
-  const log = new LogTail(await maskFor(deps, object))
+  const log = new LogTail(masker([]))
+  const mask = new SecretMask(deps.kube, object)
+  // Both before the pod starts and after: somebody may change a Secret meanwhile.
+  await mask.renew(log)
   let phase = 'Pending'
   const outcome = await heartbeating<BuildOutcome>(
     () => heartbeat({ pod: pod.name, phase, log: log.last }),
@@ -43,10 +47,13 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
       if (facts === undefined || isOther(facts, pod)) return { kind: 'gone' }
       phase = facts.state.kind
       const reading = new AbortController()
-      const read = readLog(deps, pod, log, AbortSignal.any([signal, reading.signal]))
+      const ending = waitForEnd(deps, facts, signal)
+      const both = AbortSignal.any([signal, reading.signal])
+      const read = readBuildLog({ kube: deps.kube, pod, log, mask, ending, signal: both })
       try {
-        const end = await waitForEnd(deps, facts, signal)
+        const end = await ending
         await Promise.race([read, sleep(logGraceMs, undefined, { signal })])
+        await mask.renew(log)
         return outcomeOf(end, log)
       } finally {
         reading.abort()
@@ -122,26 +129,4 @@ function outcomeOf({ last, node, is }: End, log: LogTail): BuildOutcome {
 
 function isOther(facts: PodFacts | undefined, pod: PodRef): boolean {
   return facts?.uid !== pod.uid
-}
-
-/** A log that breaks off is no reason to lose the build: the end of the pod tells the outcome. */
-async function readLog(deps: Dependencies, pod: PodRef, log: LogTail, signal: AbortSignal): Promise<void> {
-  try {
-    for await (const line of deps.kube.followPodLog(pod, { container: buildContainer, signal })) log.add(line)
-  } catch (error) {
-    if (signal.aborted) return
-    log.add(`(the log broke off: ${error instanceof Error ? error.message : String(error)})`)
-  }
-}
-
-/** Masks the values of every Secret that is mounted in the pod. */
-async function maskFor(deps: Dependencies, pod: Pod | undefined): Promise<(line: string) => string> {
-  const namespace = pod?.metadata.namespace ?? ''
-  const names = (pod?.spec?.volumes ?? []).flatMap((v) => v.secret?.secretName ?? [])
-  const values: string[] = []
-  for (const name of new Set(names)) {
-    const secret = await deps.kube.get(secrets, { namespace, name })
-    values.push(...secretValues(secret?.data ?? {}))
-  }
-  return masker(values)
 }

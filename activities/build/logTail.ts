@@ -27,7 +27,7 @@ interface Line {
  * kept.
  */
 export class LogTail {
-  readonly #mask: (line: string) => string
+  #mask: (line: string) => string
   #lines: Line[] = []
   #bytes = 0
   #errors: string[] = []
@@ -35,6 +35,21 @@ export class LogTail {
 
   constructor(mask: (line: string) => string) {
     this.#mask = mask
+  }
+
+  /** Begins anew, for a log that is read again from its beginning. */
+  clear(): void {
+    this.#lines = []
+    this.#bytes = 0
+    this.#errors = []
+  }
+
+  /** Masks what is kept, and what comes, with more than was known before. */
+  maskWith(mask: (line: string) => string): void {
+    this.#mask = mask
+    const kept = this.#lines
+    this.clear()
+    for (const { text } of kept) this.add(text)
   }
 
   add(raw: string): void {

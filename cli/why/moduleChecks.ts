@@ -36,7 +36,7 @@ function deletion({ cluster, ref, stored }: ModuleFacts): Finding {
   const { deletionTimestamp } = stored.metadata
   if (deletionTimestamp === undefined) return ok('it stays')
   const remains = remainsOf(cluster, ref)
-  const away = remains.some((line) => line.includes('it is not Ready'))
+  const away = remains.some((line) => line.includes('is not Ready'))
   const says = `The Module was deleted at ${deletionTimestamp}; it is unloaded on every node before it goes.`
   return waits('Deleting', says, {
     ...(remains.length === 0 ? {} : { details: remains.join('\n') }),

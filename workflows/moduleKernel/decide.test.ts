@@ -10,6 +10,7 @@ import {
   testFailure,
   testHash as hash,
   testImage as image,
+  testNodes,
   testPod as pod,
   testRetry,
   testView as view,
@@ -191,6 +192,31 @@ describe('image track', () => {
       steps: [{ kind: 'remove' }],
       holds: [],
     })
+  })
+  test('a pod on a node that does not answer is removed anew when the end of the Module is forced', () => {
+    const wish = { kind: 'none', why: 'ModuleDeleted' } as const
+    const lost = view({ module: 'deleting', wish, pods: [pod({ state: 'lost' })] })
+    const [ordinary] = decideKernel(lost, fresh).steps
+    const [forced] = decideKernel({ ...lost, forced: true }, fresh).steps
+    expect([ordinary, forced]).toMatchObject([{ cause: 'moduleDeleted' }, { cause: 'forced' }])
+    expect(forced?.key).not.toBe(ordinary?.key)
+    // One that answers ends by itself.
+    const active = view({ module: 'deleting', wish, pods: [pod({ state: 'active' })] })
+    expect(decideKernel({ ...active, forced: true }, fresh).steps).toMatchObject([{ cause: 'moduleDeleted' }])
+  })
+  test('of very many failed nodes one retry releases all', () => {
+    const of = (uid: string, at: string) => ({ ...testFailure('KeyRejected'), uid, at })
+    const listed = [of('u2', '2026-01-02T00:00:00Z'), of('u1', '2026-01-01T00:00:00Z')]
+    const nodes = (failures: typeof listed) =>
+      view({ digest: 'd', nodes: testNodes({ failures, truncated: true, counts: { failed: 300 } }) })
+    const [held] = decideKernel(nodes(listed), fresh).holds
+    expect(held?.message).toContain('(and 299 more nodes)')
+    const memory = { ...fresh, released: held?.releases ?? [] }
+    const older = of('u0', '2025-12-31T00:00:00Z')
+    const later = of('u3', '2026-01-02T00:00:01Z')
+    const plan = decideKernel(nodes([later, older]), memory)
+    expect(plan.steps).toMatchObject([{ kind: 'node', work: { uid: 'u0' } }])
+    expect(plan.holds).toMatchObject([{ reason: 'KeyRejected' }])
   })
   test('a released hold removes the failed pod, once', () => {
     const [hold] = decideKernel(view({ pods: [failedPod] }), known).holds

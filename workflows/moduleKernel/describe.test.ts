@@ -159,6 +159,32 @@ describe('phase and reason', () => {
       'Loading PodRefusedByQuota',
     ],
     [
+      'a pod that is refused, beside one that is stuck: the first stands, so that they take no turns',
+      {
+        digest: 'd',
+        nodes: testNodes({
+          work: [
+            testWork,
+            { ...testWork, node: 'n2', podMade: true, trouble: { reason: 'ImagePullBackOff', message: '' } },
+          ],
+          counts: { loaded: 0, waiting: 2 },
+        }),
+        stored: { kernel: '6.1.0', phase: 'Loading', reason: 'PodRefusedByQuota', message: 'm' },
+      },
+      fresh,
+      'Loading PodRefusedByQuota',
+    ],
+    [
+      'a pod that was refused, and is made by now',
+      {
+        digest: 'd',
+        nodes: testNodes({ work: [{ ...testWork, podMade: true }], counts: { loaded: 0, waiting: 1 } }),
+        stored: { kernel: '6.1.0', phase: 'Loading', reason: 'PodRefusedByQuota', message: 'm' },
+      },
+      fresh,
+      'Loading',
+    ],
+    [
       'a label that is to come',
       { digest: 'd', nodes: testNodes({ work: [{ ...testWork, action: 'Relabel' }] }) },
       fresh,

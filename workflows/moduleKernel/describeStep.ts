@@ -7,6 +7,7 @@ const removalWords: Readonly<Record<RemovalCause, string>> = {
   interrupted: 'it is built again',
   notNeeded: 'no node needs the image',
   moduleDeleted: 'the Module is deleted',
+  forced: 'the end of the Module is forced, and its node does not answer',
 }
 
 /** What the Temporal UI shows for a step. */

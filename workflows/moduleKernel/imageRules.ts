@@ -1,12 +1,13 @@
 import { uncoveredBy } from '../../api/architectures.ts'
-import type { KernelView } from '../../api/kernelView.ts'
+import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
 import { imageClaimed } from '../../api/claim.ts'
 import { dropUndefined } from '../../api/dropUndefined.ts'
 import { kernelWords } from '../../api/names.ts'
 import { buildKey, isOf, isRecorded, nextAttempt, wantedHash } from './attempts.ts'
 import { failed, interrupted, unbuildable, unverified, vanished } from './endedBuilds.ts'
 import type { ImageFacts } from '../../activities/contract.ts'
-import { hold, lookOf, questionOf, remove, wayBack, type KernelMemory, type KernelPlan } from './plan.ts'
+import { hold, lookOf, questionOf, remove, removeUnanswered, wayBack } from './plan.ts'
+import type { KernelMemory, KernelPlan } from './plan.ts'
 
 /** Speaks with a plan, or is silent. */
 type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | undefined
@@ -64,9 +65,9 @@ function unwanted(view: KernelView) {
   if (view.wish.kind !== 'none') return undefined
   const leaving = view.module === 'deleting' || view.module === 'gone'
   const pods = view.pods.filter((pod) => leaving || pod.state === 'active')
-  return {
-    steps: pods.map((pod) => remove(pod, leaving ? 'moduleDeleted' : 'notNeeded')),
-  }
+  const forced = (pod: BuildPodView) => view.forced === true && pod.state === 'lost'
+  const end = (pod: BuildPodView) => remove(pod, leaving ? 'moduleDeleted' : 'notNeeded')
+  return { steps: pods.map((pod) => (forced(pod) ? removeUnanswered(pod) : end(pod))) }
 }
 
 function invalid(view: KernelView) {

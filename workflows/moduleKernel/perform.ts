@@ -63,7 +63,11 @@ export class Performer {
         return 'done'
       case 'remove':
         await activities.following.removeBuildPod.executeWithOptions({ summary }, [
-          { ...this.#removal(step.pod), ...(step.cause === 'superseded' && { superseded: about().subject }) },
+          {
+            ...this.#removal(step.pod),
+            ...(step.cause === 'superseded' && { superseded: about().subject }),
+            ...(step.cause === 'forced' && { atOnce: true }),
+          },
         ])
         return 'done'
       case 'pause': {

@@ -60,7 +60,14 @@ export interface BuildInterruption extends BuildTraces {
 }
 
 /** Why a build pod is removed. */
-export type RemovalCause = 'superseded' | 'retried' | 'interrupted' | 'notNeeded' | 'moduleDeleted'
+export type RemovalCause =
+  | 'superseded'
+  | 'retried'
+  | 'interrupted'
+  | 'notNeeded'
+  | 'moduleDeleted'
+  /** The Module is deleted, its node does not answer, and a person forces the end. */
+  | 'forced'
 
 /** One piece of work. Steps with one `key` are the same piece: started once, cancelled when no longer planned. */
 export type Step =
@@ -151,4 +158,9 @@ export function lookOf({ rebuildFrom }: KernelView): { rebuild?: true } {
 
 export function remove(pod: BuildPodView, cause: RemovalCause): Step {
   return { kind: 'remove', key: `remove:${pod.uid}`, pod, cause }
+}
+
+/** Another piece of work than an ordinary removal, which waits for the node. */
+export function removeUnanswered(pod: BuildPodView): Step {
+  return { kind: 'remove', key: `remove:${pod.uid}:forced`, pod, cause: 'forced' }
 }

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { LogTail } from './logTail.ts'
+import { readBuildLog } from './readBuildLog.ts'
+
+const pod = { namespace: 'n', name: 'p', uid: 'u' }
+const plain = (line: string) => line
+const mask = { renew: async () => undefined }
+const never = new AbortController().signal
+
+/** A kubelet that sends these lines, one list for each request; what it breaks off with is an Error. */
+function logs(...answers: readonly (readonly (string | Error)[])[]) {
+  const left = [...answers]
+  let asked = 0
+  async function* followPodLog() {
+    asked++
+    for (const line of left.shift() ?? []) {
+      if (line instanceof Error) throw line
+      yield line
+    }
+  }
+  return { kube: { followPodLog }, asked: () => asked }
+}
+
+const broken = new Error('socket hang up')
+
+test('a log that ends with its pod is read once', async () => {
+  const { kube, asked } = logs(['a', 'b'], ['again'])
+  const log = new LogTail(plain)
+  const pace = { lag: 60_000, again: 60_000 }
+  await readBuildLog({ kube, pod, log, mask, ending: Promise.resolve(), signal: never, pace })
+  expect(log.text()).toBe('a\nb')
+  expect(asked()).toBe(1)
+})
+
+test.each<[string, readonly (string | Error)[]]>([
+  ['with an error', ['a', broken]],
+  ['without a word', ['a']],
+])('one that breaks off %s while the pod runs is read again from its beginning', async (_how, first) => {
+  const pod1 = Promise.withResolvers<void>()
+  const { kube, asked } = logs(first, ['a', 'b', 'error: c'])
+  const log = new LogTail(plain)
+  const pace = { lag: 60_000, again: 10 }
+  const read = readBuildLog({ kube, pod, log, mask, ending: pod1.promise, signal: never, pace })
+  await expect.poll(() => log.text()).toBe('a\nb\nerror: c')
+  pod1.resolve()
+  await read
+  expect(asked()).toBeGreaterThan(1)
+  expect(log.errorLines()).toBe('error: c')
+})
+
+test('one that broke off before the end is read once more then, whatever comes of it', async () => {
+  const { kube, asked } = logs(['a', broken], ['a', 'the end'])
+  const log = new LogTail(plain)
+  await readBuildLog({ kube, pod, log, mask, ending: Promise.resolve(), signal: never })
+  expect(log.text()).toBe('a\nthe end')
+
+  const gone = logs(['a', broken], [broken])
+  const kept = new LogTail(plain)
+  await readBuildLog({ kube: gone.kube, pod, log: kept, mask, ending: Promise.resolve(), signal: never })
+  expect(kept.text()).toBe('a\n(the log broke off: socket hang up)')
+  expect([asked(), gone.asked()]).toEqual([2, 2])
+})
+
+test('a pod that is followed no more ends it', async () => {
+  const over = new AbortController()
+  const { kube, asked } = logs(['a', broken])
+  const ending = Promise.reject(new Error('cancelled'))
+  over.abort()
+  await readBuildLog({ kube, pod, log: new LogTail(plain), mask, ending, signal: over.signal })
+  await expect(ending).rejects.toThrow('cancelled')
+  expect(asked()).toBe(1)
+})
