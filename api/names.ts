@@ -130,6 +130,11 @@ export const taskQueueGeneration = 1
 export function taskQueue(cluster: string): string {
   return `kmm-${cluster}-${taskQueueGeneration}`
 }
+/** Is this the queue of an earlier generation, which nobody polls once the operator is this one? */
+export function isFormerQueue(cluster: string, queue: string): boolean {
+  const generation = queue.startsWith(`kmm-${cluster}-`) ? queue.slice(`kmm-${cluster}-`.length) : ''
+  return /^\d+$/u.test(generation) && Number(generation) < taskQueueGeneration
+}
 /** Queue of activities that follow pods, so that builds cannot starve status writes. */
 export function watchQueue(cluster: string): string {
   return `${taskQueue(cluster)}-watch`

@@ -37,6 +37,6 @@ test('a pod that is not named is that of the build', () => {
 test.each(['BuildQueued', 'ImageClaimed', 'RegistryUnreachable', 'NodesUnreachable', undefined])(
   'nobody has to do anything about %s',
   (reason) => {
-    expect(remedyOf(ref, { ...(reason === undefined ? {} : { reason }) })).toBeUndefined()
+    expect(remedyOf(ref, reason === undefined ? {} : { reason })).toBeUndefined()
   },
 )

@@ -30,7 +30,8 @@ const view = (things: TestCluster, kernel = testKernel, gcDelayMs = 0) =>
 
 test('a digest in status that is none is not believed', () => {
   const digestOf = (stored: string) =>
-    view({ modules: [guardedModule({}, { status: { kernels: [{ ...entry, digest: stored }] } })] }).view.digest
+    view({ modules: [guardedModule({}, { status: { kernels: [{ ...entry, digest: stored }] } })] }).view
+      .digest
   expect(digestOf(digest)).toBe(digest)
   expect(digestOf('latest')).toBeUndefined()
 })

@@ -6,12 +6,20 @@ import { createBell } from './bell.ts'
 /** The Temporal service: takes what it is sent. */
 const signalWithStart = vi.fn<(...request: unknown[]) => Promise<void>>()
 const signal = vi.fn<(...request: unknown[]) => Promise<void>>()
-const getHandle = vi.fn<(id: string) => { signal: typeof signal }>()
-const list = vi.fn<(options: { query: string }) => AsyncIterable<{ workflowId: string }>>()
+const terminate = vi.fn<(reason: string) => Promise<void>>()
+const getHandle =
+  vi.fn<(id: string, runId?: string) => { signal: typeof signal; terminate: typeof terminate }>()
+interface Listed {
+  readonly workflowId: string
+  readonly runId: string
+  readonly taskQueue: string
+}
+const list = vi.fn<(options: { query: string }) => AsyncIterable<Listed>>()
 beforeEach(() => {
   signalWithStart.mockReset().mockResolvedValue()
   signal.mockReset().mockResolvedValue()
-  getHandle.mockReset().mockReturnValue({ signal })
+  terminate.mockReset().mockResolvedValue()
+  getHandle.mockReset().mockReturnValue({ signal, terminate })
 })
 const bell = createBell({ workflow: { signalWithStart, getHandle, list } } as unknown as Client, 'c1')
 const news = { changes: [{ kind: 'Node', name: 'n1', resourceVersion: '5' }] }
@@ -82,11 +90,15 @@ test('a nudge starts nothing, and finds a run that has ended no error', async ()
   expect(signalWithStart).not.toHaveBeenCalled()
 })
 
-test('open runs are those of this cluster', async () => {
+test('open runs are those of this cluster; those of an earlier generation are ended', async () => {
   list.mockImplementation(async function* () {
-    yield { workflowId: 'a' }
-    yield { workflowId: 'b' }
+    yield { workflowId: 'a', runId: 'r', taskQueue: 'kmm-c1-1' }
+    yield { workflowId: 'old', runId: 'r0', taskQueue: 'kmm-c1-0' }
+    yield { workflowId: 'b', runId: 'r', taskQueue: 'kmm-c1-2' }
   })
   expect(await bell.openRuns()).toEqual(new Set(['a', 'b']))
+  // A later operator is at work already; an earlier one can go on no more.
+  expect(getHandle.mock.calls).toEqual([['old', 'r0']])
+  expect(terminate).toHaveBeenCalledOnce()
   expect(list).toHaveBeenCalledWith({ query: 'KmmCluster="c1" AND ExecutionStatus="Running"' })
 })

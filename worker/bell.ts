@@ -1,7 +1,14 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client'
 import type { KernelSubject, ModuleSubject } from '../activities/contract.ts'
 import type { Runs } from '../activities/dependencies.ts'
-import { kernelRunId, moduleRunId, taskQueue, watchQueue, type ModuleRef } from '../api/names.ts'
+import {
+  isFormerQueue,
+  kernelRunId,
+  moduleRunId,
+  taskQueue,
+  watchQueue,
+  type ModuleRef,
+} from '../api/names.ts'
 import type { KernelRunInput, ModuleRunInput } from '../workflows/index.ts'
 import { doorbell, retryBuild, type Doorbell, type RetryRequest } from '../workflows/messages.ts'
 import { searchAttributes } from '../workflows/searchAttributes.ts'
@@ -19,7 +26,10 @@ export interface Bell extends Runs {
   ringModule(subject: ModuleSubject, news: Doorbell): Promise<void>
   /** Signals a run that is open; never starts one. */
   nudge(runId: string, news: Doorbell): Promise<void>
-  /** Ids of all open runs of this cluster. */
+  /**
+   * Ids of all open runs of this cluster. Those of an earlier generation, whose history this operator cannot replay and
+   * whose queue nobody polls, are terminated: they are none, and begin anew when they are rung (design, "Upgrades").
+   */
   openRuns(): Promise<Set<string>>
 }
 
@@ -79,11 +89,18 @@ export function createBell(client: Client, cluster: string): Bell {
     async openRuns() {
       const open = new Set<string>()
       const query = `KmmCluster="${cluster}" AND ExecutionStatus="Running"`
-      for await (const run of client.workflow.list({ query })) open.add(run.workflowId)
+      for await (const { workflowId, runId, taskQueue: queue } of client.workflow.list({ query })) {
+        if (isFormerQueue(cluster, queue))
+          await unlessGone(client.workflow.getHandle(workflowId, runId).terminate(upgraded))
+        else open.add(workflowId)
+      }
       return open
     },
   }
 }
+
+/** What the Temporal UI gives as the reason. */
+const upgraded = 'The operator was upgraded; it begins a new run in place of this one.'
 
 /** A run that has ended hears nothing more, which is no error. */
 async function unlessGone(request: Promise<unknown>): Promise<void> {

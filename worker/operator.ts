@@ -21,6 +21,7 @@ import { isServed, startMetrics, type Metrics } from './metrics/start.ts'
 import { chooseTemporalMetrics } from './metrics/temporalMetrics.ts'
 import type { OperatorOptions } from './options.ts'
 import { askApiServer, askTemporal } from './readiness.ts'
+import { retentionFault } from './retention.ts'
 import { connectTemporal, createWorkers, temporalClient } from './temporal.ts'
 import { Watcher } from './watcher.ts'
 
@@ -55,6 +56,8 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
     const cluster = config.temporal.clusterName ?? (await clusterName(kube))
     const connection = await connectTemporal(config.temporal, await apiKey(kube, options), log, signal)
     temporal = connection
+    const short = await retentionFault(connection, config.temporal.namespace)
+    if (short !== undefined) log.warn(short)
     const { namespace: own, workerImage } = options
     const bell = createBell(temporalClient(connection, config.temporal.namespace), cluster)
     const deps: Dependencies = {
