@@ -4,7 +4,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /**
  * One vitest project per tier: `unit` needs nothing, `temporal` a Temporal dev server, `apiserver` a control
  * plane without nodes, `nodes` the whole lab with an operator that its files share, `alone` the whole lab for one file
- * at a time. `test/run.ts` brings up what each tier needs and runs them.
+ * at a time, `simulated` a lab with simulated nodes for each file. `test/run.ts` brings up what each tier needs and runs
+ * them.
  *
  * Time limits tell only what never ends from what is slow on a machine with much to do.
  */
@@ -38,7 +39,11 @@ export default defineConfig({
     projects: [
       tier(1, 'unit', {
         include: ['**/*.test.ts'],
-        exclude: ['node_modules/**', '.lab/**', '**/*.{temporal,apiserver,nodes,alone,programs}.test.ts'],
+        exclude: [
+          'node_modules/**',
+          '.lab/**',
+          '**/*.{temporal,apiserver,nodes,alone,simulated,programs}.test.ts',
+        ],
         maxWorkers: 2,
         // Nothing of one file is left for the next; loading the code anew for each is half the work.
         isolate: false,
@@ -60,6 +65,7 @@ export default defineConfig({
         fileParallelism: false,
         maxConcurrency: 5,
       }),
+      tier(6, 'simulated', { globalSetup: 'test/setup/simulated.ts', maxWorkers: 3 }),
     ],
   },
 })

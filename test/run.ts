@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { elapsed } from '../lab/programs/progress.ts'
@@ -12,12 +12,14 @@ import { startOwnLab, withOperatorImage } from './setup/lab.ts'
  * global setup. `npm test -- unit nodes` runs these only. What failed is told again at the end, and the last line is
  * the sum of all.
  *
- * The lab comes up beside the first steps and serves all tiers that need one. More at once than that is more than a
- * machine of two cores can do: workflow tests then run out of time.
+ * The lab comes up beside the first steps and serves all tiers that need one. Files that need it for themselves leave
+ * a third of two cores idle, which the tier with labs of its own takes. More at once than that is more than such a
+ * machine can do: workflow tests then run out of time.
  *
  * A tier that this machine cannot run is named and counted as one skipped test; with KMM_TEST_REQUIRE=all it fails.
  */
-const steps = ['lint', 'unit', 'temporal', 'apiserver', 'nodes', 'alone'] as const
+const rounds = [['lint'], ['unit'], ['temporal'], ['apiserver'], ['nodes'], ['alone', 'simulated']] as const
+const steps = rounds.flat()
 type Step = (typeof steps)[number]
 const onLab: readonly Step[] = ['nodes', 'alone']
 
@@ -33,7 +35,7 @@ const isWanted = (step: Step) => named.length === 0 || named.includes(step)
 
 const outcomes: Outcome[] = []
 const lab = onLab.some(isWanted) && nodesObstacle() === undefined ? openLab() : undefined
-for (const step of steps) await run(step)
+for (const round of rounds) await Promise.all(round.map((step) => run(step)))
 await (await lab)?.close()
 const failures = outcomes.flatMap((outcome) => outcome.failures)
 if (failures.length > 0) process.stdout.write(`\n== failed\n${failures.join('\n')}\n`)
@@ -87,7 +89,9 @@ async function runTier(tier: Step, env: NodeJS.ProcessEnv): Promise<Outcome> {
   const outputFile = join(folder, 'report.json')
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`]
-    const code = await execute('vitest', ['run', '--project', tier, ...reporters], env)
+    // It gives way to the tier that runs beside it.
+    const priority = tier === 'simulated' ? 10 : 0
+    const code = await execute('vitest', ['run', '--project', tier, ...reporters], env, priority)
     return readReport(await readFile(outputFile, 'utf8').catch(() => ''), tier, code, requireAll)
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -105,9 +109,15 @@ function heading(name: string): void {
 }
 
 /** Resolves with the exit code. What it prints is passed on by whole lines, as the lab prints at the same time. */
-async function execute(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+async function execute(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  priority = 0,
+): Promise<number> {
   const colours = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}
   const child = spawn(command, args, { stdio: ['inherit', 'pipe', 'pipe'], env: { ...colours, ...env } })
+  if (priority !== 0 && child.pid !== undefined) setPriority(child.pid, priority)
   for (const [from, to] of [
     [child.stdout, process.stdout],
     [child.stderr, process.stderr],

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** How long something may take on a slow machine before it counts as never. */
 const patienceMs = 600_000
 const paceMs = 400
+const shown = { depth: 8, breakLength: 100, maxStringLength: 2_000 }
 
 /**
  * Looks again and again until `check` takes what it sees: returns anything but false and throws nothing (so it may
@@ -16,19 +17,20 @@ export async function eventually<T>(
   timeoutMs = patienceMs,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
-  let last = 'nothing'
+  let last: { readonly seen: unknown } | undefined
   let why = ''
   for (;;) {
     try {
       const seen = await look()
-      last = inspect(seen, { depth: 8, breakLength: 100, maxStringLength: 2_000 })
+      last = { seen }
       why = 'it is not what is waited for'
       if (check(seen) !== false) return seen
     } catch (error) {
       why = error instanceof Error ? error.message : String(error)
     }
     if (performance.now() > deadline) {
-      throw new Error(`waited ${timeoutMs / 1000} s for: ${what}\nlast seen: ${last}\nbut: ${why}`)
+      const seen = last === undefined ? 'nothing' : inspect(last.seen, shown)
+      throw new Error(`waited ${timeoutMs / 1000} s for: ${what}\nlast seen: ${seen}\nbut: ${why}`)
     }
     await sleep(paceMs)
   }

@@ -14,6 +14,16 @@ import type { TestLab } from './testLab.ts'
 /** A lab whose nodes are all simulated: a real control plane, Temporal and registry, and nothing that runs a pod. */
 export type SimulatedLab = Omit<TestLab, 'vm'>
 
+export const simulatedLabPrograms = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kwok',
+  'temporal',
+  'docker-registry',
+] as const
+
 /** Starts one for a test file, in a few seconds. The result is filled in before the first test. */
 export function useSimulatedLab(): TestLab {
   const lab = {} as { -readonly [K in keyof SimulatedLab]: SimulatedLab[K] }
@@ -22,14 +32,7 @@ export function useSimulatedLab(): TestLab {
     const folder = openTestFolder('simulated')
     lab.folder = folder
     const { dir, supervisor } = folder
-    const programs = ensurePrograms([
-      'etcd',
-      'kube-apiserver',
-      'kube-controller-manager',
-      'kube-scheduler',
-      'kwok',
-      'temporal',
-    ])
+    const programs = ensurePrograms(simulatedLabPrograms)
     const [kwokPort = 0, temporalPort = 0] = await freePorts(2)
     const address = '127.0.0.1'
     const [{ server, kubeconfig, auditLog }, temporal, registry] = await Promise.all([
