@@ -151,6 +151,9 @@ export type HoldNews =
   /** It is there, for all target nodes or for others than the hold knows. */
   | ({ readonly kind: 'imagePresent' } & ImageFacts)
 
+/** Why a build is stopped: other inputs, a person, no node that needs it, or the end of its Module. */
+export type StopCause = 'superseded' | 'cancelled' | 'notNeeded' | 'moduleDeleted'
+
 /** What a kernel run does to the world. Every one may run twice. */
 export interface KernelActivities {
   /** Reads the truth about one (Module, kernel) from the caches. */
@@ -172,13 +175,13 @@ export interface KernelActivities {
   /** Waits for the end of a build pod, heartbeating its last log line, and gives the claim up. */
   followBuildPod(request: FollowRequest): Promise<BuildOutcome>
   /**
-   * Deletes a build pod (this uid only), waits until it is gone, and gives the claim on its image up. `superseded`: whose
-   * inputs have changed, if that is why. `atOnce`: its kubelet is not waited for.
+   * Deletes a build pod (this uid only), waits until it is gone, and gives the claim on its image up. `stopped`: whose
+   * build has not come to its end, and why, when people are to hear of it. `atOnce`: its kubelet is not waited for.
    */
   removeBuildPod(request: {
     pod: PodRef
     image: string
-    superseded?: KernelSubject
+    stopped?: { subject: KernelSubject; why: StopCause }
     atOnce?: boolean
   }): Promise<void>
   /** Looks now and then whether a hold has ended by itself. */

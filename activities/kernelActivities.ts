@@ -39,10 +39,11 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
       await giveUpClaim(deps, request.image)
       return outcome
     }),
-    async removeBuildPod({ pod, image, superseded, atOnce = false }) {
+    async removeBuildPod({ pod, image, stopped, atOnce = false }) {
       await removePod(deps, pod, atOnce ? 0 : undefined)
       await giveUpClaim(deps, image)
-      if (superseded !== undefined) await tell(deps, superseded, { kind: 'Superseded', pod })
+      if (stopped !== undefined)
+        await tell(deps, stopped.subject, { kind: 'BuildStopped', pod, why: stopped.why })
     },
     watchHold: caughtUp(async (request) => await beating(() => watchHold(deps, request))),
     workOnNode: caughtUp(async (request) => await workOnNode(deps, request)),

@@ -57,7 +57,9 @@ const rules: readonly Rule[] = [
   {
     pattern: /could not insert '[^']*': (?:Invalid argument|Numerical result out of range)/,
     reason: 'InvalidParameters',
-    hint: 'the kernel refused a parameter or its value; see the node’s kernel log',
+    hint:
+      'the kernel refused a parameter or its value, or the module was built against other symbol versions (another kernel ' +
+      'release); see the node’s kernel log',
   },
   {
     pattern: /unrecognized option|invalid option|option .* requires an argument|Missing module parameter/i,

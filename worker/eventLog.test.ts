@@ -55,8 +55,12 @@ test.each<[ModuleEvent, object]>([
     },
   ],
   [
-    { kind: 'Superseded', pod },
-    { level: info, msg: 'build superseded', pod: pod.name },
+    { kind: 'BuildStopped', pod, why: 'superseded' },
+    { level: info, msg: 'build superseded', pod: pod.name, reason: 'superseded' },
+  ],
+  [
+    { kind: 'BuildStopped', pod, why: 'notNeeded' },
+    { level: info, msg: 'build cancelled', pod: pod.name, reason: 'notNeeded' },
   ],
   [
     { ...onNode, kind: 'NodeDone', action: 'Load' },

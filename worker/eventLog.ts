@@ -33,8 +33,10 @@ function lineOf(event: ModuleEvent): Line {
         ? { level: 'info', fields: ended, text: 'build succeeded' }
         : { level: 'warn', fields: { ...ended, reason, message }, text: `build ${result}` }
     }
-    case 'Superseded':
-      return { level: 'info', fields: { pod: event.pod.name }, text: 'build superseded' }
+    case 'BuildStopped': {
+      const text = event.why === 'superseded' ? 'build superseded' : 'build cancelled'
+      return { level: 'info', fields: { pod: event.pod.name, reason: event.why }, text }
+    }
     case 'RebuildRefused':
       return { level: 'warn', fields: { reason: event.why }, text: 'rebuild refused' }
     case 'NodeDone': {

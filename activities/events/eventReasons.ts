@@ -7,6 +7,7 @@ export const moduleReasons = [
   'BuildFailed',
   'BuildInterrupted',
   'Superseded',
+  'BuildCancelled',
   'LoadFailed',
   'UnloadFailed',
   'RebuildRefused',

@@ -32,7 +32,16 @@ const cases: readonly [string, ModuleEvent, readonly Said[]][] = [
     { ...ended, result: 'interrupted' },
     [['BuildInterrupted', 'Warning', 'Module', byPod]],
   ],
-  ['a build is superseded', { kind: 'Superseded', pod }, [['Superseded', 'Normal', 'Module', byPod]]],
+  [
+    'a build is superseded',
+    { kind: 'BuildStopped', pod, why: 'superseded' },
+    [['Superseded', 'Normal', 'Module', byPod]],
+  ],
+  [
+    'a build is cancelled',
+    { kind: 'BuildStopped', pod, why: 'cancelled' },
+    [['BuildCancelled', 'Normal', 'Module', byPod]],
+  ],
   [
     'a module is loaded',
     { ...onNode, kind: 'NodeDone', action: 'Load' },

@@ -1,5 +1,6 @@
 import { moduleKey } from '../../api/names.ts'
 import type { EventReason } from './eventReasons.ts'
+import type { StopCause } from '../contract.ts'
 import type { EventSubject, ModuleEvent } from './moduleEvent.ts'
 
 /** An Event as people read it in `kubectl describe`. */
@@ -11,6 +12,13 @@ export interface EventText {
   readonly annotations: Readonly<Record<string, string>>
   /** Events of one object with one key are one Event, whoever says it and however often. */
   readonly key: string
+}
+
+const stopWords: Readonly<Record<StopCause, string>> = {
+  superseded: 'superseded: the inputs of the build have changed',
+  cancelled: 'stopped: somebody cancelled it',
+  notNeeded: 'stopped: no node needs its image any more',
+  moduleDeleted: 'stopped: the Module is deleted',
 }
 
 /**
@@ -46,11 +54,12 @@ export function kubernetesEvents(
       const name = result === 'failed' ? 'BuildFailed' : 'BuildInterrupted'
       return [{ ...warning, reason: name, message: why, annotations, key }]
     }
-    case 'Superseded': {
-      const { pod } = event
-      const message = `Build pod ${pod.name} for kernel ${kernel} is superseded: the inputs of the build have changed`
+    case 'BuildStopped': {
+      const { pod, why } = event
+      const reason = why === 'superseded' ? 'Superseded' : 'BuildCancelled'
+      const message = `Build pod ${pod.name} for kernel ${kernel} is ${stopWords[why]}`
       const annotations = aboutPod(kernel, pod.name)
-      return [{ ...normal, reason: 'Superseded', message, annotations, key: `superseded ${pod.uid}` }]
+      return [{ ...normal, reason, message, annotations, key: `stopped ${pod.uid}` }]
     }
     case 'RebuildRefused': {
       const { why, activity } = event

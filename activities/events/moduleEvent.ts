@@ -1,6 +1,6 @@
 import type { KernelRef } from '../../api/names.ts'
 import type { WaitReason } from './eventReasons.ts'
-import type { EndedHold, HoldRef, PodRef } from '../contract.ts'
+import type { EndedHold, HoldRef, PodRef, StopCause } from '../contract.ts'
 
 /** A Module's kernel, and the run that works for it. */
 export interface EventSubject extends KernelRef {
@@ -49,8 +49,8 @@ export type ModuleEvent =
       readonly errorLines?: string
       readonly seconds?: number
     }
-  /** A build pod, whether it still ran or had failed, went because its inputs are no longer those wanted. */
-  | { readonly kind: 'Superseded'; readonly pod: PodRef }
+  /** A build pod went before its build had ended; one that is superseded may have failed. */
+  | { readonly kind: 'BuildStopped'; readonly pod: PodRef; readonly why: StopCause }
   /** The annotation `rebuild` was of no use for this kernel; `activity` as below. */
   | { readonly kind: 'RebuildRefused'; readonly why: string; readonly activity: string }
   | (OnNode & {

@@ -37,7 +37,11 @@ test.each<[ModuleEvent, readonly string[]]>([
     { ...ended, result: 'succeeded', reason: 'Completed' },
     ['kmm_builds_total{result="succeeded",reason="Completed"} 1'],
   ],
-  [{ kind: 'Superseded', pod }, ['kmm_builds_superseded_total 1']],
+  [{ kind: 'BuildStopped', pod, why: 'superseded' }, ['kmm_builds_superseded_total 1']],
+  [
+    { kind: 'BuildStopped', pod, why: 'moduleDeleted' },
+    ['kmm_builds_cancelled_total{reason="moduleDeleted"} 1'],
+  ],
   [
     { ...onNode, kind: 'NodeDone', action: 'Load', seconds: 3 },
     [

@@ -33,6 +33,11 @@ export function createEventMetrics(registry: Registry): (event: ModuleEvent) => 
     'Build pods that went because their inputs changed.',
     [],
   )
+  const cancelled = counter(
+    'kmm_builds_cancelled_total',
+    'Builds that were stopped: cancelled by a person, not needed any more, or of a deleted Module.',
+    ['reason'],
+  )
   const actions = {
     Load: {
       count: counter('kmm_loads_total', 'Ends of loads on nodes.', ['result', 'reason']),
@@ -73,8 +78,8 @@ export function createEventMetrics(registry: Registry): (event: ModuleEvent) => 
         if (seconds !== undefined) buildSeconds.observe({ result }, seconds)
         return
       }
-      case 'Superseded':
-        return superseded.inc()
+      case 'BuildStopped':
+        return event.why === 'superseded' ? superseded.inc() : cancelled.inc({ reason: event.why })
       case 'RebuildRefused':
       case 'Waits':
         return

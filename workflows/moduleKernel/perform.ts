@@ -65,7 +65,7 @@ export class Performer {
         await activities.following.removeBuildPod.executeWithOptions({ summary }, [
           {
             ...this.#removal(step.pod),
-            ...(step.cause === 'superseded' && { superseded: about().subject }),
+            ...this.#stopped(step),
             ...(step.cause === 'forced' && { atOnce: true }),
           },
         ])
@@ -118,7 +118,12 @@ export class Performer {
       state !== 'lost' && rebuild !== undefined && attempt >= rebuild.from
     for (const pod of view.pods.filter((p) => p.state === 'active' || ended(p))) {
       const summary = `cancelled: stop build pod ${pod.name}`
-      await activities.following.removeBuildPod.executeWithOptions({ summary }, [this.#removal(pod)])
+      const stopped = pod.state === 'active' && {
+        stopped: { subject: about().subject, why: 'cancelled' as const },
+      }
+      await activities.following.removeBuildPod.executeWithOptions({ summary }, [
+        { ...this.#removal(pod), ...stopped },
+      ])
     }
     const message = 'The run was cancelled. Changed inputs or a retry start it again.'
     const inputHash =
@@ -219,6 +224,14 @@ export class Performer {
 
   #release(keys: readonly string[]): void {
     this.#run.learn((memory) => ({ ...memory, released: [...memory.released, ...keys] }))
+  }
+
+  /** A failed build has told of its end, and one that is made again tells of that. */
+  #stopped({ cause, pod }: Extract<Step, { kind: 'remove' }>) {
+    const { subject } = this.#run.about()
+    if (cause === 'superseded') return { stopped: { subject, why: cause } }
+    const stops = pod.state === 'active' && (cause === 'notNeeded' || cause === 'moduleDeleted')
+    return stops ? { stopped: { subject, why: cause } } : {}
   }
 
   #removal(pod: { readonly name: string; readonly uid: string; readonly image: string }) {

@@ -1,6 +1,7 @@
+import { once } from 'node:events'
 import { Context } from '@temporalio/activity'
 import { expect, test } from 'vitest'
-import type { HoldChanges, KernelSubject, NodeOutcome } from '../../activities/contract.ts'
+import type { HoldChanges, KernelSubject, NodeOutcome, StopCause } from '../../activities/contract.ts'
 import { heartbeating } from '../../activities/heartbeat.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import { doorbell, retryBuild } from '../messages.ts'
@@ -26,10 +27,10 @@ class NotingCluster extends SimulatedCluster {
   }
   override async removeBuildPod(request: {
     pod: { name: string; uid: string }
-    superseded?: KernelSubject
+    stopped?: { subject: KernelSubject; why: StopCause }
   }): Promise<void> {
-    if (request.superseded !== undefined)
-      this.told.push(`superseded ${request.pod.name} of ${request.superseded.kernel}`)
+    if (request.stopped !== undefined)
+      this.told.push(`${request.stopped.why} ${request.pod.name} of ${request.stopped.subject.kernel}`)
     await super.removeBuildPod(request)
   }
 }
@@ -72,6 +73,24 @@ test('a later run tells the end of a hold that an earlier one began', async () =
     await run.signal(retryBuild, { reason: 'the annotation retry-build' })
     await run.result()
     expect(cluster.told).toEqual(['released BuildCommandFailed, retry: the annotation retry-build'])
+  })
+})
+
+test('a build that a person cancels is told of', async () => {
+  const cluster = notingCluster()
+  cluster.whileBuilding = async () => {
+    const { cancellationSignal, heartbeat } = Context.current()
+    await heartbeating(heartbeat, () => once(cancellationSignal, 'abort'))
+    throw cancellationSignal.reason
+  }
+  await withRun(cluster, async (run) => {
+    await expect
+      .poll(() => cluster.calls.some((call) => call.startsWith('follow')), { timeout: 60_000 })
+      .toBe(true)
+    await run.cancel()
+    await expect(run.result()).rejects.toThrow()
+    expect(cluster.told).toEqual(['cancelled p-1 of 6.1.0'])
+    expect(cluster.stored).toMatchObject({ phase: 'Cancelled' })
   })
 })
 
