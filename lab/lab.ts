@@ -215,7 +215,9 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 function requireMachine(nodes: 'real' | 'simulated', vm: boolean): void {
   if (process.platform !== 'linux') throw new Error(`the lab needs Linux, this is ${process.platform}`)
   if (nodes === 'real' && process.getuid?.() !== 0) {
-    throw new Error('a real build node needs root: start as root, or with --nodes simulated')
+    throw new Error(
+      'a real build node needs root: start as root, or only the lab without real nodes: npm run lab -- up --nodes simulated',
+    )
   }
   if (vm && nodes === 'simulated') throw new Error('--vm needs --nodes real')
 }
