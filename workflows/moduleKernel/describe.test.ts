@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import { decideKernel, failureKey } from './decide.ts'
-import { describeEntry, sameButCounts, sameEntry } from './describe.ts'
+import { describeEntry, sameButNodes, sameEntry } from './describe.ts'
 import type { KernelMemory } from './plan.ts'
 import {
   absent,
@@ -365,11 +365,11 @@ test('sameEntry: only run, workflow and time are no news', () => {
   expect(sameEntry(undefined, undefined)).toBe(true)
 })
 
-test('sameButCounts: counts of nodes, and what is said of them, differ all the time', () => {
+test('sameButNodes: counts of nodes, and what is said of them and why, differ all the time', () => {
   const nodes = { targets: 9, loaded: 3, failed: 0, waiting: 6 }
   const a = stored({ nodes, message: 'Node n1 waits', since: 's1' })
-  expect(sameButCounts(a, stored({ nodes: { ...nodes, loaded: 4 }, message: 'Node n2 waits' }))).toBe(true)
-  expect(sameButCounts(a, stored({ nodes, reason: 'InUse' }))).toBe(false)
-  expect(sameButCounts(a, stored({ nodes, phase: 'LoadFailed' }))).toBe(false)
-  expect(sameButCounts(a, undefined)).toBe(false)
+  expect(sameButNodes(a, stored({ nodes: { ...nodes, loaded: 4 }, message: 'Node n2 waits' }))).toBe(true)
+  expect(sameButNodes(a, stored({ nodes, reason: 'InUse' }))).toBe(true)
+  expect(sameButNodes(a, stored({ nodes, phase: 'LoadFailed' }))).toBe(false)
+  expect(sameButNodes(a, undefined)).toBe(false)
 })

@@ -179,11 +179,14 @@ export function sameEntry(a: KernelStatus | undefined, b: KernelStatus | undefin
   return canonicalJson(comparable(a)) === canonicalJson(comparable(b))
 }
 
-/** Do the two differ in counts of nodes alone, and in what is said of them? With many nodes they differ all the time. */
-export function sameButCounts(a: KernelStatus | undefined, b: KernelStatus | undefined): boolean {
+/**
+ * Do the two differ in counts of nodes alone, and in what is said of them? With many nodes they differ all the time, and
+ * nodes that are away or tried again come and go.
+ */
+export function sameButNodes(a: KernelStatus | undefined, b: KernelStatus | undefined): boolean {
   if (a === undefined || b === undefined) return false
-  const { nodes: _nodes, message: _message, ...wanted } = a
-  const { nodes: _stored, message: _said, ...stored } = b
+  const { nodes: _nodes, reason: _reason, message: _message, ...wanted } = a
+  const { nodes: _stored, reason: _because, message: _said, ...stored } = b
   return sameEntry(wanted, stored)
 }
 

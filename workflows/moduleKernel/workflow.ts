@@ -21,7 +21,7 @@ import { activitiesOn } from '../options.ts'
 import { mergeSeen } from '../seen.ts'
 import { decideKernel } from './decide.ts'
 import { describeDetails } from './details.ts'
-import { describeEntry, sameButCounts, sameEntry, type RunIdentity } from './describe.ts'
+import { describeEntry, sameButNodes, sameEntry, type RunIdentity } from './describe.ts'
 import type { KernelRunInput } from './input.ts'
 import { Operations } from './operations.ts'
 import { holdChanges, releasesOf, type KernelMemory, type KernelPlan } from './plan.ts'
@@ -52,7 +52,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   let entry: KernelStatus | undefined
   /** Holds that stand in status: those that an earlier run has told of, too. */
   let told: readonly HoldRef[] | undefined
-  /** When status was last written, and how long news of node counts alone still has to wait, in milliseconds. */
+  /** When status was last written, and how long news of nodes alone still has to wait, in milliseconds. */
   let writtenAt = Number.NEGATIVE_INFINITY
   let owed = 0
   let said: { phase: string | undefined; held: boolean } | undefined
@@ -146,7 +146,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       if (!goesOn || entry?.runId === view.stored?.runId) return
     }
     const more = plan.steps.some(({ kind }) => kind === 'node')
-    if (more && sameButCounts(entry, view.stored)) {
+    if (more && sameButNodes(entry, view.stored)) {
       owed = Math.max(0, writtenAt + input.quietMs - Date.now())
       if (owed > 0) return
     }
