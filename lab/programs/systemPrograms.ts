@@ -167,6 +167,8 @@ export const systemPrograms = [
     installed('chromium'),
     ['chromium', 'chromium-browser', 'google-chrome'],
   ),
+  system('zsh', '--version', /^zsh 5\./m, 'zsh 5', installed('zsh')),
+  system('fish', '--version', /^fish, version [3-9]\./m, 'fish 3 or later', installed('fish')),
   system('unzip', '-v', /^UnZip [6-9]\./m, 'Info-ZIP unzip 6', installed('unzip')),
   {
     // The zip files of this module are whole toolchains. Checksums: of the files whose h1 sum the Go checksum database

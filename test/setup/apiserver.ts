@@ -26,6 +26,8 @@ const needed = [
   'docker-registry',
   'kwok',
   'temporal',
+  'zsh',
+  'fish',
 ] as const
 
 /**

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { kernelRunId, type ModuleRef } from '../../api/names.ts'
 import { run } from '../../lab/programs/exec.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
+import { expectReadable } from '../../workflows/testing/readableHistory.ts'
 import type { TestLab } from './testLab.ts'
 
 /** A run as Temporal's visibility shows it. */
@@ -27,12 +28,15 @@ export async function runsOf(lab: TestLab, ref: ModuleRef, condition = 'TRUE'): 
 }
 
 /**
- * Runs of a namespace's Modules that ended as none may, whatever users do. Those that people cancelled or terminated
- * are none of them.
+ * No run of a namespace's Modules has ended as none may, whatever users do (those that people cancelled or terminated
+ * have not), and a person can read each of them in the Temporal UI.
  */
-export async function brokenRuns(lab: TestLab, namespace: string): Promise<SeenRun[]> {
-  const ended = 'ExecutionStatus IN ("Failed", "TimedOut")'
-  return await listRuns(lab, `KmmCluster="${lab.cluster}" AND KmmNamespace="${namespace}" AND ${ended}`)
+export async function expectSoundRuns(lab: TestLab, namespace: string): Promise<void> {
+  const runs = await listRuns(lab, `KmmCluster="${lab.cluster}" AND KmmNamespace="${namespace}"`)
+  const broken = runs.filter(({ status }) => status === 'FAILED' || status === 'TIMED_OUT')
+  expect(broken, 'runs that failed').toEqual([])
+  for (const { workflowId, runId: id } of runs)
+    expectReadable(await lab.temporal.workflow.getHandle(workflowId, id).fetchHistory())
 }
 
 /** All runs that a query of Temporal's visibility finds. */

@@ -13,6 +13,7 @@ import { moduleSchema, type Condition, type KernelStatus, type Module } from '..
 import { addSimulatedNode } from '../../lab/simulated/nodes.ts'
 import { eventually } from './eventually.ts'
 import type { PodHistory } from './podHistory.ts'
+import { expectSoundRuns } from './runs.ts'
 import type { TestLab } from './testLab.ts'
 import { dockerfile, scenarioLabel, tinyDockerfile, tinyModule, type TinyModule } from './tinyModule.ts'
 
@@ -161,7 +162,7 @@ export class Scenario {
     )
   }
 
-  /** Removes all of it: Modules first, with what the operator does at their end. */
+  /** Removes all of it: Modules first, with what the operator does at their end. Its runs must have been sound. */
   async close(): Promise<void> {
     const { kube } = this.lab
     const { items } = await kube.list(modules, { namespace: this.namespace })
@@ -170,6 +171,7 @@ export class Scenario {
     await this.pods.stop()
     for (const name of this.#nodes) await this.remove(nodes, name)
     await this.remove(namespaces, this.namespace)
+    await expectSoundRuns(this.lab, this.namespace)
   }
 
   /** Prints what a person would look at first when something went wrong. */

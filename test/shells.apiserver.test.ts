@@ -1,11 +1,12 @@
-import { execFile, spawn, spawnSync } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify, stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { drivers, standing } from '../testing/drivers.ts'
-import { openSimulatedApi, type SimulatedApi } from '../testing/simulatedApi.ts'
+import { ensurePrograms } from '../lab/programs/ensure.ts'
+import { drivers, standing } from '../cli/testing/drivers.ts'
+import { openSimulatedApi, type SimulatedApi } from '../cli/testing/simulatedApi.ts'
 
 /** The scripts in the shells themselves, with the plugin as their backend over a simulated API server. */
 let api: SimulatedApi
@@ -16,7 +17,7 @@ beforeAll(async () => {
   api = await openSimulatedApi()
   api.hold(drivers(standing.held))
   writeFileSync(join(bin, 'module.yaml'), '')
-  symlinkSync(join(import.meta.dirname, '../kubectl-kmod.js'), join(bin, 'kubectl-kmod'))
+  symlinkSync(join(import.meta.dirname, '../cli/kubectl-kmod.js'), join(bin, 'kubectl-kmod'))
   const path = `${bin}:${dirname(process.execPath)}:${process.env['PATH']}`
   env = { ...process.env, PATH: path, KUBECONFIG: api.kubeconfig, HOME: bin, TERM: 'xterm' }
 })
@@ -41,20 +42,16 @@ const typed = [
   ['a name with a colon', 'kubectl-kmod list --context simulated:d', '--context simulated:drivers '],
 ] as const
 
-/** Which of them this machine can run; `script` of util-linux gives a shell its terminal. */
-const isThere = (program: string) => spawnSync('which', [program]).status === 0
-const there = process.platform === 'linux' ? ['bash', 'zsh', 'fish'].filter(isThere) : []
-for (const shell of ['bash', 'zsh', 'fish'])
-  if (!there.includes(shell))
-    console.warn(`the completion script of ${shell} is not tried: it is not installed here`)
+const programs = ensurePrograms(['zsh', 'fish'])
+const [zsh, fish] = await Promise.all([programs.path('zsh'), programs.path('fish')])
 
+/** `script` of util-linux gives a shell its terminal. */
 const interactive = {
   bash: ['bash --norc --noprofile -i', 'source <(kubectl-kmod completion bash)'],
-  zsh: ['zsh -f -i', 'autoload -U compinit && compinit -u -D && source <(kubectl-kmod completion zsh)'],
+  zsh: [`${zsh} -f -i`, 'autoload -U compinit && compinit -u -D && source <(kubectl-kmod completion zsh)'],
 } as const
 
 for (const shell of ['bash', 'zsh'] as const) {
-  if (!there.includes(shell)) continue
   test(`${shell} completes what is typed`, async () => {
     const [command, source] = interactive[shell]
     const child = spawn('script', ['-qec', `stty cols 200; exec ${command}`, '/dev/null'], { env, cwd: bin })
@@ -76,11 +73,10 @@ for (const shell of ['bash', 'zsh'] as const) {
   })
 }
 
-if (there.includes('fish'))
-  test('fish completes what is typed', async () => {
-    for (const [, line, whole] of typed) {
-      const script = `kubectl-kmod completion fish | source; complete --do-complete '${line}'`
-      const { stdout } = await promisify(execFile)('fish', ['--no-config', '-c', script], { env, cwd: bin })
-      expect(stdout.split('\n')[0]?.split('\t')[0]).toBe(whole.trim().split(' ').at(-1))
-    }
-  })
+test('fish completes what is typed', async () => {
+  for (const [, line, whole] of typed) {
+    const script = `kubectl-kmod completion fish | source; complete --do-complete '${line}'`
+    const { stdout } = await promisify(execFile)(fish, ['--no-config', '-c', script], { env, cwd: bin })
+    expect(stdout.split('\n')[0]?.split('\t')[0]).toBe(whole.trim().split(' ').at(-1))
+  }
+})
