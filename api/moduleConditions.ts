@@ -1,6 +1,6 @@
 import type { NodeFacts } from './facts.ts'
 import type { Condition, KernelStatus, Module } from './module.ts'
-import { remedyOf } from './remedies.ts'
+import { needsPerson } from './remedies.ts'
 import { mappingFault } from './specFaults.ts'
 import { isStuck } from './steering.ts'
 
@@ -19,8 +19,7 @@ export function conditionsOf(
   const kernels = module.status?.kernels ?? []
   const pending = isPending(module, targets)
   const bad = kernels.filter(isStuck)
-  /** Nothing of the Module is at fault, or it is tried again by itself; somebody has to mend something all the same. */
-  const degraded = bad[0] ?? kernels.find((k) => remedyOf(module.metadata, k) !== undefined)
+  const degraded = bad[0] ?? kernels.find((k) => needsPerson(module.metadata, k))
   const waiting = kernels.filter((k) => !isStuck(k) && k.reason !== undefined)
   const moving = kernels.filter((k) => !isStuck(k) && !isAtRest(k))
   const imageless = kernels.filter((k) => k.digest === undefined && needsImage(k))

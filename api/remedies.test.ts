@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { remedyOf } from './remedies.ts'
+import { needsPerson, remedyOf } from './remedies.ts'
 
 const ref = { namespace: 'drivers', name: 'fpga' }
 
@@ -32,6 +32,13 @@ test.each([
 test('a pod that is not named is that of the build', () => {
   const wait = { reason: 'Unschedulable', message: 'no node', buildPod: 'fpga-build-2' }
   expect(remedyOf(ref, wait)?.commands).toEqual(['kubectl -n drivers describe pod fpga-build-2'])
+})
+
+test('what waits for a person is what is held, and what is refused', () => {
+  const entry = { kernel: '6.1.0', phase: 'Building' } as const
+  expect(needsPerson(ref, { ...entry, reason: 'PodRefusedByQuota' })).toBe(true)
+  expect(needsPerson(ref, { ...entry, reason: 'BuildQueued' })).toBe(false)
+  expect(needsPerson(ref, { ...entry, phase: 'BuildFailed' })).toBe(true)
 })
 
 test.each(['BuildQueued', 'ImageClaimed', 'RegistryUnreachable', 'NodesUnreachable', undefined])(

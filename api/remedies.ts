@@ -1,6 +1,7 @@
 import { help } from './commandsThatHelp.ts'
 import type { KernelStatus } from './module.ts'
 import type { ModuleRef } from './names.ts'
+import { isStuck } from './steering.ts'
 
 /** What a person does about something a kernel waits for. */
 export interface Remedy {
@@ -91,6 +92,11 @@ export function remedyOf(ref: ModuleRef, wait: Wait): Remedy | undefined {
   const { reason } = wait
   if (reason === undefined) return undefined
   return rules.find((rule) => rule.reason.test(reason))?.remedy(ref, wait)
+}
+
+/** Does a kernel wait until a person mends something, whether its run holds it or the cluster or a registry refuses it? */
+export function needsPerson(ref: ModuleRef, entry: KernelStatus): boolean {
+  return isStuck(entry) || remedyOf(ref, entry) !== undefined
 }
 
 /** The Secrets that a message names, each with the field of the Module. */

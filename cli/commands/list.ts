@@ -1,4 +1,4 @@
-import { kernelsToRetry } from '../../api/steering.ts'
+import { needsPerson } from '../../api/remedies.ts'
 import type { Call } from '../call.ts'
 import { storedOf } from '../cluster/storedOf.ts'
 import { exitCodes } from '../exitCodes.ts'
@@ -49,7 +49,7 @@ export function listedModule(object: StoredObject): ListedModule {
     kernels: {
       total: kernels.length,
       loaded: kernels.filter(({ phase }) => phase === 'Loaded').length,
-      held: kernelsToRetry(stored, 'all').length,
+      held: kernels.filter((k) => needsPerson({ namespace, name }, k) || (k.nodes?.failed ?? 0) > 0).length,
     },
     nodes: {
       targets: status?.moduleLoader?.nodesMatchingSelectorNumber ?? 0,

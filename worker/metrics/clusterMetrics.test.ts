@@ -1,12 +1,16 @@
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import type { KernelStatus, Module } from '../../api/module.ts'
-import { guardedModule } from '../../api/testCluster.ts'
+import type { UnreadableModule } from '../../api/readModule.ts'
+import { guardedModule, unreadableModule } from '../../api/testCluster.ts'
 import { addClusterMetrics } from './clusterMetrics.ts'
 
-async function linesOf(modules: () => readonly Module[]): Promise<string[]> {
+async function linesOf(
+  modules: () => readonly Module[],
+  unreadable: readonly UnreadableModule[] = [],
+): Promise<string[]> {
   const registry = new Registry()
-  addClusterMetrics(registry, { modules })
+  addClusterMetrics(registry, { modules, unreadableModules: () => unreadable })
   return (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 }
 const withSpec = (change: object): Module => {
@@ -81,14 +85,25 @@ test.each<[string, Module[], string]>([
     ],
     'kmm_kernels_held{reason="OutOfMemory"} 1',
   ],
+  [
+    'also outside of its run',
+    [guardedModule({}, { status: { kernels: [kernel('Building', { reason: 'SecretMissing' })] } })],
+    'kmm_kernels_held{reason="SecretMissing"} 1',
+  ],
 ])('%s', async (_name, modules, line) => {
   expect(await linesOf(() => modules)).toContain(line)
+})
+
+test('a Module that cannot be read is counted, and is not Ready', async () => {
+  const lines = await linesOf(() => [guardedModule()], [unreadableModule()])
+  expect(lines).toContain('kmm_module_num 2')
+  expect(lines.filter((line) => line.startsWith('kmm_module_ready'))).toHaveLength(1)
 })
 
 test('nothing is left of a Module that is gone', async () => {
   let modules: Module[] = [withSpec(container({ modprobe: { args: { load: ['-v'] } } }))]
   const registry = new Registry()
-  addClusterMetrics(registry, { modules: () => modules })
+  addClusterMetrics(registry, { modules: () => modules, unreadableModules: () => [] })
   expect(await registry.metrics()).toContain('fpga')
   modules = []
   const text = await registry.metrics()

@@ -1,14 +1,18 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { ClusterSnapshot } from '../../api/facts.ts'
 import { kernelPhases, type Module } from '../../api/module.ts'
-import { isStuck } from '../../api/steering.ts'
+import type { StoredModule } from '../../api/readModule.ts'
+import { needsPerson } from '../../api/remedies.ts'
 import { boundedWords } from './words.ts'
 
 /** What is counted is in the caches: each look at the page counts anew, so nothing stays of a Module that is gone. */
 type Counts = readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]
 
 /** Gauges of the cluster as the caches have it: KMM's by their names (nodes:MET-1), and where Modules stand. */
-export function addClusterMetrics(registry: Registry, cache: Pick<ClusterSnapshot, 'modules'>): void {
+export function addClusterMetrics(
+  registry: Registry,
+  cache: Pick<ClusterSnapshot, 'modules' | 'unreadableModules'>,
+): void {
   const gauge = (name: string, help: string, labelNames: readonly string[], count: () => Counts): void => {
     new Gauge({
       name,
@@ -23,10 +27,12 @@ export function addClusterMetrics(registry: Registry, cache: Pick<ClusterSnapsho
   }
   const number = (name: string, help: string, which: (module: Module) => boolean): void =>
     gauge(name, help, [], () => [{ labels: {}, value: cache.modules().filter(which).length }])
-  const kernels = () => cache.modules().flatMap(({ status }) => status?.kernels ?? [])
+  /** With those that break a rule which came after they were stored. */
+  const stored = (): readonly StoredModule[] => [...cache.modules(), ...cache.unreadableModules()]
+  const kernels = () => stored().flatMap(({ status }) => status?.kernels ?? [])
   const word = boundedWords()
 
-  number('kmm_module_num', 'Modules.', () => true)
+  gauge('kmm_module_num', 'Modules.', [], () => [{ labels: {}, value: stored().length }])
   number('kmm_in_cluster_build_num', 'Modules with a build section.', (module) =>
     sections(module).some(({ build }) => build !== undefined),
   )
@@ -60,7 +66,7 @@ export function addClusterMetrics(registry: Registry, cache: Pick<ClusterSnapsho
       }),
   )
   gauge('kmm_module_ready', '1 when the condition Ready of a Module is True.', ofModule, () =>
-    cache.modules().map((module) => {
+    stored().map((module) => {
       const ready = module.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
       return { labels: nameOf(module), value: ready ? 1 : 0 }
     }),
@@ -81,12 +87,15 @@ export function addClusterMetrics(registry: Registry, cache: Pick<ClusterSnapsho
     })),
   )
   gauge('kmm_kernels_held', 'Kernels of Modules that wait for a person, by reason.', ['reason'], () => {
-    const held = Object.groupBy(kernels().filter(isStuck), ({ reason, phase }) => word(reason ?? phase))
+    const waiting = stored().flatMap(({ metadata, status }) =>
+      (status?.kernels ?? []).filter((kernel) => needsPerson(metadata, kernel)),
+    )
+    const held = Object.groupBy(waiting, ({ reason, phase }) => word(reason ?? phase))
     return Object.entries(held).map(([reason, all = []]) => ({ labels: { reason }, value: all.length }))
   })
 }
 
-function nameOf({ metadata }: Module) {
+function nameOf({ metadata }: StoredModule) {
   return { name: metadata.name, namespace: metadata.namespace }
 }
 

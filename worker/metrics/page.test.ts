@@ -5,7 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { createMetricsPage } from './page.ts'
 
-const sources = { cache: { modules: () => [] }, requests: new Map([['patch modules/status', 3]]) }
+const sources = {
+  cache: { modules: () => [], unreadableModules: () => [] },
+  requests: new Map([['patch modules/status', 3]]),
+}
 
 /** The SDK's exporter. */
 async function exporter(status: number): Promise<string> {

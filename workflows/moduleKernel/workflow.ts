@@ -13,6 +13,7 @@ import {
 import type { HoldRef, Seen } from '../../activities/contract.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
+import { remedyOf } from '../../api/remedies.ts'
 import { searchAttributes } from '../searchAttributes.ts'
 import { buildLog, doorbell, retry, retryBuild, state, timeline } from '../messages.ts'
 import type { RetryRequest } from '../messages.ts'
@@ -122,7 +123,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
 
   /** Search attributes, when they change, and the run's page. */
   const show = (view: KernelView): void => {
-    const held = plan.holds.length > 0
+    const held = plan.holds.length > 0 || (entry && remedyOf(subject.ref, entry)) !== undefined
     if (said?.phase !== entry?.phase || said?.held !== held) {
       said = { phase: entry?.phase, held }
       upsertSearchAttributes([
