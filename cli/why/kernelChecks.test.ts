@@ -164,6 +164,18 @@ describe('what is built needs nothing more', () => {
     })
     expect(report).toMatchObject({ verdict: 'loaded' })
   })
+  test('a Secret for pulls that is gone is told, and fails nothing that is loaded', () => {
+    const things = loaded({})
+    const [module] = things.modules ?? []
+    const spec = { ...module!.spec, imageRepoSecret: { name: 'login' } }
+    const report = ask(
+      { ...things, modules: [{ ...module!, spec }] },
+      { secrets: new Map([['login', false]]) },
+    )
+    expect(report.verdict).toBe('loaded')
+    const line = report.sections.flatMap(({ findings }) => findings).find(({ check }) => check === 'secrets')
+    expect(line).toMatchObject({ state: 'unknown', says: expect.stringContaining('login does not exist') })
+  })
   test('sign is not said to be done', () => {
     const sign = { keySecret: { name: 'k' }, certSecret: { name: 'c' }, filesToSign: ['/opt/a.ko'] }
     const { sections } = ask(loaded({ build, sign }))

@@ -134,11 +134,10 @@ function dockerfile(facts: KernelFacts): Finding {
 
 function secrets(facts: KernelFacts): Finding {
   const { seen, ref, gaps } = facts
-  if (isBuilt(facts)) return none('nothing is to be built')
   const { reason, message } = said(facts)
   if (reason.startsWith('Secret')) return fails(reason, message, commandsFor(ref, reason, message))
   const { build: wanted, imageRepoSecret } = seen.mapping ?? {}
-  const built = (wanted?.secrets ?? []).map(({ name }) => name)
+  const built = isBuilt(facts) ? [] : (wanted?.secrets ?? []).map(({ name }) => name)
   const names = [...new Set([...built, ...(imageRepoSecret === undefined ? [] : [imageRepoSecret.name])])]
   if (names.length === 0) return none('it names none')
   const missing = names.filter((name) => facts.secrets.get(name) === false)
@@ -148,7 +147,10 @@ function secrets(facts: KernelFacts): Finding {
       built.includes(name)
         ? help.createSecret(ref.namespace, name)
         : help.createPullSecret(ref.namespace, name)
-    return fails('SecretMissing', says, { commands: missing.map(create) })
+    const commands = missing.map(create)
+    return seen.view.digest === undefined
+      ? fails('SecretMissing', says, { commands })
+      : unknown(`${says} What is loaded stays; a pull that needs it would fail.`, { commands })
   }
   const right = gaps.get('secrets')
   if (right !== undefined)
