@@ -4,6 +4,7 @@ import { modules, nodes, secrets, serviceAccounts } from '../../activities/kube/
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { run } from '../../lab/programs/exec.ts'
 import { buildNodeLabels, buildNodeName } from '../../lab/realNodes.ts'
+import { simulatedTaint } from '../../lab/simulated/nodes.ts'
 import { stories } from '../support/stories.ts'
 import { eventually } from '../support/eventually.ts'
 import { registrySecret, startRegistryInLab } from '../support/privateRegistry.ts'
@@ -109,6 +110,21 @@ test("arguments, Secrets, the node's modules and the login are where the page sa
   expect(story.pods.builds()).toHaveLength(1)
   expect((await story.kernelStatus(name, kernel))?.builtOn).toEqual(builtOn)
   await story.untilCondition(name, { type: 'BuildNodeDiffers', status: 'False', reason: 'SameDistribution' })
+})
+
+test('images:BLD-9: without a selector a build goes to a node of its kernel, and never to a simulated one', async ({
+  open,
+}) => {
+  const { kernel } = await buildNode()
+  const story = await open('placed')
+  const build = { dockerfileConfigMap: { name }, baseImageRegistryTLS: { insecure: true } }
+  // The build node is the target: nothing else runs its kernel, and no module can be loaded there.
+  const selector = { ...buildNodeLabels }
+  await story.applyTiny(name, [], { mapping: { build }, spec: { selector } })
+  await story.untilKernel(name, 'has its image', ({ digest }) => digest !== undefined, kernel)
+  expect(story.pods.builds()).toMatchObject([{ pod: { spec: { nodeName: buildNodeName } } }])
+  // It tolerates what the Module tolerates, simulated nodes among them.
+  expect((await story.module(name))?.spec.tolerations).toContainEqual(expect.objectContaining(simulatedTaint))
 })
 
 test("images:IMG-10: a login that only the service account's pull secrets have", async ({ open }) => {
