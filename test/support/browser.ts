@@ -35,7 +35,7 @@ export function useBrowser(): TestBrowser {
   return {
     async open(url) {
       if (browser === undefined) throw new Error('the browser is not started')
-      const page = await browser.newPage({ viewport: { width: 1400, height: 900 } })
+      const page = await browser.newPage({ viewport: { width: 1400, height: 1100 } })
       await page.goto(url, { waitUntil: 'domcontentloaded' })
       return page
     },
