@@ -13,6 +13,7 @@ import { activitiesOn } from '../options.ts'
 import { searchAttributes } from '../searchAttributes.ts'
 import { mergeSeen } from '../seen.ts'
 import { decideModule } from './decide.ts'
+import { describeModuleDetails } from './details.ts'
 
 export interface ModuleRunInput {
   readonly subject: ModuleSubject
@@ -25,7 +26,6 @@ export interface ModuleRunInput {
 /** One run for what concerns the whole Module; it talks to kernel runs through the cluster only. */
 export async function module(input: ModuleRunInput): Promise<void> {
   const { subject } = input
-  const key = `${subject.ref.namespace}/${subject.ref.name}`
   const activities = activitiesOn(input.watchQueue).short
   let bells = 0
   let seen = input.seen
@@ -47,9 +47,7 @@ export async function module(input: ModuleRunInput): Promise<void> {
       return await continueAsNew<typeof module>({ ...input, subject: { ...subject, uid }, seen })
     }
     const step = decideModule(view)
-    const waits =
-      view.remains.length > 0 ? `\n\nWaits for:\n${view.remains.map((line) => `- ${line}`).join('\n')}` : ''
-    setCurrentDetails(`### Module ${key}\n\n${view.summary}${waits}`)
+    setCurrentDetails(describeModuleDetails(subject.ref, view))
     switch (step) {
       case 'guard':
         hear(
