@@ -5,7 +5,13 @@ import { tellGaps } from '../cluster/tellGaps.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
 import { readManifests, refOf } from '../manifests.ts'
-import { planModule, type ImagePlan, type NodePlanReport, type PlanReport } from './planReport.ts'
+import {
+  planModule,
+  type BuildPlan,
+  type ImagePlan,
+  type NodePlanReport,
+  type PlanReport,
+} from './planReport.ts'
 
 /** `kubectl kmod plan -f FILE` */
 export async function plan(call: Call) {
@@ -63,11 +69,30 @@ function imageLines(image: ImagePlan, wide: boolean): string[] {
       const otherwise =
         build !== undefined
           ? [
-              `build    if it is not there, in pod ${build.pod} from inputs ${build.inputHash.slice(0, 8)}`,
+              `build    ${buildWords(build)}`,
               ...(wide ? build.arguments.map((argument) => `${' '.repeat(9)}--build-arg ${argument}`) : []),
             ]
           : [`build    ${fault ?? 'none: if it is not there, ImageMissing'}`]
       return [`image    ${image.image}: the registry is asked`, ...otherwise]
+    }
+  }
+}
+
+function buildWords({ pod, inputHash, standing }: BuildPlan): string {
+  const inputs = `from inputs ${inputHash.slice(0, 8)}`
+  switch (standing?.kind) {
+    case undefined:
+      return `if it is not there, in pod ${pod} ${inputs}`
+    case 'underWay':
+      return `under way in pod ${pod} ${inputs}`
+    case 'held':
+      return `held, because inputs ${inputHash.slice(0, 8)} have failed (${standing.reason}): a retry builds them in pod ${pod}`
+    case 'rival': {
+      const end =
+        standing.inputs === 'same'
+          ? 'it is waited for'
+          : 'held, because its inputs are others (ImageContested)'
+      return `${standing.of} builds the same image: ${end}`
     }
   }
 }

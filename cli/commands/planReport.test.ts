@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { moduleFinalizer, readyLabel } from '../../api/names.ts'
 import { testConfig, testKernel, testRecord, testRef } from '../../api/testCluster.ts'
 import { testModule } from '../../api/testModule.ts'
@@ -121,4 +121,33 @@ test('a kernel without mapping, and a mapping that cannot be used, are said', ()
   const invalid = planModule(cluster, testModule({ mapping: { containerImage: 'reg.example/a:$NOPE' } }), [])
   expect(invalid.faults).toEqual([expect.stringContaining('unknown variable NOPE')])
   expect(invalid.kernels[0]).toMatchObject({ image: { kind: 'invalid', reason: 'TemplateInvalid' } })
+})
+
+describe('a build that does not begin now', () => {
+  const things = (status: object) =>
+    objects({
+      nodes: [node('n1')],
+      modules: [stored({}, status)],
+      configMaps: [dockerfile],
+    })
+  const module = testModule({ mapping: { build } })
+  const buildOf = (status: object) => {
+    const image = planModule(things(status), module, [dockerfile]).kernels[0]?.image
+    return image?.kind === 'lookUp' ? image.build : undefined
+  }
+  const inputHash = buildOf({})?.inputHash ?? ''
+  const entry = { kernel: testKernel, image: `reg.example/fpga:${testKernel}`, inputHash, attempt: 2 }
+
+  test('its inputs have failed: held, and the pod of the next attempt', () => {
+    const status = { kernels: [{ ...entry, phase: 'BuildFailed', reason: 'CompileFailed' }] }
+    expect(buildOf(status)).toMatchObject({
+      pod: `fpga-build-${inputHash.slice(0, 8)}-3`,
+      standing: { kind: 'held', reason: 'CompileFailed' },
+    })
+  })
+  test('other inputs have failed: these are built', () => {
+    const status = { kernels: [{ ...entry, inputHash: 'other', phase: 'BuildFailed' }] }
+    expect(buildOf(status)).not.toHaveProperty('standing')
+    expect(buildOf(status)?.pod).toBe(`fpga-build-${inputHash.slice(0, 8)}-1`)
+  })
 })

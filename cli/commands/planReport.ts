@@ -2,7 +2,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { buildArgs } from '../../api/buildInputs.ts'
 import { checkMappings } from '../../api/mapping.ts'
 import type { KernelStatus, Module } from '../../api/module.ts'
-import { buildPodName, moduleFinalizer, moduleKey, type ModuleRef } from '../../api/names.ts'
+import type { KernelView } from '../../api/kernelView.ts'
+import { buildPodName, kernelWords, moduleFinalizer, moduleKey, type ModuleRef } from '../../api/names.ts'
+import { lastAttempt } from '../../api/viewBuildPods.ts'
 import { storedModule, type ClusterSnapshot } from '../../api/facts.ts'
 import type { ConfigMapObject } from '../../api/kubernetesObjects.ts'
 import { snapshotOf, type ClusterObjects } from '../cluster/snapshot.ts'
@@ -35,9 +37,16 @@ export type ImagePlan =
 
 export interface BuildPlan {
   readonly inputHash: string
-  /** The pod of its first attempt. */
+  /** The pod of its next attempt, or of the one that is under way. */
   readonly pod: string
   readonly arguments: readonly string[]
+  /** Why it does not begin now. */
+  readonly standing?:
+    | { readonly kind: 'underWay' }
+    /** A build of the very same inputs failed or was cancelled; it waits for a person. */
+    | { readonly kind: 'held'; readonly reason: string }
+    /** Another Module or kernel builds, or has built, the same image. */
+    | { readonly kind: 'rival'; readonly of: string; readonly inputs: 'same' | 'other' }
 }
 
 export interface NodePlanReport {
@@ -156,19 +165,29 @@ function imagePlan(ref: ModuleRef, { kernel, view, mapping }: SeenKernel): Image
         case 'ready': {
           const { inputHash } = build
           const args = mapping === undefined ? [] : buildArgs(mapping, ref, kernel)
+          const standing = standingOf(view, inputHash)
+          const last = lastAttempt(view, inputHash)
           return {
             kind: 'lookUp',
             image,
             build: {
               inputHash,
-              pod: buildPodName(ref.name, inputHash, 1),
+              pod: buildPodName(ref.name, inputHash, standing?.kind === 'underWay' ? last : last + 1),
               arguments: args.map(({ name, value }) => `${name}=${value}`),
+              ...(standing === undefined ? {} : { standing }),
             },
           }
         }
       }
     }
   }
+}
+
+function standingOf({ pods, stored, rival }: KernelView, inputHash: string): BuildPlan['standing'] {
+  if (pods.some((pod) => pod.inputHash === inputHash && pod.state === 'active')) return { kind: 'underWay' }
+  const isHeld = stored?.phase === 'BuildFailed' || stored?.phase === 'Cancelled'
+  if (isHeld && stored.inputHash === inputHash) return { kind: 'held', reason: stored.reason ?? stored.phase }
+  return rival && { kind: 'rival', of: kernelWords(rival), inputs: rival.inputs }
 }
 
 function nodeReport({ node, target, plan, paused }: SeenNode): NodePlanReport {
