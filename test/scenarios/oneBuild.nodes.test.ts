@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest'
 import { configMaps, pods } from '../../activities/kube/resources.ts'
 import { kernelRunId } from '../../api/names.ts'
-import { state } from '../../workflows/messages.ts'
+import { retry, state } from '../../workflows/messages.ts'
 import { pageOf } from '../../workflows/moduleKernel/testing/page.ts'
 import { claimsOn } from '../support/claims.ts'
 import { eventually } from '../support/eventually.ts'
@@ -225,16 +225,25 @@ describe('changes in mid-build', () => {
   })
 })
 
-test('a failed pod deleted by hand while the retry arrives is built again once', async ({ open, gate }) => {
+test('users.md 5.11: a failed pod deleted by hand while a retry arrives, by update and by annotation, is built again once', async ({
+  open,
+  gate,
+}) => {
   const story = await begin(open, 'twice')
   await story.applyTiny(name, [fetching(gate.pass)])
-  const { buildPod = '' } = await story.untilKernel(
+  const { buildPod = '', workflowId = '' } = await story.untilKernel(
     name,
     'BuildFailed',
     ({ phase }) => phase === 'BuildFailed',
   )
   gate.open()
+  const update = lab.temporal.workflow.getHandle(workflowId).executeUpdate(retry, { args: [{}] })
+  // The hold may have ended by then: the update is refused, in words.
+  const refused = update.catch((error: unknown) => String((error as Error).cause))
   await Promise.all([story.remove(pods, buildPod), story.retry(name, 'all')])
+  const answer = await refused
+  if (typeof answer === 'string') expect(answer).toContain('Nothing is held')
+  else expect(answer.released).toHaveLength(1)
   await story.untilLoaded(name)
   expect(await story.kernelStatus(name)).toMatchObject({ attempt: 2 })
   expect(story.pods.builds()).toHaveLength(2)
