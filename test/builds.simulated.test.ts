@@ -152,6 +152,7 @@ test('a held run that somebody terminates is followed by another that builds not
     (page) => {
       expect(page).toContain('**Phase**: Building')
       expect(page).toContain(`**Unschedulable**: ${waits.message}`)
+      expect(page).toContain(`kubectl -n ${namespace} describe pod ${waits.buildPod}\n`)
       expect(page).toContain(`- the end of build pod ${namespace}/${waits.buildPod}: `)
     },
   )
@@ -179,7 +180,8 @@ test('a held run that somebody terminates is followed by another that builds not
       ) as unknown,
     (found) =>
       expect(found).toEqual({
-        'what waits for me': ['held RUNNING'],
+        // No node can take the other's pod until somebody makes room.
+        'what waits for me': ['builds RUNNING', 'held RUNNING'],
         "one Module's history": history,
         "one kernel's runs": ['builds RUNNING', 'held RUNNING', 'held TERMINATED'],
         "one cluster's runs": ['Module builds', ...history, 'builds RUNNING'].toSorted(),

@@ -1,22 +1,27 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'vitest'
+import { parse } from 'yaml'
 import type { WriteBody } from '../../activities/kube/kube.ts'
 import { pods } from '../../activities/kube/resources.ts'
 import { buildNodeLabels } from '../../lab/realNodes.ts'
 import { eventually } from '../support/eventually.ts'
 import { plugin, startPlugin } from '../support/plugin.ts'
 import { openRelay } from '../support/relay.ts'
-import type { Scenario } from '../support/scenario.ts'
+import { kernel, type Scenario } from '../support/scenario.ts'
 import { stories } from '../support/stories.ts'
 import { useLab } from '../support/testLab.ts'
-import { fetching } from '../support/tinyModule.ts'
+import { dockerfile, fetching, tinyDockerfile, tinyModule } from '../support/tinyModule.ts'
 
 const lab = useLab()
 const test = stories(lab)
 const name = 'tiny'
 const service = 'temporal-frontend'
 const port = 7233
+/** Of a finished run, in every format of its history. */
+const workflowWord = 'build'
 
 /**
  * The lab's Temporal as most clusters have theirs: a Service with a pod, which here hands on to the machine's port
@@ -120,6 +125,62 @@ test('logs: live while it builds, and from Temporal through a port-forward of it
   const history = await plugin(['history', name, ...at], env)
   expect(history).toMatchObject({ code: 0, stderr: '' })
   expect(history.stdout).toMatch(/build \S+ in pod \S+ {2}\S+ {2}succeeded/)
+})
+
+test('every command answers, in every format it promises', async ({ open, onTestFinished }) => {
+  const story = await open('commands')
+  await story.addNode()
+  const { namespace, base } = story
+  const { kubernetes, registry, temporal } = lab.state
+  const folder = await mkdtemp(join(tmpdir(), 'kmm-commands-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'module.yaml')
+  const objects = [
+    dockerfile(namespace, name, tinyDockerfile(base)),
+    tinyModule({ namespace, name, registry }),
+  ]
+  await writeFile(file, objects.map((object) => JSON.stringify(object)).join('\n---\n'))
+  const env = {
+    KUBECONFIG: kubernetes.kubeconfig,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+  }
+  const asked = async (...line: readonly string[]) => {
+    const { code, stdout, stderr } = await plugin([...line, '-n', namespace], env)
+    expect({ code, stderr }, line.join(' ')).toEqual({ code: 0, stderr: '' })
+    return stdout
+  }
+  expect(await asked('plan', '-f', file)).toContain('is new')
+  await story.apply(...objects)
+  await story.untilLoaded(name)
+
+  const image = `${registry}/${namespace}/${name}:${kernel}`
+  const commands: readonly [readonly string[], string][] = [
+    [['list'], name],
+    [['status', name], image],
+    [['why', name], name],
+    [['history', name], workflowWord],
+    [['plan', '-f', file], 'sha256:'],
+    [['resolve', '-f', file, '--kernel', kernel], image],
+    [['open', name, '--ui', temporal.ui ?? ''], 'module%3A'],
+  ]
+  for (const [line, word] of commands) {
+    for (const format of ['json', 'yaml', 'wide']) {
+      const said = await asked(...line, '-o', format)
+      expect(said, `${line.join(' ')} -o ${format}`).toContain(word)
+      if (format === 'json') JSON.parse(said)
+      if (format === 'yaml') parse(said)
+    }
+    expect(await asked(...line)).toContain(word)
+  }
+  const bundle = parse(await asked('support-bundle', name, '--file', '-')) as Record<string, unknown>
+  expect(bundle).toMatchObject({
+    modules: [{ metadata: { name } }],
+    events: expect.arrayContaining([expect.objectContaining({ reason: 'BuildSucceeded' })]),
+    temporal: expect.arrayContaining([expect.objectContaining({ status: 'COMPLETED' })]),
+  })
+  const nothing = await plugin(['retry', name, '-n', namespace], env)
+  expect(nothing).toMatchObject({ code: 4 })
 })
 
 test('the image has the plugin: it lists Modules with a kubeconfig that is given to it', async ({ open }) => {

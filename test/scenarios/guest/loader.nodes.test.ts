@@ -6,6 +6,7 @@ import { apiVersion, labels } from '../../../api/names.ts'
 import { loadNodeLabels, loadNodeName } from '../../../lab/realNodes.ts'
 import { eventually } from '../../support/eventually.ts'
 import { recordedOn } from '../../support/nodeRecord.ts'
+import { eventsOn, eventsOnNode } from '../../support/observed.ts'
 import { firmwareHostPath } from '../../support/firmware.ts'
 import { failingLoads } from '../../support/failingLoads.ts'
 import { type GuestImages, makeGuestImages } from '../../support/guestImages.ts'
@@ -104,6 +105,11 @@ describe('loading and unloading on a real kernel', { concurrent: false }, () => 
       expect(fact).toMatchObject({ failure: { action: 'Load', reason } })
       expect(fact).not.toHaveProperty('firmwareHostPath')
       await expectWhy(story, name, { line: 'modprobe', reason })
+      const { metadata } = (await story.module(name)) ?? {}
+      expect(await eventsOn(lab, namespace, metadata?.uid ?? '')).toEqual({ LoadFailed: 1 })
+      const since = String(metadata?.creationTimestamp)
+      const onNode = await eventsOnNode(lab, loadNodeName, { namespace, name }, since)
+      expect(onNode).toEqual({ ModuleLoadFailed: 1 })
     })
 
     test('and nothing of it is left on the node', async () => {
