@@ -6,6 +6,7 @@ import { expect } from 'vitest'
 import { parse } from 'yaml'
 import type { WriteBody } from '../../activities/kube/kube.ts'
 import { pods } from '../../activities/kube/resources.ts'
+import { commands } from '../../cli/commands.ts'
 import { buildNodeLabels } from '../../lab/realNodes.ts'
 import { eventually } from '../support/eventually.ts'
 import { plugin, startPlugin } from '../support/plugin.ts'
@@ -155,7 +156,7 @@ test('every command answers, in every format it promises', async ({ open, onTest
   await story.untilLoaded(name)
 
   const image = `${registry}/${namespace}/${name}:${kernel}`
-  const commands: readonly [readonly string[], string][] = [
+  const lines: readonly [readonly string[], string][] = [
     [['list'], name],
     [['status', name], image],
     [['why', name], name],
@@ -164,8 +165,9 @@ test('every command answers, in every format it promises', async ({ open, onTest
     [['resolve', '-f', file, '--kernel', kernel], image],
     [['open', name, '--ui', temporal.ui ?? ''], 'module%3A'],
   ]
-  for (const [line, word] of commands) {
-    for (const format of ['json', 'yaml', 'wide']) {
+  for (const [line, word] of lines) {
+    const { wide } = commands.find((command) => command.name === line[0]) ?? {}
+    for (const format of ['json', 'yaml', ...(wide === undefined ? [] : ['wide'])]) {
       const said = await asked(...line, '-o', format)
       expect(said, `${line.join(' ')} -o ${format}`).toContain(word)
       if (format === 'json') JSON.parse(said)
