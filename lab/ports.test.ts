@@ -1,5 +1,8 @@
 import { createServer, type AddressInfo, type Server } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { freePorts, requireFree } from './ports.ts'
 
 const servers: Server[] = []
@@ -38,4 +41,21 @@ test('free ports are different and can be listened on', async () => {
   const ports = await freePorts(5)
   expect(new Set(ports).size).toBe(5)
   for (const port of ports) await requireFree(wanted(port))
+})
+
+test('no port is given twice, to this process or to another that lives', async () => {
+  const [port = 0] = await freePorts(1)
+  const random = vi.spyOn(Math, 'random')
+  onTestFinished(() => random.mockRestore())
+  const next = (wantedPort: number) => random.mockReturnValueOnce((wantedPort - 15_000) / 15_000)
+  next(port)
+  expect(await freePorts(1)).not.toContain(port)
+  const file = join(tmpdir(), `kmm-ports-${process.getuid?.() ?? 0}`, String(port))
+  writeFileSync(file, '1')
+  next(port)
+  expect(await freePorts(1)).not.toContain(port)
+  // Its owner is gone.
+  writeFileSync(file, '999999999')
+  next(port)
+  expect(await freePorts(1)).toEqual([port])
 })

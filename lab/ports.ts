@@ -1,5 +1,15 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { processName } from './procfs.ts'
 
 /** A port the lab wants to listen on. `setting`: the environment variable that changes it. */
@@ -23,15 +33,45 @@ export async function requireFree(wanted: WantedPort): Promise<void> {
   throw new Error(`${what} cannot be used (${error}): set ${wanted.setting} to another port`)
 }
 
-/** Port numbers nobody listens on now, below the range the kernel hands out by itself. */
+/**
+ * Port numbers nobody listens on now, below the range the kernel hands out by itself. They are this process's until it
+ * ends: no other process of the project is given them, so that programs which listen only later find them free.
+ */
 export async function freePorts(count: number, address = '127.0.0.1'): Promise<number[]> {
   const found = new Set<number>()
   for (let attempt = 0; attempt < 1000 && found.size < count; attempt++) {
     const port = 15_000 + Math.floor(Math.random() * 15_000)
-    if ((await tryListen(address, port)) === null) found.add(port)
+    if (reserve(port) && (await tryListen(address, port)) === null) found.add(port)
   }
   if (found.size < count) throw new Error(`no ${count} free ports between 15000 and 30000 on ${address}`)
   return [...found]
+}
+
+/** One file for each port, which says whose it is. */
+const reservations = join(tmpdir(), `kmm-ports-${process.getuid?.() ?? 0}`)
+const reserved = new Set<string>()
+process.once('exit', () => reserved.forEach((file) => rmSync(file, { force: true })))
+
+function reserve(port: number): boolean {
+  mkdirSync(reservations, { recursive: true })
+  const file = join(reservations, String(port))
+  try {
+    writeFileSync(file, String(process.pid), { flag: 'wx' })
+  } catch {
+    if (existsSync(`/proc/${ownerOf(file)}`)) return false
+    writeFileSync(file, String(process.pid))
+  }
+  reserved.add(file)
+  return true
+}
+
+/** Empty when the file has gone meanwhile, or its owner is only just writing it: then it is the owner's. */
+function ownerOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** null when the address and port can be listened on, else the system's error code. */

@@ -103,8 +103,14 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
     return all.filter((module) => module.status?.kernels?.some(waits)).map(({ metadata }) => metadata)
   }
 
+  const synced = Promise.all(Object.values(informers).map((informer) => informer.synced)).then(
+    () => undefined,
+  )
+  // Whoever stops the cache before it knows anything need not wait for it.
+  synced.catch(() => undefined)
+
   return {
-    synced: Promise.all(Object.values(informers).map((informer) => informer.synced)).then(() => undefined),
+    synced,
     module: (ref) => readModule(moduleInformer.get(moduleKey(ref))),
     modules: () => moduleInformer.list().flatMap((object) => readModule(object) ?? []),
     nodes: (): NodeFacts[] => nodeInformer.list().map(asNode),
