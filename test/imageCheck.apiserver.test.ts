@@ -84,6 +84,18 @@ test('with TLS of an authority of its own: by trusting it, or by not verifying',
     })
 })
 
+test('with a certificate that vouches for itself: by not verifying only', async () => {
+  const registry = await start({ name: 'self-signed', tls: 'selfSigned' })
+  const { host } = registry
+  const digest = await pushTestImage(registry, image)
+  const skip = { ...secure, insecureSkipTLSVerify: true }
+  expect(await checkImage(`${host}/a/b:1`, skip)).toEqual({ kind: 'present', digest })
+  expect(await checkImage(`${host}/a/b:1`, secure)).toMatchObject({
+    kind: 'unreachable',
+    message: expect.stringMatching(/certificate is not trusted.*registryTLS.insecureSkipTLSVerify/),
+  })
+})
+
 test('with tokens (simulated token server): a pull, a stranger, and a repository that is not there', async () => {
   const repositories = ['a/b']
   const tokens = await simulateTokenServer(folder.dir, { repositories })

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Agent } from 'undici'
 import type { WriteBody } from '../../activities/kube/kube.ts'
@@ -8,6 +8,7 @@ import { freePorts } from '../../lab/ports.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { registryLogin, startRegistry, type TokenAuth } from '../../lab/registry.ts'
 import type { TestFolder } from '../../lab/testFolder.ts'
+import { selfSigned } from '../../worker/selfSigned.ts'
 import type { TestLab } from './testLab.ts'
 
 /** What a registry of a test's own asks of its clients. */
@@ -18,8 +19,8 @@ export interface RegistryTraits {
   readonly login?: boolean
   /** It asks for tokens of this server. */
   readonly token?: TokenAuth
-  /** It speaks HTTPS with a certificate of an authority that nobody knows; else plain HTTP. */
-  readonly tls?: boolean
+  /** It speaks HTTPS with a certificate of an authority that nobody knows, or of its own; else plain HTTP. */
+  readonly tls?: boolean | 'selfSigned'
 }
 
 /** A real docker-registry, up until the test file ends. */
@@ -44,8 +45,11 @@ export async function startPrivateRegistry(
 ): Promise<PrivateRegistry> {
   const [port = 0] = await freePorts(1)
   const programs = ensurePrograms(['docker-registry'])
-  const authority = tls ? await openAuthority(join(dir, 'registry-authority')) : undefined
-  const certificate = await authority?.issue({ name: 'registry', commonName: 'registry', hosts: [address] })
+  const authority = tls === true ? await openAuthority(join(dir, 'registry-authority')) : undefined
+  const certificate =
+    tls === 'selfSigned'
+      ? ownCertificate(join(dir, `${name}-certificate`))
+      : await authority?.issue({ name: 'registry', commonName: 'registry', hosts: [address] })
   const { host } = await startRegistry({
     dir: join(dir, name),
     name,
@@ -59,7 +63,8 @@ export async function startPrivateRegistry(
   })
   return {
     host,
-    url: `${tls ? 'https' : 'http'}://${host}`,
+    url: `${tls === false ? 'http' : 'https'}://${host}`,
+    ...(tls === 'selfSigned' ? { dispatcher: new Agent({ connect: { rejectUnauthorized: false } }) } : {}),
     ...(authority === undefined
       ? {}
       : {
@@ -68,6 +73,15 @@ export async function startPrivateRegistry(
         }),
     ...(login ? { authorization: basic(registryLogin) } : {}),
   }
+}
+
+function ownCertificate(folder: string): { readonly certFile: string; readonly keyFile: string } {
+  mkdirSync(folder, { recursive: true })
+  const { cert, key } = selfSigned('registry')
+  const files = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') }
+  writeFileSync(files.certFile, cert)
+  writeFileSync(files.keyFile, key, { mode: 0o600 })
+  return files
 }
 
 /**
