@@ -78,6 +78,11 @@ function podState(pod: PodObject): PodState {
   }
 }
 
+/** Does a container runtime say that an image lacks the program of a container? In the words of runc and of crun. */
+export function saysProgramMissing(message: string): boolean {
+  return /executable file .*not found/u.test(message)
+}
+
 /**
  * An extractor whose image lacks `cp`. CRI-O tells so when it creates the container, and the kubelet tries again without
  * end; elsewhere the container is created, and does not start. Both are the same end.
@@ -86,7 +91,7 @@ function notCreated(pod: PodObject, containers: readonly ContainerStatusObject[]
   const found = containers.find(({ name, state }) => {
     const { reason, message = '' } = state?.waiting ?? {}
     if (!name.endsWith('-extractor') || reason !== 'CreateContainerError') return false
-    return /executable file .*not found/u.test(message)
+    return saysProgramMissing(message)
   })
   if (found === undefined) return undefined
   const finishedAt = pod.metadata.creationTimestamp ?? ''

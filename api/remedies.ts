@@ -99,6 +99,11 @@ export function needsPerson(ref: ModuleRef, entry: KernelStatus): boolean {
   return isStuck(entry) || remedyOf(ref, entry) !== undefined
 }
 
+/** Is this the reason of a pod that the API server refuses, by whatever rule? */
+export function isPodRefusal(reason: string | undefined): reason is string {
+  return reason?.startsWith('PodRe') === true
+}
+
 /** The Secrets that a message names, each with the field of the Module. */
 function secretsIn(message: string): { readonly field: string; readonly name: string }[] {
   const named = message.matchAll(/(build\.secrets|imageRepoSecret): Secret [^/\s]+\/(\S+) /gu)

@@ -69,11 +69,13 @@ function ruleOf(error: KubeError): Rule {
 /**
  * What an activity throws for an error of the client (practice 1.7): a retryable failure for everything transient,
  * after the time the server asked for; non-retryable `KubeRejected` for what was refused. Details: `{code,
- * reason}`. Anything that is not a KubeError is given back as it is, so cancellation stays cancellation.
+ * reason}`. Anything that is not a KubeError is given back as it is, so cancellation stays cancellation. `refusals`: are
+ * they final, or is what was refused asked again until it is mended?
  */
-export function toFailure(error: unknown): unknown {
+export function toFailure(error: unknown, refusals: 'areFinal' | 'areAskedAgain' = 'areFinal'): unknown {
   if (!(error instanceof KubeError)) return error
-  const { type, nonRetryable = false } = ruleOf(error)
+  const { type, nonRetryable: refused = false } = ruleOf(error)
+  const nonRetryable = refused && refusals === 'areFinal'
   return ApplicationFailure.create({
     message: error.message,
     type,

@@ -1,5 +1,6 @@
 import { loaderResultSchema, type LoaderResult } from '../../api/loaderResult.ts'
 import type { PodState } from '../../api/facts.ts'
+import { saysProgramMissing } from '../../api/objectFacts.ts'
 
 /** What a finished worker pod says: the loader's own result, or why there is none. `cluster`: the cluster ended it. */
 export type LoaderOutcome =
@@ -36,9 +37,9 @@ export function loaderOutcome(state: Extract<PodState, { kind: 'succeeded' | 'fa
   }
 }
 
-/** An extractor that the container runtime could not start, in the words of runc and of crun. */
+/** An extractor that the container runtime could not start. */
 function notStarted(message: string, why: string, exitCode: number | undefined): LoaderOutcome {
-  if (/executable file .*not found/u.test(message)) return { kind: 'none', reason: 'CpMissing', message: why }
+  if (saysProgramMissing(message)) return { kind: 'none', reason: 'CpMissing', message: why }
   // The runtime could not even make a process, such as on a node so busy that the pod's sandbox was lost.
   if (message.includes('unable to create new parent process')) {
     return { kind: 'cluster', reason: 'StartError', message: message.slice(-500) }

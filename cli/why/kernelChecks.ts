@@ -1,6 +1,6 @@
 import { buildQueued } from '../../api/buildQueue.ts'
 import { moduleKey, type ModuleRef } from '../../api/names.ts'
-import { remedyOf } from '../../api/remedies.ts'
+import { isPodRefusal, remedyOf } from '../../api/remedies.ts'
 import { rightWords } from '../kube/errors.ts'
 import { help } from '../../api/commandsThatHelp.ts'
 import type { KernelFacts } from './facts.ts'
@@ -198,7 +198,7 @@ function build(facts: KernelFacts): Finding {
           commands: [help.logs(ref, seen.kernel)],
         })
       // Status names the pod before it is made.
-      const made = reason === buildQueued || reason.startsWith('PodRe') ? undefined : pod
+      const made = reason === buildQueued || isPodRefusal(reason) ? undefined : pod
       const describe = made === undefined ? [] : [help.describePod(ref.namespace, made)]
       return passing.includes(reason)
         ? waits(reason, message, { commands: describe })

@@ -1,6 +1,6 @@
 import type { NodeFailure, NodePlan } from '../../api/nodePlan.ts'
 import { loaderReasons } from '../../api/loaderResult.ts'
-import { remedyOf } from '../../api/remedies.ts'
+import { isPodRefusal, remedyOf } from '../../api/remedies.ts'
 import { help } from '../../api/commandsThatHelp.ts'
 import type { NodeFindingFacts } from './facts.ts'
 import { fails, none, ok, waits, type Check, type Finding } from './finding.ts'
@@ -50,7 +50,7 @@ function workerPod({ planned, seen, ref, serviceAccounts }: NodeFindingFacts): F
       const commands = [`kubectl -n ${ref.namespace} create serviceaccount ${account}`]
       return fails('ServiceAccountMissing', says, { commands })
     }
-    if (stored?.reason?.startsWith('PodRe') === true || stored?.reason === 'NamespaceGone') {
+    if (stored?.reason !== undefined && (isPodRefusal(stored.reason) || stored.reason === 'NamespaceGone')) {
       const commands =
         stored.reason === 'NamespaceGone'
           ? [help.describeNamespace(ref.namespace)]

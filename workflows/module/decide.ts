@@ -6,7 +6,8 @@ export type ModuleStep = 'guard' | 'release' | 'cancel' | 'retry' | 'rebuild' | 
 /**
  * The rules, in order: nothing is created before the finalizer is on; the finalizer goes when nothing is left on
  * any node and no pod remains; a cancel, then a retry, then a rebuild, that a person asks for is taken (of a Module that
- * is being deleted only the retry, of an unload that failed: it builds nothing any more); counters and conditions follow the nodes and kernels, and say what is wrong with a Module that cannot be read.
+ * is being deleted only the retry, of an unload that failed: it builds nothing any more); counters and conditions
+ * follow the nodes and kernels, and say what is wrong with a Module that cannot be read.
  */
 export function decideModule(view: ModuleView): ModuleStep {
   switch (view.module) {

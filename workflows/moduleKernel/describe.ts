@@ -3,6 +3,7 @@ import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelPhase, KernelStatus } from '../../api/module.ts'
 import type { NodeWork } from '../../api/nodePlan.ts'
 import { retries } from '../../api/nodesView.ts'
+import { isPodRefusal } from '../../api/remedies.ts'
 import { dropUndefined } from '../../api/dropUndefined.ts'
 import { interruptionsOf } from './attempts.ts'
 import { buildFacts, imageStep, type BuildFacts } from './buildFacts.ts'
@@ -130,8 +131,9 @@ function speak(
   const awaited = imageStep(plan)
   if (awaited?.kind === 'await') return { reason: awaited.reason, message: awaited.message }
   const { stored, nodes } = view
-  // Before what other nodes wait for: its step would say it again.
-  if (stored?.phase === phase && isRefusal(stored.reason) && nodes.work.some(needsPod))
+  // Of nodes, a step itself says only that its pod is refused. It stands before what other nodes wait for: the step
+  // would say it again.
+  if (stored?.phase === phase && isPodRefusal(stored.reason) && nodes.work.some(needsPod))
     return { reason: stored.reason, message: stored.message ?? '' }
   const trouble = troubles(nodes)[0]
   if (trouble !== undefined) return { reason: trouble.reason, message: troubleSentence(trouble, nodes) }
@@ -157,11 +159,6 @@ function speak(
   return {}
 }
 
-/** Of nodes, a step itself says only that its pod is refused; everything else is seen in the view, and goes with it. */
-function isRefusal(reason: string | undefined): reason is string {
-  return reason?.startsWith('PodRe') === true
-}
-
 /** A refused pod is made as soon as it is taken: then nothing of a refusal is left. */
 function needsPod({ action, podMade }: NodeWork): boolean {
   return (action === 'Load' || action === 'Unload') && podMade !== true
@@ -170,7 +167,7 @@ function needsPod({ action, podMade }: NodeWork): boolean {
 /** Why a step that is under way has to wait, as its activity has written it into status (`Unschedulable`). */
 export function saidByStep(entry: KernelStatus | undefined): string | undefined {
   const { phase, reason } = entry ?? {}
-  const bySteps = phase === 'CheckingImage' || phase === 'Building' || isRefusal(reason)
+  const bySteps = phase === 'CheckingImage' || phase === 'Building' || isPodRefusal(reason)
   return bySteps ? reason : undefined
 }
 

@@ -6,8 +6,7 @@ import { kernelWords } from '../../api/names.ts'
 import { buildKey, isOf, isRecorded, nextAttempt, wantedHash } from './attempts.ts'
 import { failed, interrupted, unbuildable, unverified, vanished } from './endedBuilds.ts'
 import type { ImageFacts } from '../../activities/contract.ts'
-import { hold, lookOf, questionOf, remove, removeUnanswered, wayBack } from './plan.ts'
-import type { KernelMemory, KernelPlan } from './plan.ts'
+import { hold, lookOf, questionOf, remove, wayBack, type KernelMemory, type KernelPlan } from './plan.ts'
 
 /** Speaks with a plan, or is silent. */
 type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | undefined
@@ -65,9 +64,9 @@ function unwanted(view: KernelView) {
   if (view.wish.kind !== 'none') return undefined
   const leaving = view.module === 'deleting' || view.module === 'gone'
   const pods = view.pods.filter((pod) => leaving || pod.state === 'active')
-  const forced = (pod: BuildPodView) => view.forced === true && pod.state === 'lost'
-  const end = (pod: BuildPodView) => remove(pod, leaving ? 'moduleDeleted' : 'notNeeded')
-  return { steps: pods.map((pod) => (forced(pod) ? removeUnanswered(pod) : end(pod))) }
+  const cause = leaving ? 'moduleDeleted' : 'notNeeded'
+  const isForced = (pod: BuildPodView) => view.forced === true && pod.state === 'lost'
+  return { steps: pods.map((pod) => remove(pod, isForced(pod) ? 'forced' : cause)) }
 }
 
 function invalid(view: KernelView) {

@@ -156,11 +156,8 @@ export function lookOf({ rebuildFrom }: KernelView): { rebuild?: true } {
   return rebuildFrom === undefined ? {} : { rebuild: true }
 }
 
+/** One that is forced is another piece of work than an ordinary removal, which waits for the node. */
 export function remove(pod: BuildPodView, cause: RemovalCause): Step {
-  return { kind: 'remove', key: `remove:${pod.uid}`, pod, cause }
-}
-
-/** Another piece of work than an ordinary removal, which waits for the node. */
-export function removeUnanswered(pod: BuildPodView): Step {
-  return { kind: 'remove', key: `remove:${pod.uid}:forced`, pod, cause: 'forced' }
+  const key = `remove:${pod.uid}${cause === 'forced' ? ':forced' : ''}`
+  return { kind: 'remove', key, pod, cause }
 }
