@@ -1,6 +1,6 @@
 import { buildBase, nodeBase, pauseCommand, pauseImage } from './images/bases.ts'
 import { type KernelTree, kernelTree, targetKernelPackages } from './images/kernels.ts'
-import { type ImageConfig, pushImage } from './images/pushImage.ts'
+import { compressed, type ImageConfig, pushImage } from './images/pushImage.ts'
 import { kanikoConfig, kanikoImage, kanikoImageName } from './kaniko.ts'
 import type { ProgramPaths } from './programPaths.ts'
 import type { Progress } from './programs/progress.ts'
@@ -61,7 +61,7 @@ export function pushLabImages(
 ): { readonly pause: Promise<string>; readonly all: Promise<LabImages> } {
   const push = async (tar: Promise<string>, name: string, config: ImageConfig = {}) => {
     const options = { crane: await programs.path('crane'), insecure: true, config }
-    return (await pushImage(await tar, `${registry}/${name}`, options)).reference
+    return (await pushImage(await compressed(await tar), `${registry}/${name}`, options)).reference
   }
   const pause = push(artefacts.pause, 'kmm-lab/pause:1', { entrypoint: pauseCommand })
   const all = async () => {

@@ -1,27 +1,13 @@
 import { existsSync } from 'node:fs'
 import { cp, mkdir, rename, rm, utimes } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { buildInLab } from './buildInLab.ts'
 import { openEgress } from './egress.ts'
 import type { BuildingLab } from './lab.ts'
-import { cacheRoot } from './programs/cache.ts'
+import { dockerfile, operatorImageOf } from './operatorImageCache.ts'
 import { runOrThrow } from './programs/exec.ts'
 import type { Progress } from './programs/progress.ts'
-import { contentHash, keepLatest, projectRoot, sourceFiles } from './sources.ts'
-
-/** What deploy/Dockerfile copies. */
-const sources = [
-  'package.json',
-  'package-lock.json',
-  'api',
-  'workflows',
-  'activities',
-  'worker',
-  'loader',
-  'cli',
-]
-const dockerfile = join('deploy', 'Dockerfile')
-const prune = join('deploy', 'prune.sh')
+import { keepLatest, projectRoot } from './sources.ts'
 
 /** So many of these images, the last used ones, stay in the cache: each change of a source makes one of 120 MB. */
 const kept = 5
@@ -39,12 +25,10 @@ export async function operatorImage(
   const line = options.progress.start('operator image')
   try {
     line.say('looking')
-    const files = [...(await sourceFiles(sources)), dockerfile, prune]
     const crane = await lab.programs.path('crane')
-    const base = await runOrThrow([crane, 'digest', '--insecure', images.nodeBase])
-    const reference = `${registry}/kmm-temporal:${await contentHash(files, base)}`
-    const cache = join(cacheRoot(), 'images')
-    const tar = join(cache, `operator-${reference.split(':').at(-1) ?? ''}.tar`)
+    const base = (await runOrThrow([crane, 'digest', '--insecure', images.nodeBase])).trim()
+    const { files, key, tar } = await operatorImageOf(base)
+    const reference = `${registry}/kmm-temporal:${key}`
     if (existsSync(tar)) {
       await utimes(tar, new Date(), new Date())
       await runOrThrow([crane, 'push', '--insecure', tar, reference])
@@ -70,10 +54,10 @@ export async function operatorImage(
       await egress.close()
     }
     line.say('keeping it')
-    await mkdir(cache, { recursive: true })
+    await mkdir(dirname(tar), { recursive: true })
     await runOrThrow([crane, 'pull', '--insecure', reference, `${tar}.${process.pid}`])
     await rename(`${tar}.${process.pid}`, tar)
-    await keepLatest(cache, /^operator-\w+\.tar$/, kept)
+    await keepLatest(dirname(tar), /^operator-\w+\.tar$/, kept)
     line.done('built')
     return reference
   } catch (error) {

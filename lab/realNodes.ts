@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ControlPlane } from './controlPlane.ts'
+import { compressed } from './images/pushImage.ts'
 import { type Artefacts, type LabImages, prepareArtefacts, pushLabImages } from './labImages.ts'
 import type { NetworkPlan } from './network.ts'
 import { type BuildNode, startBuildNode } from './node/buildNode.ts'
+import { cachedOperatorImage } from './operatorImageCache.ts'
 import type { ProgramPaths } from './programPaths.ts'
 import type { Progress } from './programs/progress.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -47,11 +49,18 @@ export function prepareRealNodes(
   return { ...artefacts, vm }
 }
 
-/** What the virtual machine has before it starts: the base of the operator's image, and the pause image. */
+/**
+ * What the virtual machine has before it starts: the pause image, and the operator's, or its base when that is not in
+ * the cache yet.
+ */
 async function preloaded({ nodeBase, pause }: Artefacts): Promise<readonly PreloadedImage[]> {
+  const base = await compressed(await nodeBase)
+  const operator = await cachedOperatorImage(base)
   return [
-    { name: 'node-base', tar: await nodeBase },
-    { name: 'pause', tar: await pause },
+    { kind: 'layer', name: 'pause', tar: await pause },
+    operator === undefined
+      ? { kind: 'layer', name: 'node-base', tar: base }
+      : { kind: 'image', name: 'operator', tar: operator },
   ]
 }
 

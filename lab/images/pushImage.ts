@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,8 +30,11 @@ export interface PushedImage {
   readonly digest: string
 }
 
-const recordSchema = z.record(z.string(), z.object({ content: z.string(), digest: z.string() }))
+/** Digests by what they are of: the tar and its configuration. */
+const recordSchema = z.record(z.string(), z.string())
 type PushRecord = z.infer<typeof recordSchema>
+
+const recordFileOf = (tar: string): string => `${tar}.pushed.json`
 
 const readRecord = async (file: string): Promise<PushRecord> => {
   try {
@@ -54,10 +58,32 @@ const mutations = (config: ImageConfig): readonly string[] => [
 const csvField = (value: string): string =>
   /[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
 
+const contentOf = async (tar: string, config: ImageConfig): Promise<string> => {
+  const { size, mtimeMs } = await stat(tar)
+  return JSON.stringify([size, mtimeMs, mutations(config)])
+}
+
+/** The digest of the image that `pushImage` makes of a tar, once it has made it somewhere. */
+export const knownDigest = async (tar: string, config: ImageConfig = {}): Promise<string | undefined> =>
+  (await readRecord(recordFileOf(tar)))[await contentOf(tar, config)]
+
 /**
- * Pushes a root filesystem (a tar, or a folder that is packed first) as an image of one layer under `reference`. When the
- * registry still has what was pushed there from the same tar with the same configuration, nothing is sent: digests are
- * recorded beside the tar. Rejects with CommandFailed.
+ * The tar, compressed; made once and kept beside it. crane sends such a layer as it is, and would compress a plain one
+ * anew for each registry.
+ */
+export const compressed = async (tar: string, signal?: AbortSignal): Promise<string> => {
+  const file = `${tar}.gz`
+  if (existsSync(file)) return file
+  const draft = `${file}.${process.pid}`
+  await runOrThrow(['sh', '-c', 'gzip -1nc "$0" >"$1"', tar, draft], signal === undefined ? {} : { signal })
+  await rename(draft, file)
+  return file
+}
+
+/**
+ * Pushes a root filesystem (a tar, compressed or not, or a folder that is packed first) as an image of one layer under
+ * `reference`. When the registry still has what is made of the same tar with the same configuration, nothing is sent:
+ * digests are recorded beside the tar. Rejects with CommandFailed.
  */
 export const pushImage = async (
   source: string,
@@ -67,8 +93,7 @@ export const pushImage = async (
   const { crane, signal } = options
   const global = options.insecure === true ? ['--insecure'] : []
   const running = signal === undefined ? {} : { signal }
-  const facts = await stat(source)
-  if (facts.isDirectory()) {
+  if ((await stat(source)).isDirectory()) {
     const folder = await mkdtemp(join(tmpdir(), 'kmm-image-'))
     try {
       await packTree(source, join(folder, 'image.tar'), signal)
@@ -77,18 +102,17 @@ export const pushImage = async (
       await rm(folder, { recursive: true })
     }
   }
-  const wanted = mutations(options.config ?? {})
-  const content = JSON.stringify([facts.size, facts.mtimeMs, wanted])
-  const recordFile = `${source}.pushed.json`
-  const before = (await readRecord(recordFile))[reference]
-  if (before?.content === content) {
+  const config = options.config ?? {}
+  const known = await knownDigest(source, config)
+  if (known !== undefined) {
     const there = await run([crane, 'digest', ...global, reference], running)
-    if (there.code === 0 && there.stdout.trim() === before.digest) return { reference, digest: before.digest }
+    if (there.code === 0 && there.stdout.trim() === known) return { reference, digest: known }
   }
   await runOrThrow([crane, 'append', ...global, '-f', source, '-t', reference], running)
-  await runOrThrow([crane, 'mutate', ...global, reference, ...wanted, '-t', reference], running)
+  await runOrThrow([crane, 'mutate', ...global, reference, ...mutations(config), '-t', reference], running)
   const digest = (await runOrThrow([crane, 'digest', ...global, reference], running)).trim()
-  const record = { ...(await readRecord(recordFile)), [reference]: { content, digest } }
+  const recordFile = recordFileOf(source)
+  const record = { ...(await readRecord(recordFile)), [await contentOf(source, config)]: digest }
   const draft = `${recordFile}.${String(process.pid)}`
   await writeFile(draft, `${JSON.stringify(record, null, 2)}\n`)
   await rename(draft, recordFile)

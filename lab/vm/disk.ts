@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
-import { chmod, copyFile, mkdir, readFile, stat, symlink } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readFile, symlink, utimes } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type CacheOptions, type KernelTree } from '../images/kernels.ts'
 import { ensureRootfs } from '../images/rootfs.ts'
 import { publish, withScratch } from '../programs/cache.ts'
 import { runOrThrow } from '../programs/exec.ts'
 import { withLock } from '../programs/lock.ts'
 import { silentProgress } from '../programs/progress.ts'
+import { keepLatest } from '../sources.ts'
 import { guestFile } from './initrd.ts'
 import { type PreloadedImage, preloadImages, preloadScript } from './preload.ts'
 
@@ -23,6 +24,9 @@ const packages = [
   'kmod',
 ]
 
+/** So many disks, the last used ones, stay in the cache: each image of the operator makes one of 1.5 GB. */
+const kept = 2
+
 /** Size of the disk; in the host's file system it takes only what is used. */
 const diskBytes = 16 * 1024 ** 3
 
@@ -34,7 +38,7 @@ export interface DiskImage {
 
 /**
  * The guest's disk: Debian with containerd and kubelet, the module trees of all `kernels`, and `images` in containerd,
- * unpacked: pulling takes minutes under emulation. Made once per content and kept in `<root>/vm`. Needs root for
+ * unpacked: pulling takes minutes under emulation. `tar`s in the cache are named by their content. Made once per content and kept in `<root>/vm`. Needs root for
  * debootstrap. Rejects with CommandFailed.
  */
 export async function ensureDisk(
@@ -58,15 +62,17 @@ export async function ensureDisk(
   )
   const inittab = await readFile(guestFile('inittab'))
   const content = createHash('sha256')
-  const tars = await Promise.all(images.map(async ({ tar }) => [tar, (await stat(tar)).mtimeMs]))
-  const files = [rootfs, ...kernels.map(({ modules }) => modules), JSON.stringify(tars)]
-  for (const part of [...files, String(diskBytes), inittab, await readFile(preloadScript)]) {
+  const contents = [rootfs, ...kernels.map(({ modules }) => modules), ...images.map(({ tar }) => tar)]
+  for (const part of [...contents, String(diskBytes), inittab, await readFile(preloadScript)]) {
     content.update(part).update('\0')
   }
   content.update(await readFile(kubelet))
   const key = content.digest('hex').slice(0, 12)
   const file = join(root, 'vm', `disk-${key}.img`)
-  if (existsSync(file)) return { key, file }
+  if (existsSync(file)) {
+    await utimes(file, new Date(), new Date())
+    return { key, file }
+  }
 
   const signal = options.signal === undefined ? {} : { signal: options.signal }
   const line = (options.progress ?? silentProgress).start('disk of the virtual machine')
@@ -97,6 +103,7 @@ export async function ensureDisk(
         const features = 'lazy_itable_init=1,lazy_journal_init=1,nodiscard'
         await runOrThrow([mkfs, '-q', '-F', '-m', '0', '-E', features, '-d', tree, image], signal)
         await publish(image, file)
+        await keepLatest(dirname(file), /^disk-\w+\.img$/, kept)
       })
     })
   } catch (error) {

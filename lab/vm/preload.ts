@@ -1,15 +1,14 @@
-import { mkdir } from 'node:fs/promises'
+import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { endingWithUs, runOrThrow } from '../programs/exec.ts'
 
 /** The script that imports archives with the containerd of a root filesystem. */
 export const preloadScript = join(import.meta.dirname, 'preload.sh')
 
-/** A root filesystem that `pushImage` makes an image of: its one layer. */
-export interface PreloadedImage {
-  readonly name: string
-  readonly tar: string
-}
+/** A root filesystem that `pushImage` makes an image of, its one layer; or a whole image, as `crane pull` writes it. */
+export type PreloadedImage =
+  | { readonly kind: 'layer'; readonly name: string; readonly tar: string }
+  | { readonly kind: 'image'; readonly name: string; readonly tar: string }
 
 /**
  * Puts images into the containerd of the root filesystem `tree`, unpacked. Images that are built on one of them then
@@ -25,9 +24,14 @@ export async function preloadImages(
   const running = signal === undefined ? {} : { signal }
   const archives = join(scratch, 'archives')
   await mkdir(archives)
-  for (const { name, tar } of images) {
+  for (const { kind, name, tar } of images) {
     const archive = join(archives, `${name}.tar`)
-    await runOrThrow([crane, 'append', '-f', tar, '-t', `kmm-lab/${name}:preloaded`, '-o', archive], running)
+    if (kind === 'image') await copyFile(tar, archive)
+    else
+      await runOrThrow(
+        [crane, 'append', '-f', tar, '-t', `kmm-lab/${name}:preloaded`, '-o', archive],
+        running,
+      )
   }
   const import_ = ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'sh', preloadScript] as const
   // unshare ignores SIGTERM while it waits for its child.
