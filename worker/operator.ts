@@ -37,14 +37,17 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
   const kube = createKube(options.kubeconfig)
   const cache = createClusterCache(kube, log)
   let temporal: NativeConnection | undefined
+  let workers: readonly Worker[] = []
   let cached = false
   const health = await serveHealth(config.healthProbeBindAddress, {
     'API server': async () =>
       cached ? await askApiServer(kube.transport) : 'the first lists are not in yet',
-    Temporal: async () =>
-      temporal === undefined
-        ? `no connection to ${config.temporal.address} yet`
-        : await askTemporal(temporal),
+    Temporal: async () => {
+      if (temporal === undefined) return `no connection to ${config.temporal.address} yet`
+      return workers.length > 0 && workers.every((worker) => worker.getState() === 'RUNNING')
+        ? await askTemporal(temporal)
+        : 'the workers do not run'
+    },
   })
   let metrics: Metrics | undefined
   try {
@@ -76,7 +79,7 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
     }
     const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
     const { namespace } = config.temporal
-    const workers = await createWorkers(connection, namespace, cluster, activities, options.workflowBundle)
+    workers = await createWorkers(connection, namespace, cluster, activities, options.workflowBundle)
     const watcher = new Watcher({ cache, bell, settings: viewSettings(deps), log })
     log.info({ cluster, temporal: config.temporal.address, namespace }, 'the operator is up')
     try {
