@@ -39,12 +39,14 @@ process.removeAllListeners('warning')
 // Not in the shared temporary folder, which is the default: others could lay code down there.
 modules.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'kubectl-kmod'))
 const folder = new URL('../', import.meta.url).href
-modules.registerHooks({
-  load(url, context, next) {
-    const ours = url.startsWith(folder) && !url.slice(folder.length).startsWith('node_modules/')
-    if (!ours || !url.endsWith('.ts')) return next(url, context)
-    const source = modules.stripTypeScriptTypes(readFileSync(fileURLToPath(url), 'utf8'))
-    return { format: 'module', source, shortCircuit: true }
-  },
-})
+if (folder.includes('/node_modules/')) {
+  modules.registerHooks({
+    load(url, context, next) {
+      const ours = url.startsWith(folder) && !url.slice(folder.length).startsWith('node_modules/')
+      if (!ours || !url.endsWith('.ts')) return next(url, context)
+      const source = modules.stripTypeScriptTypes(readFileSync(fileURLToPath(url), 'utf8'))
+      return { format: 'module', source, shortCircuit: true }
+    },
+  })
+}
 await import('./main.ts')
