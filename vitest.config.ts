@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
@@ -22,12 +23,22 @@ const tier = (groupOrder: number, name: string, extra: object = {}) => ({
   },
 })
 
-/** The guest is the slowest machine of the lab: files that load modules there begin first. */
-class GuestFirst extends BaseSequencer {
+/** How files are put in order, and shared out when a tier runs in parts. */
+class Sequencer extends BaseSequencer {
+  /** The guest is the slowest machine of the lab: files that load modules there begin first. */
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isForGuest = ({ moduleId }: TestSpecification) => moduleId.includes('/scenarios/guest/')
     const sorted = await super.sort(files)
     return [...sorted.filter(isForGuest), ...sorted.filter((file) => !isForGuest(file))]
+  }
+
+  /** Long files take long: they are dealt out from the longest on, to and fro. */
+  override async shard(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const { index = 1, count = 1 } = this.ctx.config.shard ?? {}
+    const length = ({ moduleId }: TestSpecification) => statSync(moduleId).size
+    const longestFirst = files.toSorted((a, b) => length(b) - length(a))
+    const turn = (at: number) => (Math.floor(at / count) % 2 === 0 ? at % count : count - 1 - (at % count))
+    return longestFirst.filter((_, at) => turn(at) === index - 1)
   }
 }
 
@@ -35,7 +46,7 @@ const withLab = { testTimeout: 900_000, hookTimeout: 900_000 }
 
 export default defineConfig({
   test: {
-    sequence: { sequencer: GuestFirst },
+    sequence: { sequencer: Sequencer },
     projects: [
       tier(1, 'unit', {
         include: ['**/*.test.ts'],
@@ -51,7 +62,11 @@ export default defineConfig({
       // Most of the time these wait: for a server, a timer, a pod.
       tier(2, 'temporal', { globalSetup: 'test/setup/temporal.ts', maxWorkers: 3 }),
       // Files apply and remove rules on one API server: side by side they would meet each other's.
-      tier(3, 'apiserver', { globalSetup: 'test/setup/apiserver.ts', fileParallelism: false }),
+      tier(3, 'apiserver', {
+        globalSetup: 'test/setup/apiserver.ts',
+        fileParallelism: false,
+        isolate: false,
+      }),
       tier(4, 'nodes', {
         ...withLab,
         globalSetup: 'test/setup/nodes.ts',

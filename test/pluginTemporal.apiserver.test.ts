@@ -56,9 +56,11 @@ beforeAll(async () => {
       activities[name] = method.bind(simulated) as never
   }
   const code = { workflowBundle: { codePath: await workflowBundle() } }
+  // An activity learns with its heartbeat that it is not wanted any more.
+  const common = { connection, activities, maxHeartbeatThrottleInterval: '500ms' } as const
   const workers = [
-    await Worker.create({ connection, taskQueue: taskQueue(clusterId), ...code, activities }),
-    await Worker.create({ connection, taskQueue: watchQueue(clusterId), activities }),
+    await Worker.create({ ...common, taskQueue: taskQueue(clusterId), ...code }),
+    await Worker.create({ ...common, taskQueue: watchQueue(clusterId) }),
   ]
   const running = workers.map((worker) => worker.run())
   const bell = createBell(client, clusterId)
@@ -128,7 +130,7 @@ test('logs of builds whose pods are gone, the last one or an attempt', async () 
   expect(none).toMatchObject({ code: 3, stderr: expect.stringContaining('There is no log of attempt 7') })
 })
 
-test('without Temporal: what cannot be shown is said, and how to see it', async () => {
+test.concurrent('without Temporal: what cannot be shown is said, and how to see it', async () => {
   const alone = { ...env, TEMPORAL_ADDRESS: '' }
   const nowhere = ['-n', namespace, '--operator-namespace', 'nowhere']
   const logs = await plugin(['logs', 'fpga', ...nowhere], alone)
@@ -145,7 +147,7 @@ test('without Temporal: what cannot be shown is said, and how to see it', async 
   expect(down.stderr).toContain('Temporal at 127.0.0.1:1')
 })
 
-test("without a word about Temporal the operator's own configuration is taken", async () => {
+test.concurrent("without a word about Temporal the operator's own configuration is taken", async () => {
   const metadata = { namespace, name: 'kmm-operator-manager-config' }
   const configure = async (address: string) =>
     await kube.applyObject(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { failedStep, readReport, toldCounts } from './report.ts'
+import { failedStep, merged, readReport, toldCounts } from './report.ts'
 
 const of = (over: object) =>
   JSON.stringify({
@@ -68,4 +68,11 @@ test('skipped tests count as failed where all are required', () => {
 
 test('the last line sums all steps', () => {
   expect(toldCounts([read(of({})).counts, failedStep('lint').counts])).toBe('2 passed, 1 failed, 0 skipped')
+})
+
+test('what the parts of a step came to is one outcome', () => {
+  expect(merged([read(of({})), failedStep('a'), failedStep('b')])).toEqual({
+    counts: { passed: 2, failed: 2, skipped: 0 },
+    failures: ['a', 'b'],
+  })
 })

@@ -74,10 +74,23 @@ export function failedStep(why: string): Outcome {
   return { counts: { passed: 0, failed: 1, skipped: 0 }, failures: [why] }
 }
 
+/** What the parts of one step came to together. */
+export function merged(all: readonly Outcome[]): Outcome {
+  return {
+    counts: summed(all.map(({ counts }) => counts)),
+    failures: all.flatMap(({ failures }) => failures),
+  }
+}
+
+function summed(all: readonly Counts[]): Counts {
+  const sum = (field: keyof Counts) => all.reduce((total, count) => total + count[field], 0)
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }
+}
+
 /** The sum of all, as the last line of a run has it. */
 export function toldCounts(all: readonly Counts[]): string {
-  const sum = (field: keyof Counts) => all.reduce((total, count) => total + count[field], 0)
-  return `${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`
+  const { passed, failed, skipped } = summed(all)
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`
 }
 
 /** The first lines of a message: a stack or a diff is whole where the test failed. */

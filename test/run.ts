@@ -4,7 +4,7 @@ import { setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { elapsed } from '../lab/programs/progress.ts'
-import { failedStep, type Outcome, readReport, toldCounts } from './report.ts'
+import { failedStep, merged, type Outcome, readReport, toldCounts } from './report.ts'
 import { startOwnLab, withOperatorImage } from './setup/lab.ts'
 
 /**
@@ -18,9 +18,11 @@ import { startOwnLab, withOperatorImage } from './setup/lab.ts'
  *
  * A tier that this machine cannot run is named and counted as one skipped test; with KMM_TEST_REQUIRE=all it fails.
  */
-const rounds = [['lint'], ['unit'], ['temporal'], ['apiserver'], ['nodes'], ['alone', 'simulated']] as const
+const rounds = [['lint'], ['unit'], ['temporal', 'apiserver'], ['nodes'], ['alone', 'simulated']] as const
 const steps = rounds.flat()
 type Step = (typeof steps)[number]
+/** The files of these use one server by turns: so many of it, each with its part of the files. */
+const parts: Partial<Record<Step, number>> = { apiserver: 2 }
 const onLab: readonly Step[] = ['nodes', 'alone']
 
 const begun = performance.now()
@@ -85,13 +87,19 @@ async function openLab(): Promise<{ readonly dir: string; readonly close: () => 
 }
 
 async function runTier(tier: Step, env: NodeJS.ProcessEnv): Promise<Outcome> {
+  const count = parts[tier] ?? 1
+  const shards = Array.from({ length: count }, (_, at) => `--shard=${at + 1}/${count}`)
+  return merged(await Promise.all(shards.map((shard) => runVitest(tier, env, shard))))
+}
+
+async function runVitest(tier: Step, env: NodeJS.ProcessEnv, shard: string): Promise<Outcome> {
   const folder = await mkdtemp(join(tmpdir(), 'kmm-test-'))
   const outputFile = join(folder, 'report.json')
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`]
     // It gives way to the tier that runs beside it.
     const priority = tier === 'simulated' ? 10 : 0
-    const code = await execute('vitest', ['run', '--project', tier, ...reporters], env, priority)
+    const code = await execute('vitest', ['run', '--project', tier, shard, ...reporters], env, priority)
     return readReport(await readFile(outputFile, 'utf8').catch(() => ''), tier, code, requireAll)
   } finally {
     await rm(folder, { recursive: true, force: true })

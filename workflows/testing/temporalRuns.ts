@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { Client, WorkflowHandle } from '@temporalio/client'
+import type { Client, HistoryAndWorkflowId, WorkflowHandle } from '@temporalio/client'
 import type { Workflow } from '@temporalio/common'
 import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
-import { afterAll, beforeAll, inject } from 'vitest'
+import { afterAll, beforeAll, expect, inject } from 'vitest'
 import { workflowBundle } from '../../lab/workflowBundle.ts'
 import { expectReadable } from './readableHistory.ts'
 
@@ -15,11 +15,12 @@ export type StartRun<W extends Workflow> = (
 
 /**
  * Runs of our workflows on a real Temporal server, each on a worker of its own until `body` has ended; call it at the
- * top of a test file. `simulation`: an object of a class whose methods are the activities.
+ * top of a test file. When all of the file are over, their histories are replayed. `simulation`: an object of a class whose methods are the activities.
  */
 export function useTemporalRuns<W extends Workflow>() {
   let env: TestWorkflowEnvironment
   let codePath: string
+  const ended: HistoryAndWorkflowId[] = []
 
   beforeAll(async () => {
     // Failing activities belong to these tests.
@@ -27,7 +28,13 @@ export function useTemporalRuns<W extends Workflow>() {
     env = await TestWorkflowEnvironment.createFromExistingServer({ address: inject('temporalAddress') })
     codePath = await workflowBundle()
   })
-  afterAll(async () => await env?.teardown())
+  afterAll(async () => {
+    try {
+      await expectReplayed(codePath, ended)
+    } finally {
+      await env?.teardown()
+    }
+  })
 
   return async (
     simulation: object,
@@ -40,7 +47,6 @@ export function useTemporalRuns<W extends Workflow>() {
       taskQueue,
       workflowBundle: { codePath },
       activities: methodsOf(simulation),
-      maxCachedWorkflows: 0,
       maxHeartbeatThrottleInterval: '500ms',
       defaultHeartbeatThrottleInterval: '500ms',
     })
@@ -48,12 +54,20 @@ export function useTemporalRuns<W extends Workflow>() {
       const run = await start(env.client, { workflowId: `module:test:${randomUUID()}`, taskQueue })
       try {
         await body(run)
-        expectReadable(await run.fetchHistory())
+        const history = await run.fetchHistory()
+        expectReadable(history)
+        ended.push({ workflowId: run.workflowId, history })
       } finally {
         await run.terminate('test over').catch(() => undefined)
       }
     })
   }
+}
+
+/** A worker that has none of the runs in its cache must come to the same commands from their histories. */
+async function expectReplayed(codePath: string, runs: readonly HistoryAndWorkflowId[]): Promise<void> {
+  const replayed = Worker.runReplayHistories({ workflowBundle: { codePath } }, runs)
+  for await (const { workflowId, error } of replayed) expect(error, workflowId).toBeUndefined()
 }
 
 type Methods = Record<string, (...args: never[]) => Promise<unknown>>
