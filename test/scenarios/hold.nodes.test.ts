@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { pods } from '../../activities/kube/resources.ts'
+import { events, pods } from '../../activities/kube/resources.ts'
 import type { KernelStatus } from '../../api/module.ts'
 import { eventually } from '../support/eventually.ts'
 import { stories } from '../support/stories.ts'
@@ -56,6 +56,9 @@ test('a broken Dockerfile is held with its log, and mending it builds again', as
   await story.untilCondition(name, { type: 'Degraded', status: 'True', reason: 'BuildCommandFailed' })
 
   const { namespace, base } = story
+  const { items } = await lab.kube.list(events, { namespace })
+  const said = items.find(({ reason }) => reason === 'BuildFailed')
+  expect(said?.metadata.annotations).toEqual({ 'kernel-version': kernel, 'pod-name': entry.buildPod })
   await story.apply(dockerfile(namespace, name, tinyDockerfile(base, ['true'])))
   await story.untilLoaded(name)
   expect(story.pods.builds()).toHaveLength(2)

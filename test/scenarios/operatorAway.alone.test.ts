@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { buildLog } from '../../workflows/messages.ts'
 import { eventually } from '../support/eventually.ts'
 import { Operator } from '../support/operator.ts'
+import { openRelay } from '../support/relay.ts'
 import { runId, temporalCli } from '../support/runs.ts'
 import { kernel, type Scenario } from '../support/scenario.ts'
 import { stories, useOperator } from '../support/stories.ts'
@@ -77,6 +78,27 @@ test('a changed job.gcDelay holds for pods that already wait', async ({ open }) 
   await untilCollected(story, name)
   const log = await lab.temporal.workflow.getHandle(workflowId, run).query(buildLog)
   expect(log?.log).toContain('Pushed')
+})
+
+test('while Temporal is away nothing happens and why says so; all of it is made up for', async ({
+  open,
+  onTestFinished,
+}) => {
+  const { address, namespace } = lab.state.temporal
+  const relay = await openRelay('127.0.0.1', address)
+  onTestFinished(relay.close)
+  await operator.restartWith({ temporal: { address: `127.0.0.1:${relay.port}`, namespace } })
+  const story = await open('temporal')
+  const name = 'tiny'
+  await story.addNode()
+  relay.cut()
+  await story.applyTiny(name)
+  await expectWhy(story, name, { line: 'operator', reason: 'NotSeenYet', goesOn: true })
+  expect(story.pods.builds()).toEqual([])
+
+  relay.mend()
+  await story.untilLoaded(name)
+  await operator.restartWith({})
 })
 
 test('a replica that is killed in mid-build leaves its work to the other', async ({ open, gate }) => {

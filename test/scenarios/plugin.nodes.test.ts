@@ -7,9 +7,10 @@ import { parse } from 'yaml'
 import type { WriteBody } from '../../activities/kube/kube.ts'
 import { pods } from '../../activities/kube/resources.ts'
 import { commands } from '../../cli/commands.ts'
+import { SimulatedTerminal } from '../../cli/output/testing/simulatedTerminal.ts'
 import { buildNodeLabels } from '../../lab/realNodes.ts'
 import { eventually } from '../support/eventually.ts'
-import { plugin, startPlugin } from '../support/plugin.ts'
+import { plugin, startOnTerminal, startPlugin } from '../support/plugin.ts'
 import { openRelay } from '../support/relay.ts'
 import { kernel, type Scenario } from '../support/scenario.ts'
 import { stories } from '../support/stories.ts'
@@ -128,6 +129,46 @@ test('logs: live while it builds, and from Temporal through a port-forward of it
   expect(history.stdout).toMatch(/build \S+ in pod \S+ {2}\S+ {2}succeeded/)
 })
 
+test('on a terminal: the tree of status, drawn anew at each change until the Module is gone', async ({
+  open,
+  gate,
+  onTestFinished,
+}) => {
+  const story = await open('watched')
+  await story.addNode()
+  await story.applyTiny(name, [fetching(gate.wait)])
+  await gate.untilKnocked()
+  const watch = startOnTerminal(['status', name, '-n', story.namespace, '--watch'], {
+    KUBECONFIG: lab.state.kubernetes.kubeconfig,
+  })
+  onTestFinished(() => void watch.kill())
+  const ended = once(watch, 'exit')
+  const terminal = new SimulatedTerminal(80, 24)
+  let written = ''
+  watch.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    written += piece
+    terminal.write(piece)
+  })
+  const drawn = (phase: string) =>
+    eventually(
+      `${phase} is drawn`,
+      () => terminal.text,
+      (text) => text.includes(`Kernel ${kernel}  ${phase}`),
+    )
+  await drawn('Building')
+  gate.open()
+  await drawn('Loaded')
+  expect(written).toContain('\u001B[32m')
+  expect(terminal.isOther).toBe(true)
+  await story.deleteModule(name)
+  expect(await ended).toEqual([0, null])
+  expect(terminal).toMatchObject({
+    isOther: false,
+    cursorIsShown: true,
+    text: expect.stringContaining('is gone'),
+  })
+})
+
 test('every command answers, in every format it promises', async ({ open, onTestFinished }) => {
   const story = await open('commands')
   await story.addNode()
@@ -183,6 +224,11 @@ test('every command answers, in every format it promises', async ({ open, onTest
   })
   const nothing = await plugin(['retry', name, '-n', namespace], env)
   expect(nothing).toMatchObject({ code: 4 })
+  const forbidden = await plugin(['status', name, '-n', namespace, '--as', 'nobody'], env)
+  expect(forbidden).toMatchObject({
+    code: 6,
+    stderr: expect.stringContaining('resource "modules.kmm.sigs.x-k8s.io"'),
+  })
 })
 
 test('the image has the plugin: it lists Modules with a kubeconfig that is given to it', async ({ open }) => {

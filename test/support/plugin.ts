@@ -20,6 +20,15 @@ export function startPlugin(
   return spawn(process.execPath, [entry, ...line], { env: { ...process.env, ...env } })
 }
 
+/** Starts the plugin with a terminal of its own, whose output is `stdout`. */
+export function startOnTerminal(
+  line: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): ChildProcessWithoutNullStreams {
+  const command = [process.execPath, entry, ...line].join(' ')
+  return spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, TERM: 'xterm', ...env } })
+}
+
 /** Runs the plugin to its end. */
 export async function plugin(line: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<PluginResult> {
   const child = startPlugin(line, env)

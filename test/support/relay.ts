@@ -1,18 +1,29 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
 
-/** Lets pods reach a port of this machine's own address 127.0.0.1, until `close`. */
-export async function openRelay(
-  address: string,
-  target: string,
-): Promise<{ readonly port: number; readonly close: () => void }> {
+/** Hands connections on to another port. */
+export interface Relay {
+  readonly port: number
+  /** Drops all connections, and each new one, until `mend`. */
+  readonly cut: () => void
+  readonly mend: () => void
+  readonly close: () => void
+}
+
+/** Lets pods, at `address`, reach a port of this machine's own address 127.0.0.1, until `close`. */
+export async function openRelay(address: string, target: string): Promise<Relay> {
   const [host = '', port = ''] = target.split(':')
+  const open = new Set<() => void>()
+  let isCut = false
   const server = createServer((socket) => {
+    if (isCut) return socket.destroy()
     const onward = connect(Number(port), host)
     const end = () => {
+      open.delete(end)
       socket.destroy()
       onward.destroy()
     }
+    open.add(end)
     for (const side of [socket, onward]) side.on('error', end).on('close', end)
     socket.pipe(onward).pipe(socket)
   })
@@ -20,6 +31,11 @@ export async function openRelay(
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
+    cut: () => {
+      isCut = true
+      for (const end of open) end()
+    },
+    mend: () => void (isCut = false),
     close: () => void server.close(),
   }
 }
