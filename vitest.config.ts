@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { simulatedLabCount } from './test/setup/simulatedLabCount.ts'
 
 /**
  * One vitest project per tier: `unit` needs nothing, `temporal` a Temporal dev server, `apiserver` a control
  * plane without nodes, `nodes` the whole lab with an operator that its files share, `alone` the whole lab for one file
- * at a time, `simulated` a lab with simulated nodes for each file. `test/run.ts` brings up what each tier needs and runs
+ * at a time, `simulated` a lab with simulated nodes for each file at work. `test/run.ts` brings up what each tier needs and runs
  * them.
  *
  * Time limits tell only what never ends from what is slow on a machine with much to do.
@@ -80,7 +81,7 @@ export default defineConfig({
         fileParallelism: false,
         maxConcurrency: 5,
       }),
-      tier(6, 'simulated', { globalSetup: 'test/setup/simulated.ts', maxWorkers: 3 }),
+      tier(6, 'simulated', { globalSetup: 'test/setup/simulated.ts', maxWorkers: simulatedLabCount }),
     ],
   },
 })

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadYaml, type KubernetesObject } from '@kubernetes/client-node'
 import { Agent, request } from 'undici'
@@ -8,7 +8,9 @@ import { nodes, serviceAccounts } from '../activities/kube/resources.ts'
 import { annotations } from '../api/names.ts'
 import { freePorts } from '../lab/ports.ts'
 import { eventually } from './support/eventually.ts'
+import { Operator } from './support/operator.ts'
 import { pushTestImage } from './support/pushTestImage.ts'
+import { openRelay } from './support/relay.ts'
 import { kernel, type Scenario } from './support/scenario.ts'
 import { useSimulatedLab } from './support/simulatedLab.ts'
 import { stories, useOperator } from './support/stories.ts'
@@ -194,21 +196,44 @@ test('an idle operator says nothing: not for a heartbeat, not for a pass that ch
   expect(news.filter((line) => line !== '' && !line.includes(`${namespace}/other`))).toEqual([])
 })
 
-/** What the operator answers its probes. */
-async function probe(path: string): Promise<[number, string]> {
-  const life = `operator-${operator.logFiles.length - 1}`
-  const file = join(lab.folder.dir, life, 'operator.yaml')
-  const { healthProbeBindAddress } = parseYaml(readFileSync(file, 'utf8')) as Record<string, string>
-  const answer = await fetch(`http://${healthProbeBindAddress}${path}`)
-  return [answer.status, await answer.text()]
-}
-
-// The last test: nothing is left afterwards.
-test('without API server and Temporal the operator is alive and not ready', async () => {
+test('without API server and Temporal the operator is alive and not ready', async ({ onTestFinished }) => {
+  const { state, folder } = lab
+  const { server, kubeconfig } = state.kubernetes
+  const relays = [
+    await openRelay(state.address, new URL(server).host),
+    await openRelay(state.address, state.temporal.address),
+  ] as const
+  onTestFinished(() => relays.forEach(({ close }) => close()))
+  const [toServer, toTemporal] = relays.map(({ port: at }) => `${state.address}:${at}`)
+  const relayed = join(folder.dir, 'relayed.kubeconfig')
+  writeFileSync(relayed, readFileSync(kubeconfig, 'utf8').replaceAll(server, `https://${toServer}`))
+  const surroundings = {
+    ...lab,
+    state: {
+      ...state,
+      kubernetes: { ...state.kubernetes, kubeconfig: relayed },
+      temporal: { ...state.temporal, address: toTemporal ?? '' },
+    },
+  }
+  const cutOff = new Operator(surroundings, {}, 'cut-off')
+  await cutOff.start()
+  onTestFinished(() => cutOff.stop())
+  const settings = parseYaml(readFileSync(join(folder.dir, 'cut-off-0/operator.yaml'), 'utf8')) as {
+    readonly healthProbeBindAddress: string
+  }
+  const probe = async (path: string) => {
+    const answer = await fetch(`http://${settings.healthProbeBindAddress}${path}`)
+    return [answer.status, await answer.text()]
+  }
   expect(await probe('/readyz')).toEqual([200, 'ok\n'])
-  await lab.folder.supervisor.stop()
-  const [status, text] = await probe('/readyz')
-  expect(status).toBe(503)
-  expect(text).toMatch(/^API server: .+\nTemporal: .+\n$/)
+  for (const relay of relays) relay.cut()
+  const unready = [503, expect.stringMatching(/^API server: .+\nTemporal: .+\n$/)]
+  expect(await probe('/readyz')).toEqual(unready)
   expect(await probe('/healthz')).toEqual([200, 'ok\n'])
+  for (const relay of relays) relay.mend()
+  await eventually(
+    'it is ready again',
+    () => probe('/readyz'),
+    ([status]) => status === 200,
+  )
 })

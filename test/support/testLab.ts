@@ -23,29 +23,41 @@ export interface TestLab {
   readonly folder: TestFolder
 }
 
+type Clients = Omit<TestLab, 'vm'>
+
 /** Opens clients for a test file and closes them after its last test. The result is filled in before the first. */
 export function useLab(): TestLab {
   const lab = {} as { -readonly [K in keyof TestLab]: TestLab[K] }
-  let connection: Connection | undefined
-  beforeAll(async () => {
+  useClients(lab, () => {
     const { state, workerImage } = inject('lab')
     const load = state.nodes.load
     if (load === null) throw new Error('the lab has no virtual machine: start it with --vm')
-    connection = await Connection.connect({ address: state.temporal.address })
-    lab.state = state
-    lab.workerImage = workerImage
-    lab.kube = createKube(state.kubernetes.kubeconfig)
-    lab.temporal = new Client({ connection, namespace: state.temporal.namespace })
-    lab.cluster = (await lab.kube.get(namespaces, { name: 'kube-system' }))?.metadata.uid.slice(0, 8) ?? ''
     lab.vm = openVm(load.dir)
-    lab.folder = openTestFolder('nodes')
+    return { state, workerImage }
+  })
+  return lab
+}
+
+/** Fills `lab` in before a file's first test, and closes what it opened after the last. */
+export function useClients(
+  lab: { -readonly [K in keyof Clients]?: Clients[K] },
+  find: () => Pick<Clients, 'state' | 'workerImage'>,
+): void {
+  let connection: Connection | undefined
+  beforeAll(async () => {
+    const { state, workerImage } = find()
+    const { address, namespace } = state.temporal
+    connection = await Connection.connect({ address })
+    const kube = createKube(state.kubernetes.kubeconfig)
+    const cluster = (await kube.get(namespaces, { name: 'kube-system' }))?.metadata.uid.slice(0, 8) ?? ''
+    const temporal = new Client({ connection, namespace })
+    Object.assign(lab, { state, workerImage, kube, temporal, cluster, folder: openTestFolder('files') })
   })
   afterAll(async () => {
     await connection?.close()
     await lab.kube?.close()
     await lab.folder?.close()
   })
-  return lab
 }
 
 /** Folder of what users install. */
