@@ -215,6 +215,17 @@ test('completion knows the Modules of the cluster', async () => {
   expect(stdout).toBe('fpga\n:4\n')
 })
 
+test('completion knows the kernels of nodes, and those of Modules for who may not list nodes', async () => {
+  const other = '9.9.9-completes'
+  await cluster.node({ kernel: other })
+  const kernels = async (...line: string[]) =>
+    (await plugin(['__complete', 'logs', 'fpga', '-n', namespace, ...line], env)).stdout.split('\n')
+  expect(await kernels('--kernel', '')).toEqual(expect.arrayContaining([kernel, other]))
+  expect(await kernels('--kernel', '9.9')).toEqual([other, ':4', ''])
+  await cluster.mayReadModules('completes')
+  expect(await kernels('--as', 'completes', '--kernel', '')).toEqual([kernel, ':4', ''])
+})
+
 test('kubectl itself finds the plugin as npm installs it, and asks it for completions', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'kmm-plugin-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,13 +1,14 @@
-import { mkdtempSync, readFileSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
 import { createKube } from '../activities/kube/client.ts'
 import { events, namespaces, secrets } from '../activities/kube/resources.ts'
 import { kernelRunId, taskQueue, watchQueue } from '../api/names.ts'
+import { openAuthority } from '../lab/certificates.ts'
 import { freePorts } from '../lab/ports.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
 import { startTemporal } from '../lab/temporal.ts'
@@ -19,6 +20,7 @@ import { smallSpec } from './moduleSpecs.ts'
 import { eventually } from './support/eventually.ts'
 import { plugin } from './support/plugin.ts'
 import { PluginCluster } from './support/pluginCluster.ts'
+import { openRelay } from './support/relay.ts'
 
 /**
  * The plugin as a process against a real API server and a real Temporal server, where real runs have gone over a
@@ -170,6 +172,52 @@ test.concurrent("without a word about Temporal the operator's own configuration 
     code: 1,
     stderr: expect.stringContaining("That is the operator's own address"),
   })
+})
+
+test('a Temporal that asks for certificates is spoken to with those that the environment names', async () => {
+  const address = env['TEMPORAL_ADDRESS'] ?? ''
+  const folder = mkdtempSync(join(tmpdir(), 'kmm-plugin-tls-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const authority = await openAuthority(folder)
+  const hosts = ['127.0.0.1']
+  const server = await authority.issue({ name: 'server', commonName: 'temporal', hosts })
+  const client = await authority.issue({ name: 'client', commonName: 'somebody' })
+  const relay = await openRelay('127.0.0.1', address, {
+    cert: readFileSync(server.certFile),
+    key: readFileSync(server.keyFile),
+    ca: readFileSync(authority.certFile),
+    requestCert: true,
+    ALPNProtocols: ['h2'],
+  })
+  onTestFinished(relay.close)
+  const known = {
+    ...env,
+    TEMPORAL_ADDRESS: `127.0.0.1:${relay.port}`,
+    TEMPORAL_TLS_SERVER_CA_CERT_PATH: authority.certFile,
+  }
+  const pair = {
+    TEMPORAL_TLS_CLIENT_CERT_PATH: client.certFile,
+    TEMPORAL_TLS_CLIENT_KEY_PATH: client.keyFile,
+  }
+  const line = ['history', 'fpga', '-n', namespace]
+  const answered = { code: 0, stdout: expect.stringContaining('retry asked for') }
+  expect(await plugin(line, { ...known, ...pair })).toMatchObject(answered)
+  const profile = [
+    '[profile.default]',
+    `address = "${known.TEMPORAL_ADDRESS}"`,
+    '[profile.default.tls]',
+    `server_ca_cert_path = "${authority.certFile}"`,
+    `client_cert_path = "${client.certFile}"`,
+    `client_key_path = "${client.keyFile}"`,
+  ]
+  const file = join(folder, 'temporal.toml')
+  writeFileSync(file, profile.join('\n'))
+  const byFile = { ...env, TEMPORAL_ADDRESS: '', TEMPORAL_CONFIG_FILE: file }
+  expect(await plugin(line, byFile)).toMatchObject(answered)
+
+  expect(await plugin(line, known)).toMatchObject({ code: 1 })
+  const missing = await plugin(line, { ...known, ...pair, TEMPORAL_TLS_CLIENT_KEY_PATH: '/nowhere' })
+  expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("'/nowhere'") })
 })
 
 test('open: the address of the run, from the status alone', async () => {

@@ -23,7 +23,7 @@ export interface Argument {
 }
 
 /** Names of the cluster that the shell can complete. */
-export type Completes = 'modules' | 'nodes' | 'contexts' | 'namespaces'
+export type Completes = 'modules' | 'nodes' | 'contexts' | 'namespaces' | 'kernels'
 
 /** A sub-command, which is everything help, completion and the reference say of it. */
 export interface Command {

@@ -40,7 +40,12 @@ export const temporalFlags: readonly Flag[] = [
 ]
 
 /** For commands about a build. */
-export const kernelFlag: Flag = { name: 'kernel', value: 'K', help: 'kernel release, as uname -r says it' }
+export const kernelFlag: Flag = {
+  name: 'kernel',
+  value: 'K',
+  help: 'kernel release, as uname -r says it',
+  completes: 'kernels',
+}
 
 export const fileFlag: Flag = {
   name: 'filename',

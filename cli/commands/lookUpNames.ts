@@ -1,3 +1,4 @@
+import type { NodeObject } from '../../api/kubernetesObjects.ts'
 import type { LookUp } from '../args/complete.ts'
 import type { Cluster } from '../kube/cluster.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
@@ -8,13 +9,14 @@ export const lookUpNames: LookUp = async (what, line) => {
     const at = line.findIndex((word) => flags.includes(word))
     return at === -1 ? undefined : line[at + 1]
   }
-  const access = { kubeconfig: valueOf('--kubeconfig'), context: valueOf('--context') }
+  const access = { kubeconfig: valueOf('--kubeconfig'), context: valueOf('--context'), as: valueOf('--as') }
   // Most words are completed without a cluster, and its client takes most of a start.
   const { contextNames, openCluster } = await import('../kube/cluster.ts')
   try {
     if (what === 'contexts') return contextNames(access)
     const cluster = openCluster(access)
-    return await namesOf(cluster, what, valueOf('-n', '--namespace') ?? cluster.namespace)
+    const namespace = valueOf('-n', '--namespace') ?? cluster.namespace
+    return await (what === 'kernels' ? kernelsOf(cluster, namespace) : namesOf(cluster, what, namespace))
   } catch {
     return []
   }
@@ -27,4 +29,23 @@ async function namesOf(
 ): Promise<string[]> {
   const { items } = await cluster.list<StoredObject>(kinds[what], { namespace })
   return items.map(({ metadata }) => metadata.name)
+}
+
+/** Kernels of nodes, and of Modules for who may not list nodes. */
+async function kernelsOf(cluster: Cluster, namespace: string): Promise<string[]> {
+  const [nodes, modules] = await Promise.allSettled([
+    cluster.list<StoredObject & NodeObject>(kinds.nodes, {}),
+    cluster.list<StoredObject & WithKernels>(kinds.modules, { namespace }),
+  ])
+  const running =
+    nodes.status === 'rejected' ? [] : nodes.value.items.map(({ status }) => status?.nodeInfo?.kernelVersion)
+  const told =
+    modules.status === 'rejected'
+      ? []
+      : modules.value.items.flatMap(({ status }) => status?.kernels?.map(({ kernel }) => kernel) ?? [])
+  return [...new Set([...running, ...told])].filter((kernel) => kernel !== undefined).toSorted()
+}
+
+interface WithKernels {
+  readonly status?: { readonly kernels?: readonly { readonly kernel: string }[] }
 }

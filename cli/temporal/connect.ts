@@ -1,9 +1,10 @@
-import { Client, Connection } from '@temporalio/client'
+import { Client, Connection, type TLSConfig } from '@temporalio/client'
 import { operatorNamespace } from '../args/commonFlags.ts'
 import type { Call } from '../call.ts'
 import { operatorConfigMap, readOperatorConfig } from '../cluster/operatorConfig.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
 import type { Forward } from '../kube/portForward.ts'
+import { environmentOf } from './environment.ts'
 import { openTunnel } from './tunnel.ts'
 
 /** Where Temporal is, and who says so. */
@@ -11,6 +12,8 @@ export interface TemporalPlace {
   readonly address: string
   readonly namespace: string
   readonly source: 'user' | 'operator'
+  /** The operator speaks TLS to it. */
+  readonly tls?: Pick<TLSConfig, 'serverNameOverride'>
 }
 
 /**
@@ -18,12 +21,15 @@ export interface TemporalPlace {
  * when nobody says.
  */
 export async function temporalPlace(call: Call): Promise<TemporalPlace | undefined> {
-  const { env } = call.surroundings
-  const address = call.flag('temporal-address') ?? (env['TEMPORAL_ADDRESS'] || undefined)
-  const namespace = call.flag('temporal-namespace') ?? (env['TEMPORAL_NAMESPACE'] || undefined)
+  const environment = environmentOf(call)
+  const address = call.flag('temporal-address') ?? environment.address
+  const namespace = call.flag('temporal-namespace') ?? environment.namespace
   if (address !== undefined) return { address, namespace: namespace ?? 'default', source: 'user' }
   const own = (await readOperatorConfig(call.cluster, operatorNamespace(call)))?.temporal
-  return own && { address: own.address, namespace: namespace ?? own.namespace, source: 'operator' }
+  if (own === undefined) return undefined
+  const { serverName } = own.tls ?? {}
+  const tls = own.tls && { tls: serverName === undefined ? {} : { serverNameOverride: serverName } }
+  return { address: own.address, namespace: namespace ?? own.namespace, source: 'operator', ...tls }
 }
 
 /** The same for commands that cannot do without. Throws a CliError that says where to look. */
@@ -39,8 +45,8 @@ export async function neededPlace(call: Call, what: string): Promise<TemporalPla
 
 /**
  * Does something with Temporal, then closes the connection. An address of the operator's that is a Service of the
- * cluster is reached by a port-forward with the user's own rights. TEMPORAL_API_KEY, when it is set, is sent over TLS.
- * Throws a CliError when Temporal does not answer.
+ * cluster is reached by a port-forward with the user's own rights. Certificates and keys are the user's own, as the
+ * environment names them. Throws a CliError when Temporal does not answer.
  */
 export async function withTemporal<T>(
   call: Call,
@@ -48,15 +54,16 @@ export async function withTemporal<T>(
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const { address, namespace } = place
+  const { apiKey, tls = place.tls } = environmentOf(call)
   const tunnel = await tunnelTo(call, place)
-  const apiKey = call.surroundings.env['TEMPORAL_API_KEY'] ?? ''
-  const tls = tunnel === undefined ? true : { serverNameOverride: hostOf(address) }
-  const key = apiKey === '' ? {} : { apiKey, tls }
+  // Behind a tunnel the certificate is still that of the address.
+  const names = { ...(tunnel === undefined ? {} : { serverNameOverride: hostOf(address) }), ...place.tls }
   try {
     const connection = await Connection.connect({
       address: tunnel?.address ?? address,
       connectTimeout: '10s',
-      ...key,
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(tls === undefined ? {} : { tls: tls && { ...names, ...(tls === true ? {} : tls) } }),
     })
     try {
       return await work(new Client({ connection, namespace }))
@@ -79,12 +86,17 @@ async function tunnelTo(call: Call, { address, source }: TemporalPlace): Promise
   return await openTunnel(call, address)
 }
 
-function refusal({ address, namespace, source }: TemporalPlace, why: string): string {
-  const hint =
+function refusal({ address, namespace, source, tls }: TemporalPlace, why: string): string {
+  const own =
     source === 'user'
       ? ''
       : ". That is the operator's own address; if you reach Temporal at another one, give --temporal-address HOST:PORT"
-  return `Temporal at ${address}, namespace ${namespace}: ${why}${hint}`
+  const certificates =
+    tls === undefined
+      ? ''
+      : '. The operator speaks TLS to it: TEMPORAL_TLS_SERVER_CA_CERT_PATH, TEMPORAL_TLS_CLIENT_CERT_PATH and ' +
+        'TEMPORAL_TLS_CLIENT_KEY_PATH name files of yours'
+  return `Temporal at ${address}, namespace ${namespace}: ${why}${own}${certificates}`
 }
 
 function wordsOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 
 /** Hands connections on to another port. */
 export interface Relay {
@@ -10,13 +11,16 @@ export interface Relay {
   readonly close: () => void
 }
 
-/** Lets pods, at `address`, reach a port of this machine's own address 127.0.0.1, until `close`. */
-export async function openRelay(address: string, target: string): Promise<Relay> {
+/**
+ * Lets pods, at `address`, reach a port of this machine's own address 127.0.0.1, until `close`; with `tls` over TLS,
+ * which ends here.
+ */
+export async function openRelay(address: string, target: string, tls?: TlsOptions): Promise<Relay> {
   const [host = '', port = ''] = target.split(':')
   const open = new Set<() => void>()
   let isCut = false
-  const server = createServer((socket) => {
-    if (isCut) return socket.destroy()
+  const accept = (socket: Socket) => {
+    if (isCut) return void socket.destroy()
     const onward = connect(Number(port), host)
     const end = () => {
       open.delete(end)
@@ -26,7 +30,8 @@ export async function openRelay(address: string, target: string): Promise<Relay>
     open.add(end)
     for (const side of [socket, onward]) side.on('error', end).on('close', end)
     socket.pipe(onward).pipe(socket)
-  })
+  }
+  const server = tls === undefined ? createServer(accept) : createTlsServer(tls, accept)
   server.listen(0, address)
   await once(server, 'listening')
   return {
