@@ -19,6 +19,8 @@ export interface Cluster {
   readonly server: string
   /** Of the kubeconfig's context, else `default`. */
   readonly namespace: string
+  /** Milliseconds since 1970 by the API server's clock, to a second; by this machine's until it has answered. */
+  now(): number
   /** `identity`: only whether it is there; what it holds is not sent, and T then only has metadata. */
   get<T extends StoredObject>(kind: Kind, place: Place, part?: 'identity'): Promise<T | undefined>
   /** `resourceVersion` is where a watch goes on. */
@@ -78,6 +80,7 @@ export function openCluster(access: Access): Cluster {
     throw new CliError('the kubeconfig has no cluster for its context', exitCodes.failed)
   }
   let dispatcher: Dispatcher | undefined
+  let aheadMs = 0
 
   async function exchange(
     method: 'GET' | 'PATCH',
@@ -96,7 +99,7 @@ export function openCluster(access: Access): Cluster {
       if (value !== undefined) url.searchParams.set(name, String(value))
     }
     const follows = more.signal !== undefined
-    const { statusCode, body } = await connected(async () => {
+    const { statusCode, headers, body } = await connected(async () => {
       const context = new RequestContext(url.href, HttpMethod.GET)
       await config.applySecurityAuthentication(context)
       // One pool for the whole command; client-node would open one for each request.
@@ -117,6 +120,8 @@ export function openCluster(access: Access): Cluster {
         ...(more.signal === undefined ? {} : { signal: more.signal }),
       })
     })
+    const date = Date.parse(String(headers['date']))
+    if (!Number.isNaN(date)) aheadMs = date - Date.now()
     if (statusCode < 300) return body
     const message = messageOf(await body.text())
     if (statusCode === 403 && !isImpersonation(message)) {
@@ -139,6 +144,7 @@ export function openCluster(access: Access): Cluster {
   return {
     server,
     namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
+    now: () => Date.now() + aheadMs,
     async get<T>(kind: Kind, place: Place, part?: 'identity') {
       const accept = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
       try {

@@ -59,7 +59,11 @@ export interface StoredObject {
 }
 
 export interface LeaseObject extends StoredObject {
-  readonly spec?: { readonly holderIdentity?: string; readonly renewTime?: string }
+  readonly spec?: {
+    readonly holderIdentity?: string
+    readonly renewTime?: string
+    readonly leaseDurationSeconds?: number
+  }
 }
 
 export interface ServiceObject extends StoredObject {

@@ -63,7 +63,10 @@ test('a missing right is said, and is no failure of the Module', () => {
 
 test('the operator is down: the cause in the cluster is shown as well', () => {
   const report = ask(at(held('CompileFailed')), {
-    operator: { ...operator, lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:00:00Z' } },
+    operator: {
+      ...operator,
+      lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:00:00Z', seconds: 15 },
+    },
   })
   const failing = report.sections.flatMap(({ findings }) => findings.filter(({ state }) => state === 'fails'))
   const lines = report.sections[0]?.findings.map(({ check }) => check)
@@ -76,7 +79,7 @@ test('the operator is down: the cause in the cluster is shown as well', () => {
 
 test('a Module that is being deleted: whom it is for is of no matter, that the operator is down is', () => {
   const deleting = guardedModule({ spec: { selector: { no: 'such' } } }, { deleting: true })
-  const lease = { holder: '', renewedAt: '2026-01-01T00:00:00Z' }
+  const lease = { holder: '', renewedAt: '2026-01-01T00:00:00Z', seconds: 15 }
   const report = ask({ modules: [deleting], records: [record] }, { operator: { ...operator, lease } })
   expect(report.first).toMatchObject({ reason: 'OperatorDown' })
   expect(report.sections[0]?.findings).toMatchObject([

@@ -24,7 +24,9 @@ export interface WhyFacts {
 /** The Lease of the replica that watches. `holder` is empty when it was given up. */
 export interface OperatorFacts {
   readonly namespace: string
-  readonly lease: { readonly holder: string; readonly renewedAt: string } | undefined
+  readonly lease:
+    | { readonly holder: string; readonly renewedAt: string; readonly seconds: number }
+    | undefined
 }
 
 /** The facts with the Module in them. */

@@ -48,7 +48,7 @@ export async function gather(
   return {
     ref,
     cluster: snapshot,
-    now: Date.now(),
+    now: cluster.now(),
     gaps,
     namespace: found && {
       podSecurity: found.metadata.labels?.['pod-security.kubernetes.io/enforce'],
@@ -67,8 +67,12 @@ async function readOperator(cluster: Cluster, namespace: string): Promise<Operat
   const config = await readOperatorConfig(cluster, namespace)
   const name = config?.leaderElection.resourceID ?? defaultLease
   const lease = await cluster.get<LeaseObject>(kinds.leases, { namespace, name })
-  const { holderIdentity: holder = '', renewTime: renewedAt } = lease?.spec ?? {}
-  return { namespace, lease: renewedAt === undefined ? undefined : { holder, renewedAt } }
+  const {
+    holderIdentity: holder = '',
+    renewTime: renewedAt,
+    leaseDurationSeconds: seconds = 15,
+  } = lease?.spec ?? {}
+  return { namespace, lease: renewedAt === undefined ? undefined : { holder, renewedAt, seconds } }
 }
 
 /** Only metadata is asked for: what Secrets hold does not come here. */

@@ -39,7 +39,23 @@ describe('the first thing that fails of the Module and where it may be', () => {
         says: /^operator-1 has not renewed its Lease for 30m/,
         helps: /-n kmm-operator-system get pods/,
       },
-      { operator: { ...operator, lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:30:00Z' } } },
+      {
+        operator: {
+          ...operator,
+          lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:30:00Z', seconds: 15 },
+        },
+      },
+    ],
+    [
+      'a Lease that nobody has taken for twice its time',
+      { modules: [module] },
+      { check: 'operator', reason: 'OperatorDown', says: /^operator-1 has not renewed its Lease for 31s/ },
+      {
+        operator: {
+          ...operator,
+          lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:59:29Z', seconds: 15 },
+        },
+      },
     ],
     [
       'the operator ended in order',
@@ -49,7 +65,7 @@ describe('the first thing that fails of the Module and where it may be', () => {
         reason: 'OperatorDown',
         says: /^The operator ended 30s ago and gave its Lease up/,
       },
-      { operator: { ...operator, lease: { holder: '', renewedAt: '2026-01-01T00:59:30Z' } } },
+      { operator: { ...operator, lease: { holder: '', renewedAt: '2026-01-01T00:59:30Z', seconds: 15 } } },
     ],
     [
       'no operator is installed',

@@ -44,9 +44,6 @@ function deletion({ cluster, ref, stored }: ModuleFacts): Finding {
   })
 }
 
-/** So long a Lease may go without renewal: the operator renews it every few seconds. */
-const leaseSeconds = 60
-
 function operator(facts: ModuleFacts): Finding {
   return leaseFault(facts) ?? notActedOn(facts) ?? watcherSeen(facts)
 }
@@ -54,14 +51,15 @@ function operator(facts: ModuleFacts): Finding {
 /** The Lease that is there tells that nobody watches. */
 function leaseFault({ operator: found, now }: ModuleFacts): Finding | undefined {
   if (found?.lease === undefined) return undefined
-  const { holder, renewedAt } = found.lease
+  const { holder, renewedAt, seconds } = found.lease
   const age = since(renewedAt, now)
   const commands = [help.operatorPods(found.namespace), help.operatorLog(found.namespace)]
   if (holder === '') {
     const says = `The operator ended ${age} ago and gave its Lease up; nobody watches since.`
     return fails('OperatorDown', says, { commands })
   }
-  if (now - Date.parse(renewedAt) <= leaseSeconds * 1000) return undefined
+  // Run out, another replica may take it; after as much time again none has.
+  if (now - Date.parse(renewedAt) <= 2 * seconds * 1000) return undefined
   const says =
     `${holder} has not renewed its Lease for ${age}: the operator is down, or cannot reach the API server. Nothing ` +
     'changes until it is back; what follows is what the cluster says without it.'

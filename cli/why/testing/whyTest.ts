@@ -20,7 +20,7 @@ export const build = { dockerfileConfigMap: { name: 'dockerfile' } }
 export const dockerfile = { namespace: 'drivers', name: 'dockerfile', dockerfile: 'FROM scratch' }
 export const operator = {
   namespace: 'kmm-operator-system',
-  lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:59:55Z' },
+  lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:59:55Z', seconds: 15 },
 }
 
 const about = (change: Partial<WhyFacts> = {}): Omit<WhyFacts, 'cluster'> => ({
