@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { run, runOrThrow } from '../programs/exec.ts'
+import { withLock } from '../programs/lock.ts'
 import { packTree } from './rootfs.ts'
 
 /** What a container made from the image runs, as in an image's configuration. */
@@ -74,9 +75,13 @@ export const knownDigest = async (tar: string, config: ImageConfig = {}): Promis
 export const compressed = async (tar: string, signal?: AbortSignal): Promise<string> => {
   const file = `${tar}.gz`
   if (existsSync(file)) return file
-  const draft = `${file}.${process.pid}`
-  await runOrThrow(['sh', '-c', 'gzip -1nc "$0" >"$1"', tar, draft], signal === undefined ? {} : { signal })
-  await rename(draft, file)
+  const running = signal === undefined ? {} : { signal }
+  await withLock(dirname(file), basename(file), running, async () => {
+    if (existsSync(file)) return
+    const draft = `${file}.${process.pid}`
+    await runOrThrow(['sh', '-c', 'gzip -1nc "$0" >"$1"', tar, draft], running)
+    await rename(draft, file)
+  })
   return file
 }
 

@@ -1,10 +1,12 @@
-import { readdir, readFile, utimes, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { runOrThrow } from '../programs/exec.ts'
 import { scratchFolder, sha256, writeProgram } from '../programs/testing/fixtures.ts'
 import { isStatic } from './bases.ts'
-import { pushImage } from './pushImage.ts'
+import { compressed, knownDigest, pushImage } from './pushImage.ts'
 import { ensureRootfs, packTree, type RootfsRecipe } from './rootfs.ts'
 
 const noDebootstrap = (): Promise<string> => Promise.reject(new Error('not needed'))
@@ -84,6 +86,26 @@ describe('pushImage', () => {
     return { folder, crane, tar, calls }
   }
   const reference = 'registry.test/pause:1'
+
+  test('a layer is compressed once, whoever asks at the same time', async () => {
+    const { folder, tar } = await setUp()
+    await writeFile(tar, randomBytes(4_000_000))
+    const [first, second] = await Promise.all([compressed(tar), compressed(tar)])
+    expect([first, second]).toEqual([`${tar}.gz`, `${tar}.gz`])
+    expect(gunzipSync(await readFile(first)).equals(await readFile(tar))).toBe(true)
+    const { mtimeMs } = await stat(first)
+    await compressed(tar)
+    expect((await stat(first)).mtimeMs).toBe(mtimeMs)
+    expect((await readdir(folder)).filter((name) => name.includes('.gz'))).toEqual(['image.tar.gz'])
+  })
+
+  test('the digest is known once it was pushed somewhere', async () => {
+    const { crane, tar } = await setUp()
+    expect(await knownDigest(tar)).toBeUndefined()
+    await pushImage(tar, reference, { crane })
+    expect(await knownDigest(tar)).toBe('sha256:1')
+    expect(await knownDigest(tar, { entrypoint: ['/bin/x'] })).toBeUndefined()
+  })
 
   test('sends nothing when the registry still has it', async () => {
     const { crane, tar, calls } = await setUp()
