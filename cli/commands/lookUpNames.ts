@@ -1,4 +1,5 @@
 import type { NodeObject } from '../../api/kubernetesObjects.ts'
+import type { Module } from '../../api/module.ts'
 import type { LookUp } from '../args/complete.ts'
 import type { Cluster } from '../kube/cluster.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
@@ -35,7 +36,7 @@ async function namesOf(
 async function kernelsOf(cluster: Cluster, namespace: string): Promise<string[]> {
   const [nodes, modules] = await Promise.allSettled([
     cluster.list<StoredObject & NodeObject>(kinds.nodes, {}),
-    cluster.list<StoredObject & WithKernels>(kinds.modules, { namespace }),
+    cluster.list<StoredObject & Pick<Module, 'status'>>(kinds.modules, { namespace }),
   ])
   const running =
     nodes.status === 'rejected' ? [] : nodes.value.items.map(({ status }) => status?.nodeInfo?.kernelVersion)
@@ -44,8 +45,4 @@ async function kernelsOf(cluster: Cluster, namespace: string): Promise<string[]>
       ? []
       : modules.value.items.flatMap(({ status }) => status?.kernels?.map(({ kernel }) => kernel) ?? [])
   return [...new Set([...running, ...told])].filter((kernel) => kernel !== undefined).toSorted()
-}
-
-interface WithKernels {
-  readonly status?: { readonly kernels?: readonly { readonly kernel: string }[] }
 }

@@ -4,7 +4,7 @@ import type { Call } from '../call.ts'
 import { operatorConfigMap, readOperatorConfig } from '../cluster/operatorConfig.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
 import type { Forward } from '../kube/portForward.ts'
-import { environmentOf } from './environment.ts'
+import { credentialsOf, profileOf } from './environment.ts'
 import { openTunnel } from './tunnel.ts'
 
 /** Where Temporal is, and who says so. */
@@ -21,9 +21,9 @@ export interface TemporalPlace {
  * when nobody says.
  */
 export async function temporalPlace(call: Call): Promise<TemporalPlace | undefined> {
-  const environment = environmentOf(call)
-  const address = call.flag('temporal-address') ?? environment.address
-  const namespace = call.flag('temporal-namespace') ?? environment.namespace
+  const profile = profileOf(call)
+  const address = call.flag('temporal-address') ?? profile.address
+  const namespace = call.flag('temporal-namespace') ?? profile.namespace
   if (address !== undefined) return { address, namespace: namespace ?? 'default', source: 'user' }
   const own = (await readOperatorConfig(call.cluster, operatorNamespace(call)))?.temporal
   if (own === undefined) return undefined
@@ -54,16 +54,16 @@ export async function withTemporal<T>(
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const { address, namespace } = place
-  const { apiKey, tls = place.tls } = environmentOf(call)
+  const { apiKey, tls = place.tls } = credentialsOf(profileOf(call))
   const tunnel = await tunnelTo(call, place)
   // Behind a tunnel the certificate is still that of the address.
-  const names = { ...(tunnel === undefined ? {} : { serverNameOverride: hostOf(address) }), ...place.tls }
+  const serverName = place.tls?.serverNameOverride ?? (tunnel && hostOf(address))
   try {
     const connection = await Connection.connect({
       address: tunnel?.address ?? address,
       connectTimeout: '10s',
       ...(apiKey === undefined ? {} : { apiKey }),
-      ...(tls === undefined ? {} : { tls: tls && { ...names, ...(tls === true ? {} : tls) } }),
+      ...(tls === undefined ? {} : { tls: named(tls, serverName) }),
     })
     try {
       return await work(new Client({ connection, namespace }))
@@ -77,6 +77,13 @@ export async function withTemporal<T>(
   } finally {
     tunnel?.close()
   }
+}
+
+/** The server's name is checked against this one, unless the user's TLS has one of its own. */
+function named(tls: TLSConfig | boolean, serverName: string | undefined): TLSConfig | boolean {
+  if (tls === false || serverName === undefined) return tls
+  const own = tls === true ? {} : tls
+  return { ...own, serverNameOverride: own.serverNameOverride ?? serverName }
 }
 
 /** Inside the cluster, and for an address that the user has given, there is nothing to forward. */
