@@ -1,5 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { createKube } from '../activities/kube/client.ts'
@@ -9,6 +7,7 @@ import { type ConfigMap, configMaps } from '../activities/kube/resources.ts'
 import { type ControlPlane, startControlPlane } from '../lab/controlPlane.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
 import { openTestFolder } from '../lab/testFolder.ts'
+import { openApiServerRelay } from './support/relay.ts'
 
 const folder = openTestFolder('informer')
 const ends: (() => Promise<unknown>)[] = []
@@ -16,36 +15,6 @@ afterAll(async () => {
   for (const end of ends.toReversed()) await end()
   await folder.close()
 })
-
-/** A way to the API server that can be cut. */
-async function startProxy(target: URL) {
-  const sockets = new Set<Socket>()
-  let isCut = false
-  const server = createServer((near) => {
-    if (isCut) return near.destroy()
-    const far = connect({ host: target.hostname, port: Number(target.port) })
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(socket)
-      socket.pipe(other)
-      socket.on('error', () => other.destroy())
-      socket.on('close', () => other.destroy())
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const cut = () => {
-    isCut = true
-    for (const socket of sockets) socket.destroy()
-    sockets.clear()
-  }
-  ends.push(async () => {
-    cut()
-    await new Promise((resolve) => server.close(resolve))
-  })
-  return { port: (server.address() as AddressInfo).port, cut, mend: () => void (isCut = false) }
-}
 
 function configMap(name: string) {
   return {
@@ -83,14 +52,16 @@ test('an informer outlives kill -9 of the API server and delivers what it missed
   )
   if (kept === undefined || missed === undefined || remade === undefined) throw new Error('three were made')
 
-  const proxy = await startProxy(new URL(controlPlane.server))
-  const kubeconfig = join(folder.dir, 'proxied.kubeconfig')
-  const text = readFileSync(controlPlane.kubeconfig, 'utf8')
-  writeFileSync(kubeconfig, text.replace(controlPlane.server, `https://127.0.0.1:${proxy.port}`))
-  const proxied = createKube(kubeconfig)
-  ends.push(async () => await proxied.close())
+  const kubeconfig = join(folder.dir, 'relayed.kubeconfig')
+  const relay = await openApiServerRelay(controlPlane, kubeconfig)
+  ends.push(async () => {
+    relay.cut()
+    relay.close()
+  })
+  const relayed = createKube(kubeconfig)
+  ends.push(async () => await relayed.close())
   const informer = createInformer({
-    kube: proxied,
+    kube: relayed,
     resource: configMaps,
     name: 'configmaps',
     log: { warn: () => undefined },
@@ -115,16 +86,16 @@ test('an informer outlives kill -9 of the API server and delivers what it missed
   expect(seen).toEqual([`added after ${after.metadata.uid}`])
 
   // Out of reach, and the restarted server has forgotten where the watch was.
-  proxy.cut()
+  relay.cut()
   seen.length = 0
   await remove(kube, missed)
   await remove(kube, remade)
   const again = await make(kube, 'remade')
   const late = await make(kube, 'late')
   await killHard(controlPlane)
-  proxy.mend()
+  relay.mend()
   expect(await informer.reached(late.metadata.resourceVersion, 90_000)).toBe(true)
-  expect(proxied.requests.get('list configmaps')).toBeGreaterThanOrEqual(2)
+  expect(relayed.requests.get('list configmaps')).toBeGreaterThanOrEqual(2)
   expect(seen).toEqual([
     `deleted missed ${missed.metadata.uid}`,
     `added late ${late.metadata.uid}`,

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadYaml, type KubernetesObject } from '@kubernetes/client-node'
 import { Agent, request } from 'undici'
@@ -10,7 +10,7 @@ import { freePorts } from '../lab/ports.ts'
 import { eventually } from './support/eventually.ts'
 import { Operator } from './support/operator.ts'
 import { pushTestImage } from './support/pushTestImage.ts'
-import { openRelay } from './support/relay.ts'
+import { openApiServerRelay, openRelay } from './support/relay.ts'
 import { kernel, type Scenario } from './support/scenario.ts'
 import { useSimulatedLab } from './support/simulatedLab.ts'
 import { stories, useOperator } from './support/stories.ts'
@@ -198,21 +198,17 @@ test('an idle operator says nothing: not for a heartbeat, not for a pass that ch
 
 test('without API server and Temporal the operator is alive and not ready', async ({ onTestFinished }) => {
   const { state, folder } = lab
-  const { server, kubeconfig } = state.kubernetes
-  const relays = [
-    await openRelay(state.address, new URL(server).host),
-    await openRelay(state.address, state.temporal.address),
-  ] as const
+  const kubeconfig = join(folder.dir, 'relayed.kubeconfig')
+  const toServer = await openApiServerRelay(state.kubernetes, kubeconfig)
+  const toTemporal = await openRelay(state.address, state.temporal.address)
+  const relays = [toServer, toTemporal]
   onTestFinished(() => relays.forEach(({ close }) => close()))
-  const [toServer, toTemporal] = relays.map(({ port: at }) => `${state.address}:${at}`)
-  const relayed = join(folder.dir, 'relayed.kubeconfig')
-  writeFileSync(relayed, readFileSync(kubeconfig, 'utf8').replaceAll(server, `https://${toServer}`))
   const surroundings = {
     ...lab,
     state: {
       ...state,
-      kubernetes: { ...state.kubernetes, kubeconfig: relayed },
-      temporal: { ...state.temporal, address: toTemporal ?? '' },
+      kubernetes: { ...state.kubernetes, kubeconfig },
+      temporal: { ...state.temporal, address: `${state.address}:${toTemporal.port}` },
     },
   }
   const cutOff = new Operator(surroundings, {}, 'cut-off')

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 
@@ -43,4 +44,15 @@ export async function openRelay(address: string, target: string, tls?: TlsOption
     mend: () => void (isCut = false),
     close: () => void server.close(),
   }
+}
+
+/** A relay to an API server, and at `file` the kubeconfig that goes through it. */
+export async function openApiServerRelay(
+  { server, kubeconfig }: { readonly server: string; readonly kubeconfig: string },
+  file: string,
+): Promise<Relay> {
+  const relay = await openRelay('127.0.0.1', new URL(server).host)
+  const text = readFileSync(kubeconfig, 'utf8')
+  writeFileSync(file, text.replaceAll(server, `https://127.0.0.1:${relay.port}`))
+  return relay
 }
