@@ -72,14 +72,13 @@ export const knownDigest = async (tar: string, config: ImageConfig = {}): Promis
  * The tar, compressed; made once and kept beside it. crane sends such a layer as it is, and would compress a plain one
  * anew for each registry.
  */
-export const compressed = async (tar: string, signal?: AbortSignal): Promise<string> => {
+export const compressed = async (tar: string): Promise<string> => {
   const file = `${tar}.gz`
   if (existsSync(file)) return file
-  const running = signal === undefined ? {} : { signal }
-  await withLock(dirname(file), basename(file), running, async () => {
+  await withLock(dirname(file), basename(file), {}, async () => {
     if (existsSync(file)) return
     const draft = `${file}.${process.pid}`
-    await runOrThrow(['sh', '-c', 'gzip -1nc "$0" >"$1"', tar, draft], running)
+    await runOrThrow(['sh', '-c', 'gzip -1nc "$0" >"$1"', tar, draft])
     await rename(draft, file)
   })
   return file

@@ -38,8 +38,8 @@ export interface DiskImage {
 
 /**
  * The guest's disk: Debian with containerd and kubelet, the module trees of all `kernels`, and `images` in containerd,
- * unpacked: pulling takes minutes under emulation. `tar`s in the cache are named by their content. Made once per content and kept in `<root>/vm`. Needs root for
- * debootstrap. Rejects with CommandFailed.
+ * unpacked: pulling takes minutes under emulation. Made once per content, of which the names of the tars tell, and kept in
+ * `<root>/vm`. Needs root for debootstrap. Rejects with CommandFailed.
  */
 export async function ensureDisk(
   root: string,

@@ -6,9 +6,11 @@ import { endingWithUs, runOrThrow } from '../programs/exec.ts'
 export const preloadScript = join(import.meta.dirname, 'preload.sh')
 
 /** A root filesystem that `pushImage` makes an image of, its one layer; or a whole image, as `crane pull` writes it. */
-export type PreloadedImage =
-  | { readonly kind: 'layer'; readonly name: string; readonly tar: string }
-  | { readonly kind: 'image'; readonly name: string; readonly tar: string }
+export interface PreloadedImage {
+  readonly kind: 'layer' | 'image'
+  readonly name: string
+  readonly tar: string
+}
 
 /**
  * Puts images into the containerd of the root filesystem `tree`, unpacked. Images that are built on one of them then

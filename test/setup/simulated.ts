@@ -1,6 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { startControlPlane } from '../../lab/controlPlane.ts'
 import { freePorts } from '../../lab/ports.ts'
+import type { ProgramPaths } from '../../lab/programPaths.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { createProgress } from '../../lab/programs/progress.ts'
 import { startKwok } from '../../lab/simulated/nodes.ts'
@@ -39,7 +40,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   try {
     const programs = ensurePrograms(needed, { progress })
     await Promise.all(needed.map((name) => programs.path(name)))
-    project.provide('simulatedLabs', await Promise.all(folders.map(startSimulatedLab)))
+    project.provide(
+      'simulatedLabs',
+      await Promise.all(folders.map((folder) => startSimulatedLab(folder, programs))),
+    )
   } catch (error) {
     await close()
     throw error
@@ -49,9 +53,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   return close
 }
 
-async function startSimulatedLab(folder: TestFolder): Promise<LabState> {
+async function startSimulatedLab(folder: TestFolder, programs: ProgramPaths): Promise<LabState> {
   const { dir, supervisor } = folder
-  const programs = ensurePrograms(needed)
   const [kwokPort = 0, temporalPort = 0] = await freePorts(2)
   const address = '127.0.0.1'
   const [{ server, kubeconfig, auditLog }, temporal, registry] = await Promise.all([

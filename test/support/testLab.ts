@@ -23,7 +23,8 @@ export interface TestLab {
   readonly folder: TestFolder
 }
 
-type Clients = Omit<TestLab, 'vm'>
+/** Of a lab without the machine. */
+export type Clients = Omit<TestLab, 'vm'>
 
 /** Opens clients for a test file and closes them after its last test. The result is filled in before the first. */
 export function useLab(): TestLab {

@@ -15,7 +15,8 @@ export type StartRun<W extends Workflow> = (
 
 /**
  * Runs of our workflows on a real Temporal server, each on a worker of its own until `body` has ended; call it at the
- * top of a test file. When all of the file are over, their histories are replayed. `simulation`: an object of a class whose methods are the activities.
+ * top of a test file. When all of the file are over, their histories are replayed. `simulation`: an object of a class
+ * whose methods are the activities.
  */
 export function useTemporalRuns<W extends Workflow>() {
   let env: TestWorkflowEnvironment
