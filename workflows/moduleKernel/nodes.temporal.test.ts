@@ -57,6 +57,10 @@ class SimulatedNodes extends SimulatedCluster {
     const view = testView({ digest: 'd', nodes: viewNodes(plans, this.maxParallel), ...stored })
     return { uid: 'uid-1', view }
   }
+  /** Resolves when `count` nodes have been at work at the same time, now or before. */
+  async manyAtOnce(count: number): Promise<void> {
+    await expect.poll(() => this.most, { timeout: 60_000 }).toBeGreaterThanOrEqual(count)
+  }
   override async workOnNode({ work, retries }: Pick<NodeRequest, 'work' | 'retries'>): Promise<NodeOutcome> {
     this.begun.push(work.node)
     this.retries = retries
@@ -71,6 +75,7 @@ class SimulatedNodes extends SimulatedCluster {
 }
 
 const ring = { changes: [{ kind: 'Module', name: 'fpga', resourceVersion: '2' }] }
+/** Longer than Temporal takes to begin one activity more, if it were let. */
 const moment = async () => await new Promise((resolve) => setTimeout(resolve, 30))
 /** Activities of one name in a run's history. */
 async function eventsOf(run: WorkflowHandle, type: string): Promise<number> {
@@ -81,6 +86,7 @@ async function eventsOf(run: WorkflowHandle, type: string): Promise<number> {
 test('no more than maxParallel nodes at once, and a node that fails stops no other; it is retried alone', async () => {
   const nodes = new SimulatedNodes(20, 3)
   nodes.work = async (work) => {
+    await nodes.manyAtOnce(3)
     await moment()
     return work.node === 'n1' ? nodes.fails(work, { reason: 'KeyRejected' }) : { kind: 'loaded' }
   }
