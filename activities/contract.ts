@@ -54,6 +54,8 @@ export interface BuildRequest extends KernelRequest {
   readonly image: string
   readonly inputHash: string
   readonly attempt: number
+  /** The image, by digest, whose modules are signed; absent when the image is built. */
+  readonly source?: string
   /** The entry as the run would write it; the activity writes it with its own reason while it has to wait. */
   readonly entry: KernelStatus | undefined
 }
@@ -74,6 +76,8 @@ export interface ImageFacts {
   readonly builtOn?: BuildOrigin
   /** What its label says that it was built from (images:MIC-11 Better); absent when it has none. */
   readonly sourceHash?: string
+  /** What its label says how it was signed (images:MIC-6 Better); absent when it has none. */
+  readonly signHash?: string
 }
 
 export type ImageAnswer = ({ readonly kind: 'present' } & ImageFacts) | { readonly kind: 'absent' }
@@ -104,7 +108,7 @@ export interface BuildTraces {
   readonly secrets?: SecretVersions
 }
 
-/** How a build pod ended. `log` is its tail, at most 64 KiB, secrets masked; `errorLines` at most 2 KiB of it. */
+/** How a pod that builds or signs ended. `log` is its tail, at most 64 KiB, secrets masked; `errorLines` at most 2 KiB of it. */
 export type BuildOutcome =
   | { readonly kind: 'succeeded'; readonly digest: string | undefined; readonly log: string }
   | ({
@@ -168,7 +172,7 @@ export interface KernelActivities {
   /** Asks the registry until it answers; while it does not, says so in status. */
   checkImage(request: CheckRequest): Promise<ImageAnswer>
   /**
-   * Claims the image and creates the build pod, or finds it created; while another run has the claim, or the cluster
+   * Claims the image and creates the pod that builds or signs it, or finds it created; while another run has the claim, or the cluster
    * refuses the pod, says so in status.
    */
   createBuildPod(request: BuildRequest): Promise<BuildStart>
@@ -181,6 +185,8 @@ export interface KernelActivities {
   removeBuildPod(request: {
     pod: PodRef
     image: string
+    /** It signs. */
+    signs?: true
     stopped?: { subject: KernelSubject; why: StopCause }
     atOnce?: boolean
   }): Promise<void>

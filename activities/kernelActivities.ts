@@ -39,11 +39,12 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
       await giveUpClaim(deps, request.image)
       return outcome
     }),
-    async removeBuildPod({ pod, image, stopped, atOnce = false }) {
+    async removeBuildPod({ pod, image, signs, stopped, atOnce = false }) {
       await removePod(deps, pod, atOnce ? 0 : undefined)
       await giveUpClaim(deps, image)
-      if (stopped !== undefined)
-        await tell(deps, stopped.subject, { kind: 'BuildStopped', pod, why: stopped.why })
+      if (stopped === undefined) return
+      const stage = signs ? 'sign' : 'build'
+      await tell(deps, stopped.subject, { kind: 'BuildStopped', stage, pod, why: stopped.why })
     },
     watchHold: caughtUp(async (request) => await beating(() => watchHold(deps, request))),
     workOnNode: caughtUp(async (request) => await workOnNode(deps, request)),

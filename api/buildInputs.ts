@@ -1,4 +1,5 @@
 import { canonicalJson } from './canonicalJson.ts'
+import { formatImageReference, parseImageReference } from './imageReference.ts'
 import type { ResolvedMapping } from './mapping.ts'
 import { mergeArgs } from './mergeMapping.ts'
 import type { BuildArg } from './moduleLoader.ts'
@@ -40,15 +41,11 @@ const identityArgs: readonly string[] = ['MOD_NAME', 'MOD_NAMESPACE']
 export function buildInputHash(inputs: BuildInputs): string {
   const { mapping, kernel, architecture, dockerfile } = inputs
   const { build } = mapping
-  const tls = (options: ResolvedMapping['registryTLS'] | undefined) => ({
-    insecure: options?.insecure ?? false,
-    insecureSkipTLSVerify: options?.insecureSkipTLSVerify ?? false,
-  })
   return sha256(
     canonicalJson({
       dockerfile,
       args: countedArgs(inputs),
-      image: mapping.image,
+      image: builtAs(mapping),
       kernel,
       architecture,
       registryTLS: tls(mapping.registryTLS),
@@ -59,6 +56,60 @@ export function buildInputHash(inputs: BuildInputs): string {
       imageRepoSecret: mapping.imageRepoSecret?.name,
     }),
   )
+}
+
+/**
+ * What a build is for: the image, or where it is signed afterwards its repository alone. So another tag, such as for
+ * another key, is signed from what is built already.
+ */
+function builtAs({ image, sign }: ResolvedMapping): string {
+  if (sign === undefined) return image
+  const { registry, repository } = parseImageReference(image)
+  return formatImageReference({ registry, repository })
+}
+
+/**
+ * Where a build puts an image that is signed afterwards (images:SGN-7 Better): in the same repository, under a tag that
+ * only the same inputs have. The wanted image is there when it is signed, never before.
+ */
+export function unsignedImageOf(image: string, inputHash: string): string {
+  const { registry, repository } = parseImageReference(image)
+  return formatImageReference({ registry, repository, tag: `kmm-unsigned-${inputHash}` })
+}
+
+/** Hex SHA-256 of everything that signing depends on, besides the contents of Secrets: the same hash, the same image. */
+export function signInputHash(
+  { image, sign, registryTLS, imageRepoSecret }: ResolvedMapping,
+  of: { readonly unsigned: string; readonly kernel: string; readonly architecture: string },
+): string {
+  return sha256(
+    canonicalJson({
+      ...of,
+      ...signedHow(sign),
+      image,
+      registryTLS: tls(registryTLS),
+      unsignedImageRegistryTLS: tls(sign?.unsignedImageRegistryTLS),
+      imageRepoSecret: imageRepoSecret?.name,
+    }),
+  )
+}
+
+/** Hex SHA-256 of what decides how an image is signed: files, and Secrets by name (images:MIC-6 Better). */
+export function signHash(mapping: Pick<ResolvedMapping, 'sign'>): string {
+  return sha256(canonicalJson(signedHow(mapping.sign)))
+}
+
+function signedHow(sign: ResolvedMapping['sign']) {
+  return {
+    files: (sign?.filesToSign ?? []).toSorted(),
+    key: sign?.keySecret.name,
+    certificate: sign?.certSecret.name,
+  }
+}
+
+function tls(options: ResolvedMapping['registryTLS'] | undefined) {
+  const { insecure = false, insecureSkipTLSVerify = false } = options ?? {}
+  return { insecure, insecureSkipTLSVerify }
 }
 
 /**

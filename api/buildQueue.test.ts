@@ -86,7 +86,8 @@ test('who waits is told of builds that wait for a node, and where to find them',
   )
   expect(nodelessBuilds(cluster)).toBe(2)
   expect(queuedSentence(10, 10, 2)).toContain(
-    '2 build pods have no node to run on: kubectl get pods -A -l kmm.node.kubernetes.io/resource-type=BuildImage',
+    '2 build pods have no node to run on: kubectl get pods -A -l ' +
+      "'kmm.node.kubernetes.io/resource-type in (BuildImage,SignImage)'",
   )
   expect(queuedSentence(10, 10, 1)).toContain(' 1 build pod has no node')
 })

@@ -1,5 +1,6 @@
 import type { ClusterSnapshot, PodFacts } from './facts.ts'
 import type { KernelStatus } from './module.ts'
+import { isMakingImage } from './kernelPhase.ts'
 import { annotations, labels, moduleKey, type KernelRef } from './names.ts'
 import { isLost } from './viewBuildPods.ts'
 
@@ -14,7 +15,7 @@ export function queuedSentence(before: number, limit: number, nodeless: number):
   const builds = before === 1 ? '1 build is' : `${before} builds are`
   const most = limit === 1 ? 'one runs' : `${limit} run`
   const pods = nodeless === 1 ? '1 build pod has' : `${nodeless} build pods have`
-  const which = `kubectl get pods -A -l ${labels.resourceType}=BuildImage`
+  const which = `kubectl get pods -A -l '${labels.resourceType} in (BuildImage,SignImage)'`
   const stuck = nodeless === 0 ? '' : ` ${pods} no node to run on: ${which} shows which.`
   return (
     `${builds} before it, and at most ${most} at once in the cluster.${stuck} It begins by itself when its turn ` +
@@ -45,7 +46,7 @@ export function buildsBefore(cluster: ClusterSnapshot, { ref, kernel }: KernelRe
     const running = cluster.pods(metadata).filter((pod) => isRunningBuild(cluster, pod))
     const kernels = new Set(running.map((pod) => pod.annotations[annotations.kernel]))
     const waits = (entry: KernelStatus) =>
-      entry.phase === 'Building' && entry.reason === buildQueued && !kernels.has(entry.kernel)
+      isMakingImage(entry.phase) && entry.reason === buildQueued && !kernels.has(entry.kernel)
     const isBefore = (entry: KernelStatus) => placeOf(key, entry.kernel, entry.since ?? '') < own
     const entries = metadata.deletionTimestamp === undefined ? (status?.kernels ?? []) : []
     return running.length + entries.filter((entry) => waits(entry) && isBefore(entry)).length

@@ -17,6 +17,11 @@ export const help = {
   describeSecret: (namespace: string, name: string) => `kubectl -n ${namespace} describe secret ${name}`,
   createSecret: (namespace: string, name: string) =>
     `kubectl -n ${namespace} create secret generic ${name} --from-file=KEY=FILE`,
+  /** images:SGN-4 */
+  createKeySecret: (namespace: string, name: string) =>
+    `kubectl -n ${namespace} create secret generic ${name} --from-file=key=signing_key.pem`,
+  createCertSecret: (namespace: string, name: string) =>
+    `kubectl -n ${namespace} create secret generic ${name} --from-file=cert=signing_cert.pem`,
   createPullSecret: (namespace: string, name: string) =>
     `kubectl -n ${namespace} create secret docker-registry ${name} --from-file="$HOME/.docker/config.json"`,
   describeNamespace: (namespace: string) => `kubectl describe namespace ${namespace}`,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sourceHash } from './buildInputs.ts'
+import { signHash, sourceHash } from './buildInputs.ts'
 import { imageOutdatedCondition } from './imageOutdated.ts'
 import { resolveMapping } from './mapping.ts'
 import type { KernelStatus } from './module.ts'
@@ -14,6 +14,7 @@ import {
 } from './testCluster.ts'
 
 const dockerfile = 'FROM base'
+const sign = { keySecret: { name: 'k' }, certSecret: { name: 'c' }, filesToSign: ['/opt/lib/a.ko'] }
 const image = `reg.example/fpga:${testKernel}`
 const other = '6.9.0-other'
 
@@ -98,8 +99,22 @@ test('names image, kernels and ways out', () => {
   const said = conditionOf({ things: { ...edited, nodes }, more: [more as KernelStatus] })
   expect(said?.message).toBe(
     `Kernel ${testKernel}: image ${image} was built from other inputs (Dockerfile, build.buildArgs, build.secrets, ` +
-      `kernel) than the Module has now. It stays in use. So it is for ${other}. To have it built from these, give ` +
-      'containerImage another tag, or build it again under this one: kubectl -n drivers annotate module fpga ' +
+      `kernel) than the Module has now. It stays in use. So it is for ${other}. To have one made as the ` +
+      'Module says, give containerImage another tag, or build it again under this one: kubectl -n drivers annotate module fpga ' +
       "kmm.sigs.x-k8s.io/rebuild='all'. A changed imageRebuildTriggerGeneration does not build an image that exists.",
   )
+})
+
+test.each<[string, Story, string | undefined]>([
+  ['images:MIC-6 a build that was not to be signed', { mapping: { sign } }, 'SigningDiffers'],
+  ['one that is signed so', { mapping: { sign }, entry: { signHash: signHash({ sign }) } }, undefined],
+  [
+    'one that is signed with another key',
+    { mapping: { sign: { ...sign, keySecret: { name: 'k2' } } }, entry: { signHash: signHash({ sign }) } },
+    'SigningDiffers',
+  ],
+  ['one that is not to be signed any more', { entry: { signHash: signHash({ sign }) } }, undefined],
+  ['one of which nothing is known', { mapping: { sign }, entry: { sourceHash: undefined } }, undefined],
+])('signing: %s', (_what, story, reason) => {
+  expect(conditionOf(story)?.reason).toBe(reason)
 })

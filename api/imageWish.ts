@@ -1,10 +1,12 @@
-import { buildInputHash } from './buildInputs.ts'
+import { buildInputHash, signInputHash, unsignedImageOf } from './buildInputs.ts'
 import { nodeEligibility } from './eligibility.ts'
 import { storedModule, type ClusterSnapshot, type NodeFacts } from './facts.ts'
-import type { BuildWish, ImageWish } from './kernelView.ts'
+import { ImageReferenceError, parseImageReference } from './imageReference.ts'
+import type { BuildWish, ImageWish, UnsignedWish } from './kernelView.ts'
 import { resolveMapping, type ResolvedMapping } from './mapping.ts'
 import type { Module } from './module.ts'
 import type { ModuleRef } from './names.ts'
+import { signedFolder } from './signCommand.ts'
 
 /** What the image of one (Module, kernel) should be, with what is too large or too private for a payload. */
 export interface WantedImage {
@@ -37,8 +39,9 @@ export function wantedImage(cluster: ClusterSnapshot, ref: ModuleRef, kernel: st
   }
   const { mapping } = resolved
   const generation = module.spec.imageRebuildTriggerGeneration ?? null
-  const { wish: build, ...made } = buildWish(cluster, module, mapping, kernel, architectures)
-  const wish = { kind: 'wanted' as const, image: mapping.image, generation, build }
+  const { wish: built, ...made } = buildWish(cluster, module, mapping, kernel, architectures)
+  const how = mapping.sign === undefined ? { build: built } : signWish(mapping, built, kernel, architectures)
+  const wish = { kind: 'wanted' as const, image: mapping.image, generation, ...how }
   return { wish, architectures, mapping, ...made }
 }
 
@@ -70,15 +73,55 @@ function buildWish(
     const message = `${field}: ConfigMap ${namespace}/${name} has no key "dockerfile".`
     return { wish: { kind: 'invalid', reason: 'DockerfileKeyMissing', field, message } }
   }
-  const [architecture = '', ...others] = architectures
-  if (others.length > 0) {
-    const message = `The target nodes have the architectures ${architectures.join(', ')}; a build makes an image for one.`
-    return { wish: { kind: 'invalid', reason: 'MixedArchitectures', field: 'selector', message } }
-  }
-  // Kubernetes labels hold at most 63 characters; 160 bits are enough.
-  const inputHash = buildInputHash({ mapping, ref: module.metadata, kernel, architecture, dockerfile }).slice(
-    0,
-    40,
+  const mixed = mixedArchitectures(architectures)
+  if (mixed !== undefined) return { wish: mixed }
+  const [architecture = ''] = architectures
+  const inputHash = labelled(
+    buildInputHash({ mapping, ref: module.metadata, kernel, architecture, dockerfile }),
   )
   return { wish: { kind: 'ready', inputHash }, dockerfile }
+}
+
+/** How an image that is to be signed is made: of one that is built, or of the one that `sign` names (images:SGN-7). */
+function signWish(
+  mapping: ResolvedMapping,
+  built: BuildWish,
+  kernel: string,
+  architectures: readonly string[],
+): { build: BuildWish; unsigned?: UnsignedWish } {
+  if (built.kind === 'invalid') return { build: built }
+  const mixed = mixedArchitectures(architectures)
+  if (mixed !== undefined) return { build: mixed }
+  const [architecture = ''] = architectures
+  const image =
+    built.kind === 'ready' ? unsignedImageOf(mapping.image, built.inputHash) : mapping.sign?.unsignedImage
+  const field = 'sign.unsignedImage'
+  try {
+    parseImageReference(image ?? '')
+  } catch (error) {
+    if (!(error instanceof ImageReferenceError)) throw error
+    const message = image ? error.message : 'sign without build needs the image whose modules are signed.'
+    return {
+      build: { kind: 'invalid', reason: 'UnsignedImageInvalid', field, message: `${field}: ${message}` },
+    }
+  }
+  if (signedFolder(mapping.sign?.filesToSign ?? []) === undefined) {
+    const message = 'sign.filesToSign: the files need a folder in common that is not the root of the image.'
+    const reason = 'FilesToSignInvalid'
+    return { build: { kind: 'invalid', reason, field: 'sign.filesToSign', message } }
+  }
+  const unsigned = { image: image ?? '', build: built }
+  const inputHash = labelled(signInputHash(mapping, { unsigned: unsigned.image, kernel, architecture }))
+  return { build: { kind: 'ready', inputHash }, unsigned }
+}
+
+function mixedArchitectures(architectures: readonly string[]): BuildWish | undefined {
+  if (architectures.length <= 1) return undefined
+  const message = `The target nodes have the architectures ${architectures.join(', ')}; a build makes an image for one.`
+  return { kind: 'invalid', reason: 'MixedArchitectures', field: 'selector', message }
+}
+
+/** Kubernetes labels hold at most 63 characters; 160 bits are enough. */
+function labelled(hash: string): string {
+  return hash.slice(0, 40)
 }

@@ -14,17 +14,25 @@ export type ImageWish =
       readonly image: string
       /** `imageRebuildTriggerGeneration`; a change asks the registry again. */
       readonly generation: number | null
+      /** How it is made: built, or, where `unsigned` is there, by signing that. */
       readonly build: BuildWish
+      readonly unsigned?: UnsignedWish
     }
 
-/** `invalid` stops only a build that is needed: an image that exists is loaded without its Dockerfile. */
+/** The image whose modules are signed; its `build` is `none` where the Module names an image (`sign.unsignedImage`). */
+export interface UnsignedWish {
+  readonly image: string
+  readonly build: Exclude<BuildWish, { kind: 'invalid' }>
+}
+
+/** `invalid` stops only what is needed: an image that exists is loaded without its Dockerfile. */
 export type BuildWish =
   | { readonly kind: 'none' }
   | { readonly kind: 'invalid'; readonly reason: string; readonly field: string; readonly message: string }
   | { readonly kind: 'ready'; readonly inputHash: string }
 
 /**
- * A build pod of this Module and kernel. `lost`: the cluster takes it away, so that its end is nobody's wish: it was
+ * A pod of this Module and kernel that builds or signs an image. `lost`: the cluster takes it away, so that its end is nobody's wish: it was
  * evicted, or it is to go and its node does not answer, so nobody knows whether it still runs. `collectAt` (RFC 3339)
  * is when a succeeded one may go (`job.gcDelay`).
  */
@@ -36,6 +44,8 @@ export interface BuildPodView {
   readonly attempt: number
   readonly state: 'active' | 'succeeded' | 'failed' | 'lost'
   readonly collectAt?: string
+  /** It signs. */
+  readonly signs?: true
 }
 
 /**

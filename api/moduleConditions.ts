@@ -109,6 +109,8 @@ function phaseSentence(kernel: KernelStatus): string {
       return `looking for image ${kernel.image}.`
     case 'Building':
       return `building ${kernel.image} in pod ${kernel.buildPod}.`
+    case 'Signing':
+      return `signing ${kernel.image} in pod ${kernel.buildPod}.`
     default:
       return `${nodes}.`
   }

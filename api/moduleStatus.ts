@@ -7,6 +7,8 @@ export const kernelPhases = [
   'WaitingForImage',
   'Building',
   'BuildFailed',
+  'Signing',
+  'SignFailed',
   'Verifying',
   'Loading',
   'LoadFailed',
@@ -72,16 +74,25 @@ export const kernelStatusSchema = z.looseObject({
     .int()
     .optional()
     .describe('imageRebuildTriggerGeneration for which the digest was resolved.'),
-  inputHash: z.string().optional().describe('Hash of the inputs of the build.'),
+  unsigned: z
+    .looseObject({
+      image: z.string().describe('The image with its tag.'),
+      digest: z.string().describe('The digest that was verified and that is signed.'),
+      rebuildFrom: count.optional().describe('The rebuild that made it, by its first attempt.'),
+    })
+    .optional()
+    .describe('The image whose modules are signed.'),
+  inputHash: z.string().optional().describe('Hash of the inputs of the build, or of the signing.'),
   reason: z.string().optional().describe('Why it stands there, in one CamelCase word.'),
   message: z.string().optional().describe('Why it stands there, and what would help.'),
   builtOn: buildOriginSchema
     .optional()
     .describe('Where the image was built, when it was built in this cluster.'),
   sourceHash: z.string().optional().describe('What the image was built from, as its label says.'),
+  signHash: z.string().optional().describe('What was signed with which Secrets, as its label says.'),
   errorLines: z.string().optional().describe('Last lines of the log of what failed.'),
-  buildPod: z.string().optional().describe('Pod of the last build.'),
-  attempt: count.optional().describe('Attempt of the build for these inputs.'),
+  buildPod: z.string().optional().describe('The last pod that built or signed the image.'),
+  attempt: count.optional().describe('Attempt of the build, or of the signing, for these inputs.'),
   buildNode: z
     .looseObject({ name: z.string().describe('Its name.'), uid: z.string().describe('Its uid.') })
     .optional()

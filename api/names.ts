@@ -16,7 +16,7 @@ export const labels = {
   component: 'app.kubernetes.io/component',
   partOf: 'app.kubernetes.io/part-of',
   moduleName: 'kmm.node.kubernetes.io/module.name',
-  /** `BuildImage` on build pods (images:4.2). */
+  /** `BuildImage` on build pods (images:4.2), `SignImage` on those that sign (images:SGN-1). */
   resourceType: 'kmm.node.kubernetes.io/resource-type',
   /** The Module of a pull check's pod (images:IMG-3); such a pod is none of the Module's work. */
   imageOwner: 'kmm.node.kubernetes.io/image-owner',
@@ -39,6 +39,8 @@ export const annotations = {
   registryAuthorities: 'kmm.sigs.x-k8s.io/registry-authorities',
   /** Which Secrets a build pod was made with: uid and resourceVersion by name. */
   secretVersions: 'kmm.sigs.x-k8s.io/secret-versions',
+  /** On sign pods: what their signer does. */
+  signCommand: 'kmm.sigs.x-k8s.io/sign-command',
   workerConfig: 'kmm.node.kubernetes.io/worker-config',
   /** On worker pods: hash of ServiceAccount, pull secret and tolerations (nodes:WPD-1). */
   workerHash: 'kmm.node.kubernetes.io/worker-hash',
@@ -60,6 +62,8 @@ export const imageLabels = {
   inputHash: 'kmm.sigs.x-k8s.io/input-hash',
   /** Of the inputs that decide what is in the image, and no others (images:MIC-11 Better). */
   sourceHash: 'kmm.sigs.x-k8s.io/source-hash',
+  /** Of what was signed, by the names of which Secrets; absent on images that are not signed here. */
+  signHash: 'kmm.sigs.x-k8s.io/sign-hash',
   /** Name of the cluster, as in workflow ids: node names mean nothing elsewhere. */
   cluster: 'kmm.sigs.x-k8s.io/cluster',
   /** Name of the Node. */
@@ -143,6 +147,11 @@ export function watchQueue(cluster: string): string {
 /** `<module>-build-<input hash, 8 digits>-<attempt>`: two operators that agree on the inputs agree on the name. */
 export function buildPodName(module: string, inputHash: string, attempt: number): string {
   return `${module.slice(0, 40)}-build-${inputHash.slice(0, 8)}-${attempt}`
+}
+
+/** The same of a pod that signs: `<module>-sign-<input hash, 8 digits>-<attempt>` (images:SGN-1). */
+export function signPodName(module: string, inputHash: string, attempt: number): string {
+  return `${module.slice(0, 40)}-sign-${inputHash.slice(0, 8)}-${attempt}`
 }
 
 /** `<module>-pull-<hash of the kernel>`: one pull check per Module and kernel at a time. */

@@ -5,7 +5,7 @@ import type { BuildPodView, ImageWish, KernelView } from './kernelView.ts'
 import type { KernelStatus } from './module.ts'
 import { annotations, kernelWords, type KernelRef, type ModuleRef } from './names.ts'
 import type { StoredModule } from './readModule.ts'
-import { lastAttempt } from './viewBuildPods.ts'
+import { inputHashes, lastAttempt } from './viewBuildPods.ts'
 
 /*
  * Building an image again though it is there (images:MIC-10 Better: an explicit force). A person sets the annotation
@@ -64,9 +64,10 @@ export function viewRebuild(
   const taken = takenUp(stored, wish)
   if (taken !== undefined) return taken.done ? standing : { ...standing, rebuildFrom: taken.from }
   if (!asked || wish.kind !== 'wanted' || wish.build.kind !== 'ready') return standing
-  const { inputHash } = wish.build
-  const active = pods.find((pod) => pod.inputHash === inputHash && pod.state === 'active')
-  return { ...standing, rebuildFrom: active?.attempt ?? lastAttempt({ pods, stored }, inputHash) + 1 }
+  const hashes = inputHashes(wish)
+  const active = pods.find((pod) => hashes.includes(pod.inputHash) && pod.state === 'active')
+  const last = Math.max(...hashes.map((hash) => lastAttempt({ pods, stored }, hash)))
+  return { ...standing, rebuildFrom: active?.attempt ?? last + 1 }
 }
 
 /** What has become of a Module's annotation `rebuild`. */

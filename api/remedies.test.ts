@@ -17,6 +17,14 @@ test.each([
     'imageRepoSecret: Secret drivers/login has no key .dockerconfigjson; make it with kubectl.',
     ['kubectl -n drivers describe secret login'],
   ],
+  [
+    'SecretMissing',
+    'sign.keySecret: Secret drivers/k does not exist. sign.certSecret: Secret drivers/c does not exist.',
+    [
+      'kubectl -n drivers create secret generic k --from-file=key=signing_key.pem',
+      'kubectl -n drivers create secret generic c --from-file=cert=signing_cert.pem',
+    ],
+  ],
   ['SecretNameInvalid', 'build.secrets: "A b" cannot be the name.', ['kubectl -n drivers edit module fpga']],
   ['RegistryUnauthorized', 'it answers 401', ['kubectl -n drivers edit module fpga']],
   ['PodRefusedByQuota', 'exceeded quota: q', ['kubectl -n drivers describe resourcequota']],

@@ -44,8 +44,7 @@ const rules: readonly Rule[] = [
           ? [help.edit(ref)]
           : secretsIn(message).map(({ field, name }) => {
               if (reason !== 'SecretMissing') return help.describeSecret(ref.namespace, name)
-              const create = field === 'imageRepoSecret' ? help.createPullSecret : help.createSecret
-              return create(ref.namespace, name)
+              return creationOf(field)(ref.namespace, name)
             }),
     }),
   },
@@ -104,8 +103,23 @@ export function isPodRefusal(reason: string | undefined): reason is string {
   return reason?.startsWith('PodRe') === true
 }
 
+/** The command that creates the Secret of a field. */
+function creationOf(field: string): (namespace: string, name: string) => string {
+  switch (field) {
+    case 'imageRepoSecret':
+      return help.createPullSecret
+    case 'sign.keySecret':
+      return help.createKeySecret
+    case 'sign.certSecret':
+      return help.createCertSecret
+    default:
+      return help.createSecret
+  }
+}
+
 /** The Secrets that a message names, each with the field of the Module. */
 function secretsIn(message: string): { readonly field: string; readonly name: string }[] {
-  const named = message.matchAll(/(build\.secrets|imageRepoSecret): Secret [^/\s]+\/(\S+) /gu)
+  const fields = /(build\.secrets|imageRepoSecret|sign\.keySecret|sign\.certSecret): Secret [^/\s]+\/(\S+) /gu
+  const named = message.matchAll(fields)
   return [...named].map(([, field = '', name = '']) => ({ field, name }))
 }

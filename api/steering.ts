@@ -1,6 +1,7 @@
 import { dropUndefined } from './dropUndefined.ts'
 import type { ClusterSnapshot } from './facts.ts'
 import type { KernelStatus } from './module.ts'
+import { hasFailedMaking, isMakingImage } from './kernelPhase.ts'
 import { annotations } from './names.ts'
 import type { StoredModule } from './readModule.ts'
 import { rebuildAnnotation, rebuildAnswers, type RebuildAnswers } from './rebuild.ts'
@@ -11,11 +12,11 @@ import { kernelsOf } from './viewKernel.ts'
  */
 
 /** Phases in which nothing moves until somebody mends something. */
-const stuck: readonly string[] = ['BuildFailed', 'LoadFailed', 'InputInvalid', 'Cancelled', 'WaitingForImage']
+const stuck: readonly string[] = ['LoadFailed', 'InputInvalid', 'Cancelled', 'WaitingForImage']
 
 /** Does this kernel wait for somebody to mend something? */
 export function isStuck({ phase }: KernelStatus): boolean {
-  return stuck.includes(phase)
+  return hasFailedMaking(phase) || stuck.includes(phase)
 }
 
 /** The kernels of a Module that a retry is for, where something may be held: `which` is a kernel or `all`. */
@@ -30,7 +31,7 @@ export function kernelsToRetry(module: StoredModule, which: string): string[] {
  */
 export function kernelsToCancel(module: StoredModule, which: string): string[] {
   const stoppable = ({ phase, rebuild }: KernelStatus) =>
-    phase === 'CheckingImage' || phase === 'Building' || (phase === 'BuildFailed' && rebuild !== undefined)
+    phase === 'CheckingImage' || isMakingImage(phase) || (hasFailedMaking(phase) && rebuild !== undefined)
   return kernelsWhere(module, which, stoppable)
 }
 

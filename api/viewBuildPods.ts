@@ -1,5 +1,5 @@
 import type { ClusterSnapshot, NodeFacts, PodFacts } from './facts.ts'
-import type { BuildPodView, ViewSettings } from './kernelView.ts'
+import type { BuildPodView, ImageWish, ViewSettings } from './kernelView.ts'
 import type { KernelStatus } from './module.ts'
 import { annotations, labels } from './names.ts'
 
@@ -28,6 +28,14 @@ export function lastAttempt(
   return Math.max(0, announced, ...made)
 }
 
+/** The hashes of what makes the wanted image: of its build, of its signing, or of both. */
+export function inputHashes(wish: ImageWish): string[] {
+  if (wish.kind !== 'wanted') return []
+  return [wish.build, wish.unsigned?.build].flatMap((build) =>
+    build?.kind === 'ready' ? [build.inputHash] : [],
+  )
+}
+
 /** A pod as a build pod of this kernel; nothing for a worker pod, or one of another kernel. */
 export function viewBuildPod(
   pod: PodFacts,
@@ -39,7 +47,8 @@ export function viewBuildPod(
   if (pod.annotations[annotations.kernel] !== kernel || inputHash === undefined) return []
   const image = pod.annotations[annotations.image] ?? ''
   const attempt = Number(pod.labels[labels.attempt] ?? 1)
-  const facts = { name: pod.name, uid: pod.uid, image, inputHash, attempt }
+  const signs = pod.labels[labels.resourceType] === 'SignImage' ? { signs: true as const } : {}
+  const facts = { name: pod.name, uid: pod.uid, image, inputHash, attempt, ...signs }
   switch (pod.state.kind) {
     case 'succeeded': {
       const collectAt = new Date(Date.parse(pod.state.finishedAt) + settings.gcDelayMs).toISOString()

@@ -13,6 +13,7 @@ const sources = [
   'activities',
   'worker',
   'loader',
+  'signer',
   'cli',
 ]
 export const dockerfile = join('deploy', 'Dockerfile')

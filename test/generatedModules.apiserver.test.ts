@@ -60,6 +60,7 @@ function buildPodOf(module: Module, mapping: ResolvedMapping): PodBody {
   return buildPod({
     module,
     mapping,
+    image: mapping.image,
     dockerfile: inputs.dockerfile,
     kernel,
     architecture,

@@ -99,12 +99,6 @@ describe('warnings', () => {
   const named = (change: Parameters<typeof smallSpec>[0]) =>
     smallSpec({ ...change, spec: { selector, ...change?.spec } })
   const image = 'reg.example/a:${KERNEL_FULL_VERSION}'
-  const sign = {
-    keySecret: { name: 'k' },
-    certSecret: { name: 'c' },
-    filesToSign: ['/opt/lib/modules/a.ko'],
-    unsignedImage: 'reg.example/a:1',
-  }
   test.each<[string, object, string, object]>([
     [
       'images:BLD-4 a build argument that an automatic one shadows',
@@ -138,13 +132,6 @@ describe('warnings', () => {
       'devicePlugin, dra: nothing is run for them yet',
       named({}),
     ],
-    [
-      'what is not acted on yet: sign',
-      named({ container: { sign } }),
-      'sign: nothing is signed yet',
-      named({}),
-    ],
-    ['the same in a mapping', named({ mapping: { sign } }), 'sign: nothing is signed yet', named({})],
     [
       'images:1.1 the deprecated inTreeModuleToRemove',
       named({ container: { inTreeModuleToRemove: 'a' } }),

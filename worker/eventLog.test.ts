@@ -5,7 +5,14 @@ import { logEvent } from './eventLog.ts'
 
 const subject = { ref: { namespace: 'ns', name: 'fpga' }, kernel: '6.1.0', workflowId: 'w', runId: 'r' }
 const pod = { namespace: 'ns', name: 'fpga-build-a-1', uid: 'p1' }
-const ended = { kind: 'BuildEnded', pod, image: 'i', reason: 'CompileFailed', message: 'no' } as const
+const ended = {
+  kind: 'BuildEnded',
+  stage: 'build',
+  pod,
+  image: 'i',
+  reason: 'CompileFailed',
+  message: 'no',
+} as const
 const onNode = { node: 'n1', bootId: 'b1', configHash: 'c1', podUid: 'w1', message: 'words' }
 const hold = { key: 'k', reason: 'CompileFailed', message: 'no' }
 
@@ -25,7 +32,7 @@ test.each<[ModuleEvent, object]>([
     { level: debug, msg: 'image asked for', image: 'i', by: 'registry', result: 'absent', seconds: 1 },
   ],
   [
-    { kind: 'BuildCreated', pod, image: 'i', attempt: 2, createdAt: '' },
+    { kind: 'BuildCreated', stage: 'build', pod, image: 'i', attempt: 2, createdAt: '' },
     { level: info, msg: 'build started', pod: pod.name, image: 'i', attempt: 2 },
   ],
   [
@@ -55,11 +62,11 @@ test.each<[ModuleEvent, object]>([
     },
   ],
   [
-    { kind: 'BuildStopped', pod, why: 'superseded' },
+    { kind: 'BuildStopped', stage: 'build', pod, why: 'superseded' },
     { level: info, msg: 'build superseded', pod: pod.name, reason: 'superseded' },
   ],
   [
-    { kind: 'BuildStopped', pod, why: 'notNeeded' },
+    { kind: 'BuildStopped', stage: 'build', pod, why: 'notNeeded' },
     { level: info, msg: 'build cancelled', pod: pod.name, reason: 'notNeeded' },
   ],
   [

@@ -23,18 +23,18 @@ function lineOf(event: ModuleEvent): Line {
       return { level: 'debug', fields: { image, by, result, seconds }, text: 'image asked for' }
     }
     case 'BuildCreated': {
-      const { pod, image, attempt } = event
-      return { level: 'info', fields: { pod: pod.name, image, attempt }, text: 'build started' }
+      const { stage, pod, image, attempt } = event
+      return { level: 'info', fields: { pod: pod.name, image, attempt }, text: `${stage} started` }
     }
     case 'BuildEnded': {
-      const { pod, image, result, reason, message, seconds } = event
+      const { stage, pod, image, result, reason, message, seconds } = event
       const ended = { pod: pod.name, image, seconds }
       return result === 'succeeded'
-        ? { level: 'info', fields: ended, text: 'build succeeded' }
-        : { level: 'warn', fields: { ...ended, reason, message }, text: `build ${result}` }
+        ? { level: 'info', fields: ended, text: `${stage} succeeded` }
+        : { level: 'warn', fields: { ...ended, reason, message }, text: `${stage} ${result}` }
     }
     case 'BuildStopped': {
-      const text = event.why === 'superseded' ? 'build superseded' : 'build cancelled'
+      const text = `${event.stage} ${event.why === 'superseded' ? 'superseded' : 'cancelled'}`
       return { level: 'info', fields: { pod: event.pod.name, reason: event.why }, text }
     }
     case 'RebuildRefused':

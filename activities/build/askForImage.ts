@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity'
 import { parseImageReference } from '../../api/imageReference.ts'
+import type { ResolvedMapping } from '../../api/mapping.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
 import type { KernelSubject } from '../contract.ts'
 import { viewSettings, type Dependencies } from '../dependencies.ts'
@@ -46,16 +47,15 @@ async function ask(deps: Dependencies, subject: KernelSubject, image: string): P
     const answer = { kind: 'invalid', message: 'no node needs the image any more' } as const
     return { answer, by: 'registry', field: 'spec.moduleLoader.container.kernelMappings' }
   }
-  const field = mapping.fields.image
+  const { field, tls, isPushed } = askedAs(mapping, image)
   const { caFile, nodePullCheck } = deps.config.registry
   const logins = await readLogins(deps.kube, subject.ref.namespace, mapping, parseImageReference(image))
   const answer = await askWithAuthorities(image, caFile, {
-    insecure: mapping.registryTLS.insecure ?? false,
-    insecureSkipTLSVerify: mapping.registryTLS.insecureSkipTLSVerify ?? false,
+    insecure: tls.insecure ?? false,
+    insecureSkipTLSVerify: tls.insecureSkipTLSVerify ?? false,
     credentials: logins.credentials,
     // A build pushes with the same login.
-    mayPush:
-      mapping.build !== undefined && (mapping.imageRepoSecret !== undefined || logins.credentials.length > 0),
+    mayPush: isPushed && (mapping.imageRepoSecret !== undefined || logins.credentials.length > 0),
     traits: true,
     signal: Context.current().cancellationSignal,
   })
@@ -80,6 +80,20 @@ async function ask(deps: Dependencies, subject: KernelSubject, image: string): P
       return { answer: { ...refusal, message }, by: 'node', field }
     }
   }
+}
+
+/**
+ * Which field names an image, how its registry is spoken to, and whether it is pushed there. The image that `sign`
+ * names has settings of its own; a reference may have a digest more than the Module's.
+ */
+function askedAs(mapping: ResolvedMapping, image: string) {
+  const { build, sign } = mapping
+  const [unsigned] = sign?.unsignedImage?.split('@') ?? []
+  if (build === undefined && sign !== undefined && image.split('@')[0] === unsigned) {
+    return { field: 'sign.unsignedImage', tls: sign.unsignedImageRegistryTLS ?? {}, isPushed: false }
+  }
+  const isPushed = build !== undefined || sign !== undefined
+  return { field: mapping.fields.image, tls: mapping.registryTLS, isPushed }
 }
 
 /** Docker Hub, GHCR and others do not tell a stranger whether a repository is closed or not there. */

@@ -1,5 +1,6 @@
 import type { BuildOutcome, BuildTraces } from '../contract.ts'
 import type { Interruption, PodState } from '../../api/facts.ts'
+import { signFailure } from '../sign/signFailure.ts'
 import type { LogTail } from './logTail.ts'
 
 type Ended = Extract<PodState, { kind: 'succeeded' | 'failed' }>
@@ -73,7 +74,7 @@ const causes: readonly Cause[] = [
 ]
 
 /**
- * Names how a build pod came to its own end on a node: its digest, or a reason a person understands with the lines
+ * Names how a pod that builds or signs came to its own end on a node: its digest, or a reason a person understands with the lines
  * that say why. What limits of the user's ended (out of memory, deadline) is told apart from what the build did.
  */
 export function buildOutcome(pod: string, state: Ended, traces: BuildTraces, log: LogTail): BuildOutcome {
@@ -111,6 +112,8 @@ function failureReason(
   if (state.reason === 'OOMKilled' || state.exitCode === 137) {
     return { reason: 'OutOfMemory', message: 'The build ran out of memory (build.resources.limits.memory)' }
   }
+  const unsigned = signFailure(state)
+  if (unsigned !== undefined) return unsigned
   const end = log.text().match(lastWord)?.at(-1) ?? ''
   const output = log.lastCommand()
   const cause = causes.find((c) => c.says.test(end) && (c.output === undefined || c.output.test(output)))

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity'
 import { uncoveredBy } from '../../api/architectures.ts'
 import { buildOrigin } from '../../api/buildOrigin.ts'
+import { dropUndefined } from '../../api/dropUndefined.ts'
 import { withDigest } from '../../api/imageReference.ts'
 import { imageLabels } from '../../api/names.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
@@ -122,8 +123,11 @@ function factsOf(
   const { architectures = [], labels = {} } = traits ?? {}
   const builder = labels[imageLabels.cluster] === cluster ? labels[imageLabels.buildNode] : undefined
   const builtOn = builder === undefined ? {} : { builtOn: buildOrigin(cache.nodes(), builder) }
-  const said = labels[imageLabels.sourceHash] ?? ''
   // Anybody may have made the image: what is no hash says nothing, and is kept nowhere.
-  const sourceHash = /^[0-9a-f]{64}$/.test(said) ? { sourceHash: said } : {}
-  return { digest, architectures, ...builtOn, ...sourceHash }
+  const hashOf = (said = '') => (/^[0-9a-f]{64}$/.test(said) ? said : undefined)
+  const hashes = {
+    sourceHash: hashOf(labels[imageLabels.sourceHash]),
+    signHash: hashOf(labels[imageLabels.signHash]),
+  }
+  return { digest, architectures, ...builtOn, ...dropUndefined(hashes) }
 }

@@ -2,6 +2,7 @@ import { viewKernel } from '../../api/viewKernel.ts'
 import { kernelOfRun, kernelWords, labels } from '../../api/names.ts'
 import { buildQueued, buildsBefore, nodelessBuilds, queuedSentence } from '../../api/buildQueue.ts'
 import { imageClaimed, isBuilding } from '../../api/claim.ts'
+import { inputHashes } from '../../api/viewBuildPods.ts'
 import { ApplicationFailure } from '@temporalio/common'
 import type { BuildRequest, BuildStart } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
@@ -13,11 +14,12 @@ import { readAuthorities } from '../registry/authorities.ts'
 import { podRefusedReason } from '../podRefused.ts'
 import { moduleOf, storedReason, waitBecause } from '../status.ts'
 import { sayWhy } from '../waitSaying.ts'
+import { signPod } from '../sign/signPod.ts'
 import { buildPod } from './buildPod.ts'
 import { checkImage } from './checkImage.ts'
 import { claimImage, claimsBefore, giveUpClaim } from './claim.ts'
 import { executorLogin } from './executorLogin.ts'
-import { secretObstacle } from './secretObstacle.ts'
+import { buildSecrets, secretObstacle, signSecrets } from './secretObstacle.ts'
 import { versionOf } from './secretVersions.ts'
 
 /** How soon something that a person mends outside our sight (a Secret, a label, a quota) is tried again. */
@@ -34,7 +36,7 @@ const turnPaceMs = 5_000
 const longestTurnPaceMs = 60_000
 
 /**
- * Creates the pod of one build attempt, once this run has the claim on the image and the registry has said again
+ * Creates the pod of one attempt to build or sign an image, once this run has the claim on the image and the registry has said again
  * that it does not exist (images:BLD-S10), unless it is built again all the same, and fewer than `build.maxParallel`
  * builds are before it (images:BLD-S12). The name depends on inputs and attempt alone, so a repeated call finds the pod
  * it made before. What another run builds, missing Secrets and a refusing cluster are said in status and looked at
@@ -52,19 +54,12 @@ export async function createBuildPod(deps: Dependencies, request: BuildRequest):
 }
 
 async function startBuild(deps: Dependencies, request: BuildRequest): Promise<BuildStart> {
-  const { subject, image, inputHash, attempt, entry } = request
+  const { subject, image, inputHash, attempt, source, entry } = request
   const { facts, view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
   const module = moduleOf(deps, subject)
-  const { mapping, dockerfile, architecture } = facts
-  const current =
-    view.wish.kind === 'wanted' && view.wish.build.kind === 'ready' ? view.wish.build.inputHash : undefined
-  if (
-    mapping === undefined ||
-    architecture === undefined ||
-    dockerfile === undefined ||
-    current !== inputHash ||
-    view.module !== 'alive'
-  ) {
+  const { mapping, dockerfile = '', architecture } = facts
+  const isWanted = inputHashes(view.wish).includes(inputHash)
+  if (mapping === undefined || architecture === undefined || !isWanted || view.module !== 'alive') {
     return { kind: 'obsolete', why: 'the build inputs have changed' }
   }
   const wait = (reason: string, message: string, delayMs = outsidePaceMs) =>
@@ -81,7 +76,8 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const before = buildsBefore(deps.cache, subject, entry?.since ?? '')
   if (!builds && before >= limit) return await waitForTurn(before)
   const versions: Record<string, string> = {}
-  const obstacle = await secretObstacle(mapping, namespace, async (name) => {
+  const needed = source === undefined ? buildSecrets(mapping) : signSecrets(mapping)
+  const obstacle = await secretObstacle(needed, namespace, async (name) => {
     const secret = await deps.kube.get(secrets, { namespace, name })
     if (secret !== undefined) versions[name] = versionOf(secret)
     return secret
@@ -104,10 +100,10 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     if (answer.kind === 'present') return answer
   }
   const { caFile } = deps.config.registry
-  const body = buildPod({
+  const input = {
     module,
     mapping,
-    dockerfile,
+    image,
     kernel: subject.kernel,
     architecture,
     inputHash,
@@ -118,7 +114,11 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     secretVersions: versions,
     loginSecret: login.kind === 'secret' ? login.name : undefined,
     build: deps.config.build,
-  })
+  }
+  const body =
+    source === undefined
+      ? buildPod({ ...input, dockerfile })
+      : signPod({ ...input, source, signerImage: deps.workerImage })
   try {
     const made = await deps.kube.create(pods, body)
     const { uid, name, resourceVersion, labels: found = {} } = made.object.metadata
@@ -129,7 +129,8 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
       // run has to know what is there, to remove it.
       const pod = { namespace, name, uid }
       await deps.cache.waitForPod(pod, (facts) => facts?.uid === uid, AbortSignal.timeout(seenWithinMs))
-      await tell(deps, subject, { kind: 'BuildCreated', pod, image, attempt, createdAt })
+      const stage = source === undefined ? 'build' : 'sign'
+      await tell(deps, subject, { kind: 'BuildCreated', stage, pod, image, attempt, createdAt })
       // What this activity had to wait for is over.
       if (storedReason(deps, subject) !== undefined) await sayWhy(deps, subject, entry, undefined)
       return { kind: 'created', pod, seen: { Pod: resourceVersion } }

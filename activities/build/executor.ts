@@ -1,9 +1,8 @@
 import type { V1EnvVar, V1Volume } from '@kubernetes/client-node'
-import { buildArgs, sourceHash } from '../../api/buildInputs.ts'
-import { annotations, imageLabels, moduleKey } from '../../api/names.ts'
+import type { OperatorConfig } from '../../api/config.ts'
 import { parseImageReference } from '../../api/imageReference.ts'
-import { baseRegistries } from './baseRegistries.ts'
-import type { BuildPodInput } from './buildPod.ts'
+import type { TLSOptions } from '../../api/module.ts'
+import { annotations } from '../../api/names.ts'
 
 /** The name of the build node, which nobody knows before the scheduler has chosen it. */
 const buildNodeVariable: V1EnvVar = {
@@ -41,47 +40,47 @@ export function executorEnvironment(
   return [buildNodeVariable, ...others, { name: certificateFolders, value: `${own}:${authoritiesFolder}` }]
 }
 
+/** As a label of an image: the name of the node on which it is built. */
+export const buildNode = `$(${buildNodeVariable.name})`
+
+/** One image that the executor makes. */
+export interface ExecutorWork {
+  /** What it pushes. */
+  readonly image: string
+  readonly registryTLS: TLSOptions
+  /** How it speaks to the registries that it pulls from. */
+  readonly pulls: { readonly tls: TLSOptions | undefined; readonly from: readonly string[] }
+  readonly labels: Readonly<Record<string, string>>
+  readonly settings: OperatorConfig['build']
+}
+
 /**
- * kaniko's arguments (images:BLD-4 to BLD-6): where to push, how to speak to registries, where the image comes from
- * as its labels (images:KMI-7 Better), and the build arguments. The digest of the image becomes the container's
- * termination message.
+ * kaniko's arguments (images:BLD-4 to BLD-6): where to push, how to speak to registries, and the image's labels. The
+ * digest of the image becomes the container's termination message.
  */
-export function executorArguments(input: BuildPodInput): string[] {
-  const { mapping, module, kernel, build: settings } = input
-  const { registryTLS, build: { baseImageRegistryTLS = {} } = {} } = mapping
-  const flags = (flag: string, values: Readonly<Record<string, string>>) =>
-    Object.entries(values).flatMap(([name, value]) => [flag, `${name}=${value}`])
-  const args = buildArgs(mapping, module.metadata, kernel)
+export function executorArguments({ image, registryTLS, pulls, labels, settings }: ExecutorWork): string[] {
   // kaniko's --skip-tls-verify holds for pulls too, and its --skip-tls-verify-pull does nothing: registries are named.
   const unverified = new Set([
-    ...(registryTLS.insecureSkipTLSVerify ? [parseImageReference(mapping.image).registry] : []),
-    ...(baseImageRegistryTLS.insecureSkipTLSVerify ? baseRegistries(input.dockerfile, args) : []),
+    ...(registryTLS.insecureSkipTLSVerify ? [parseImageReference(image).registry] : []),
+    ...(pulls.tls?.insecureSkipTLSVerify ? pulls.from : []),
   ])
   return [
     '--destination',
-    mapping.image,
+    image,
     ...(registryTLS.insecure ? ['--insecure'] : []),
-    ...(baseImageRegistryTLS.insecure ? ['--insecure-pull'] : []),
+    ...(pulls.tls?.insecure ? ['--insecure-pull'] : []),
     ...[...unverified].flatMap((registry) => ['--skip-tls-verify-registry', registry]),
     '--digest-file=/dev/termination-log',
     '--log-format=text',
     `--push-retry=${settings.pushRetry}`,
     `--image-download-retry=${settings.downloadRetry}`,
     `--image-fs-extract-retry=${settings.downloadRetry}`,
-    ...flags('--label', {
-      [imageLabels.module]: moduleKey(module.metadata),
-      [imageLabels.kernel]: literal(kernel),
-      [imageLabels.inputHash]: input.inputHash,
-      [imageLabels.sourceHash]: sourceHash({ ...input, ref: module.metadata }),
-      [imageLabels.cluster]: input.cluster,
-      [imageLabels.buildNode]: `$(${buildNodeVariable.name})`,
-    }),
-    ...args.flatMap(({ name, value }) => ['--build-arg', literal(`${name}=${value}`)]),
+    ...Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]),
   ]
 }
 
 /** Kubernetes puts variables in place of `$(NAME)` in arguments and makes one `$` of two: a user's text stays as it is. */
-function literal(text: string): string {
+export function literal(text: string): string {
   return text.replaceAll('$', '$$$$')
 }
 

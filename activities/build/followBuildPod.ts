@@ -1,16 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Context } from '@temporalio/activity'
 import type { PodFacts } from '../../api/facts.ts'
+import { labels } from '../../api/names.ts'
 import { isLost } from '../../api/viewBuildPods.ts'
 import type { BuildOutcome, BuildTraces, FollowRequest, NodeRef, PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
-import type { ModuleEvent } from '../events/moduleEvent.ts'
+import type { ImageStage, ModuleEvent } from '../events/moduleEvent.ts'
 import { tell } from '../events/tell.ts'
 import { heartbeating } from '../heartbeat.ts'
 import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
 import { pods, type Pod } from '../kube/resources.ts'
 import { buildOutcome, interruptedOutcome } from './buildOutcome.ts'
+import { buildContainer } from './imagePod.ts'
 import { LogTail } from './logTail.ts'
+import { signContainer } from '../sign/signPod.ts'
 import { withFix } from './waitingFix.ts'
 import { masker } from './mask.ts'
 import { readBuildLog } from './readBuildLog.ts'
@@ -49,7 +52,8 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
       const reading = new AbortController()
       const ending = waitForEnd(deps, facts, signal)
       const both = AbortSignal.any([signal, reading.signal])
-      const read = readBuildLog({ kube: deps.kube, pod, log, mask, ending, signal: both })
+      const containers = containersOf(facts)
+      const read = readBuildLog({ kube: deps.kube, pod, containers, log, mask, ending, signal: both })
       try {
         const end = await ending
         await Promise.race([read, sleep(logGraceMs, undefined, { signal })])
@@ -76,7 +80,20 @@ function buildEnded(
   const lines = result === 'failed' ? { errorLines: outcome.errorLines } : {}
   const created = object?.metadata.creationTimestamp
   const seconds = created === undefined ? {} : { seconds: (Date.now() - Date.parse(created)) / 1000 }
-  return { kind: 'BuildEnded', pod, image, result, reason, message, ...lines, ...seconds }
+  const stage = stageOf(object?.metadata.labels ?? {})
+  return { kind: 'BuildEnded', stage, pod, image, result, reason, message, ...lines, ...seconds }
+}
+
+/** What a pod is for, as its labels say. */
+function stageOf(its: Readonly<Record<string, string>>): ImageStage {
+  return its[labels.resourceType] === 'SignImage' ? 'sign' : 'build'
+}
+
+/** Whose logs tell what a pod did; what failed before the executor began is the last that ran. */
+function containersOf({ labels: its, state }: PodFacts): string[] {
+  if (stageOf(its) === 'build') return [buildContainer]
+  const failed = state.kind === 'failed' ? state.container : undefined
+  return failed === undefined || failed === buildContainer ? [signContainer, buildContainer] : [failed]
 }
 
 /** How a pod stood when it was last seen, and whether it still is. */

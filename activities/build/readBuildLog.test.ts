@@ -3,6 +3,7 @@ import { LogTail } from './logTail.ts'
 import { readBuildLog } from './readBuildLog.ts'
 
 const pod = { namespace: 'n', name: 'p', uid: 'u' }
+const containers = ['kaniko']
 const plain = (line: string) => line
 const mask = { renew: async () => undefined }
 const never = new AbortController().signal
@@ -27,7 +28,7 @@ test('a log that ends with its pod is read once', async () => {
   const { kube, asked } = logs(['a', 'b'], ['again'])
   const log = new LogTail(plain)
   const pace = { lag: 60_000, again: 60_000 }
-  await readBuildLog({ kube, pod, log, mask, ending: Promise.resolve(), signal: never, pace })
+  await readBuildLog({ kube, pod, containers, log, mask, ending: Promise.resolve(), signal: never, pace })
   expect(log.text()).toBe('a\nb')
   expect(asked()).toBe(1)
 })
@@ -40,7 +41,7 @@ test.each<[string, readonly (string | Error)[]]>([
   const { kube, asked } = logs(first, ['a', 'b', 'error: c'])
   const log = new LogTail(plain)
   const pace = { lag: 60_000, again: 10 }
-  const read = readBuildLog({ kube, pod, log, mask, ending: pod1.promise, signal: never, pace })
+  const read = readBuildLog({ kube, pod, containers, log, mask, ending: pod1.promise, signal: never, pace })
   await expect.poll(() => log.text()).toBe('a\nb\nerror: c')
   pod1.resolve()
   await read
@@ -51,12 +52,20 @@ test.each<[string, readonly (string | Error)[]]>([
 test('one that broke off before the end is read once more then, whatever comes of it', async () => {
   const { kube, asked } = logs(['a', broken], ['a', 'the end'])
   const log = new LogTail(plain)
-  await readBuildLog({ kube, pod, log, mask, ending: Promise.resolve(), signal: never })
+  await readBuildLog({ kube, pod, containers, log, mask, ending: Promise.resolve(), signal: never })
   expect(log.text()).toBe('a\nthe end')
 
   const gone = logs(['a', broken], [broken])
   const kept = new LogTail(plain)
-  await readBuildLog({ kube: gone.kube, pod, log: kept, mask, ending: Promise.resolve(), signal: never })
+  await readBuildLog({
+    kube: gone.kube,
+    pod,
+    containers,
+    log: kept,
+    mask,
+    ending: Promise.resolve(),
+    signal: never,
+  })
   expect(kept.text()).toBe('a\n(the log broke off: socket hang up)')
   expect([asked(), gone.asked()]).toEqual([2, 2])
 })
@@ -66,7 +75,7 @@ test('a pod that is followed no more ends it', async () => {
   const { kube, asked } = logs(['a', broken])
   const ending = Promise.reject(new Error('cancelled'))
   over.abort()
-  await readBuildLog({ kube, pod, log: new LogTail(plain), mask, ending, signal: over.signal })
+  await readBuildLog({ kube, pod, containers, log: new LogTail(plain), mask, ending, signal: over.signal })
   await expect(ending).rejects.toThrow('cancelled')
   expect(asked()).toBe(1)
 })

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PodRef } from '../contract.ts'
 import type { Kube } from '../kube/kube.ts'
-import { buildContainer } from './buildPod.ts'
 import type { LogTail } from './logTail.ts'
 import type { SecretMask } from './secretMask.ts'
 
 export interface Reading {
   readonly kube: Pick<Kube, 'followPodLog'>
   readonly pod: PodRef
+  /** Whose logs they are, in the order in which they run. */
+  readonly containers: readonly string[]
   readonly log: LogTail
   readonly mask: Pick<SecretMask, 'renew'>
   /** Settles when the pod has ended, or is followed no more. */
@@ -27,7 +28,7 @@ interface Pace {
 const usualPace: Pace = { lag: 2_000, again: 10_000 }
 
 /**
- * Reads the log of a build pod to its end, secrets masked. A log that breaks off (the kubelet or the API server was
+ * Reads the log of a pod that builds or signs to its end, secrets masked. A log that breaks off (the kubelet or the API server was
  * started anew) is no reason to lose the build, nor its last words: it is read again from its beginning.
  */
 export async function readBuildLog(reading: Reading): Promise<void> {
@@ -47,14 +48,16 @@ export async function readBuildLog(reading: Reading): Promise<void> {
 }
 
 /** False when it broke off; what was read before stays until something comes in its place. */
-async function readOnce({ kube, pod, log, mask, signal }: Reading): Promise<boolean> {
+async function readOnce({ kube, pod, containers, log, mask, signal }: Reading): Promise<boolean> {
   let begun = false
   try {
     await mask.renew(log)
-    for await (const line of kube.followPodLog(pod, { container: buildContainer, signal })) {
-      if (!begun) log.clear()
-      begun = true
-      log.add(line)
+    for (const container of containers) {
+      for await (const line of kube.followPodLog(pod, { container, signal })) {
+        if (!begun) log.clear()
+        begun = true
+        log.add(line)
+      }
     }
     return true
   } catch (error) {

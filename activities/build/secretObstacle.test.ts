@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { resolveMapping } from '../../api/mapping.ts'
 import { testModule } from '../../api/testModule.ts'
-import { secretObstacle } from './secretObstacle.ts'
+import { buildSecrets, secretObstacle, signSecrets } from './secretObstacle.ts'
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 const login = { '.dockerconfigjson': base64('{"auths":{"reg.example":{"auth":"dTpw"}}}') }
@@ -17,7 +17,7 @@ async function obstacle(
   if (resolved.kind !== 'mapped') throw new Error('the test Module has no mapping')
   // Most names that no Secret can have are refused before: these are names of a mapping all the same.
   const mapping = { ...resolved.mapping, build: { ...build, secrets: names.map((name) => ({ name })) } }
-  return await secretObstacle(mapping, 'drivers', async (name) =>
+  return await secretObstacle(buildSecrets(mapping), 'drivers', async (name) =>
     there[name] === undefined ? undefined : { data: there[name] },
   )
 }
@@ -70,6 +70,22 @@ test('images:BLD-8 every fault is named at once, by field', async () => {
       'build.secrets: Secret drivers/gone does not exist. ' +
       'build.secrets: "Not_A-Name" cannot be the name of a Secret. ' +
       'imageRepoSecret: Secret drivers/missing does not exist.',
+  })
+})
+test('images:SGN-4 key and certificate are looked for under their keys', async () => {
+  const sign = { keySecret: { name: 'k' }, certSecret: { name: 'c' }, filesToSign: ['/opt/a.ko'] }
+  const resolved = resolveMapping(testModule({ mapping: { sign } }), '6.1.0-1')
+  if (resolved.kind !== 'mapped') throw new Error('the test Module has no mapping')
+  const look = (there: Readonly<Record<string, Readonly<Record<string, string>>>>) =>
+    secretObstacle(signSecrets(resolved.mapping), 'drivers', async (name) =>
+      there[name] === undefined ? undefined : { data: there[name] },
+    )
+  expect(await look({ k: { key: 'eA==' }, c: { cert: 'eA==' } })).toBeUndefined()
+  expect(await look({ c: { key: 'eA==' } })).toEqual({
+    reason: 'SecretMissing',
+    message:
+      'sign.keySecret: Secret drivers/k does not exist. ' +
+      'sign.certSecret: Secret drivers/c has no key cert, which is to hold the certificate as PEM.',
   })
 })
 test.each(['', '..', 'a/b', 'Upper', 'x'.repeat(254)])('"%s" is never asked for', async (name) => {

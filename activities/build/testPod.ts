@@ -32,6 +32,7 @@ export function testPod(change: PodChange = {}): PodBody {
   return buildPod({
     module,
     mapping: resolved.mapping,
+    image: resolved.mapping.image,
     dockerfile: 'FROM base.example/a AS builder\nFROM builder\nFROM other.example:5000/b',
     kernel: testPodKernel,
     architecture: 'arm64',

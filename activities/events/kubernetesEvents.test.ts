@@ -8,7 +8,13 @@ const kernel = '6.1.0+'
 const subject = { ref: { namespace: 'ns', name: 'fpga' }, kernel, workflowId: 'w', runId: 'r' }
 const pod = { namespace: 'ns', name: 'fpga-build-a-1', uid: 'p1' }
 const build = { pod, image: 'reg/i:1' }
-const ended = { ...build, kind: 'BuildEnded', reason: 'CompileFailed', message: 'no' } as const
+const ended = {
+  ...build,
+  kind: 'BuildEnded',
+  stage: 'build',
+  reason: 'CompileFailed',
+  message: 'no',
+} as const
 const onNode = { node: 'n1', bootId: 'b1', configHash: 'c1', podUid: 'w1', message: 'words' }
 const failed = { ...onNode, kind: 'NodeFailed', reason: 'InUse' } as const
 const hold = { key: 'failed:p1', reason: 'CompileFailed', message: 'no' }
@@ -22,7 +28,7 @@ const byModule = { module: 'ns/fpga' }
 const cases: readonly [string, ModuleEvent, readonly Said[]][] = [
   [
     'a build pod is made',
-    { ...build, kind: 'BuildCreated', attempt: 2, createdAt: '2026-01-01T00:00:00Z' },
+    { ...build, kind: 'BuildCreated', stage: 'build', attempt: 2, createdAt: '2026-01-01T00:00:00Z' },
     [['BuildCreated', 'Normal', 'Module', { ...byPod, 'pod-creation-timestamp': '2026-01-01T00:00:00Z' }]],
   ],
   ['a build succeeds', { ...ended, result: 'succeeded' }, [['BuildSucceeded', 'Normal', 'Module', byPod]]],
@@ -34,13 +40,38 @@ const cases: readonly [string, ModuleEvent, readonly Said[]][] = [
   ],
   [
     'a build is superseded',
-    { kind: 'BuildStopped', pod, why: 'superseded' },
+    { kind: 'BuildStopped', stage: 'build', pod, why: 'superseded' },
     [['Superseded', 'Normal', 'Module', byPod]],
   ],
   [
     'a build is cancelled',
-    { kind: 'BuildStopped', pod, why: 'cancelled' },
+    { kind: 'BuildStopped', stage: 'build', pod, why: 'cancelled' },
     [['BuildCancelled', 'Normal', 'Module', byPod]],
+  ],
+  [
+    'a sign pod is made',
+    { ...build, kind: 'BuildCreated', stage: 'sign', attempt: 2, createdAt: '2026-01-01T00:00:00Z' },
+    [['SignCreated', 'Normal', 'Module', { ...byPod, 'pod-creation-timestamp': '2026-01-01T00:00:00Z' }]],
+  ],
+  [
+    'an image is signed',
+    { ...ended, stage: 'sign', result: 'succeeded' },
+    [['SignSucceeded', 'Normal', 'Module', byPod]],
+  ],
+  [
+    'a signing fails',
+    { ...ended, stage: 'sign', result: 'failed' },
+    [['SignFailed', 'Warning', 'Module', byPod]],
+  ],
+  [
+    'the cluster ends a signing',
+    { ...ended, stage: 'sign', result: 'interrupted' },
+    [['SignInterrupted', 'Warning', 'Module', byPod]],
+  ],
+  [
+    'a signing is cancelled',
+    { kind: 'BuildStopped', stage: 'sign', pod, why: 'cancelled' },
+    [['SignCancelled', 'Normal', 'Module', byPod]],
   ],
   [
     'a module is loaded',

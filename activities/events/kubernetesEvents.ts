@@ -14,8 +14,10 @@ export interface EventText {
   readonly key: string
 }
 
+const stages = { build: 'Build', sign: 'Sign' } as const
+
 const stopWords: Readonly<Record<StopCause, string>> = {
-  superseded: 'superseded: the inputs of the build have changed',
+  superseded: 'superseded: its inputs have changed',
   cancelled: 'stopped: somebody cancelled it',
   notNeeded: 'stopped: no node needs its image any more',
   moduleDeleted: 'stopped: the Module is deleted',
@@ -36,28 +38,31 @@ export function kubernetesEvents(
   const aboutKernel = { 'kernel-version': kernel }
   switch (event.kind) {
     case 'BuildCreated': {
-      const { pod, image, attempt, createdAt } = event
-      const message = `Build created for kernel ${kernel}: pod ${pod.name} builds ${image}, attempt ${attempt}`
+      const { stage, pod, image, attempt, createdAt } = event
+      const does = stage === 'build' ? 'builds' : 'signs'
+      const message = `${stages[stage]} created for kernel ${kernel}: pod ${pod.name} ${does} ${image}, attempt ${attempt}`
       const annotations = { ...aboutPod(kernel, pod.name), 'pod-creation-timestamp': createdAt }
-      return [{ ...normal, reason: 'BuildCreated', message, annotations, key: `created ${pod.uid}` }]
+      const reason = `${stages[stage]}Created` as const
+      return [{ ...normal, reason, message, annotations, key: `created ${pod.uid}` }]
     }
     case 'BuildEnded': {
-      const { pod, image, result, reason, errorLines = '' } = event
+      const { stage, pod, image, result, reason, errorLines = '' } = event
+      const what = stages[stage]
       const annotations = aboutPod(kernel, pod.name)
       const key = `ended ${pod.uid}`
       if (result === 'succeeded') {
-        const message = `Build job succeeded for kernel ${kernel}: ${image}`
-        return [{ ...normal, reason: 'BuildSucceeded', message, annotations, key }]
+        const message = `${what} job succeeded for kernel ${kernel}: ${image}`
+        return [{ ...normal, reason: `${what}Succeeded`, message, annotations, key }]
       }
       const lines = errorLines === '' ? '' : `\n${errorLines.slice(-errorLinesLimit)}`
-      const why = `Build job ${result} for kernel ${kernel}: ${reason}: ${event.message}${lines}`
-      const name = result === 'failed' ? 'BuildFailed' : 'BuildInterrupted'
-      return [{ ...warning, reason: name, message: why, annotations, key }]
+      const why = `${what} job ${result} for kernel ${kernel}: ${reason}: ${event.message}${lines}`
+      const name = result === 'failed' ? 'Failed' : 'Interrupted'
+      return [{ ...warning, reason: `${what}${name}`, message: why, annotations, key }]
     }
     case 'BuildStopped': {
-      const { pod, why } = event
-      const reason = why === 'superseded' ? 'Superseded' : 'BuildCancelled'
-      const message = `Build pod ${pod.name} for kernel ${kernel} is ${stopWords[why]}`
+      const { stage, pod, why } = event
+      const reason = why === 'superseded' ? 'Superseded' : (`${stages[stage]}Cancelled` as const)
+      const message = `${stages[stage]} pod ${pod.name} for kernel ${kernel} is ${stopWords[why]}`
       const annotations = aboutPod(kernel, pod.name)
       return [{ ...normal, reason, message, annotations, key: `stopped ${pod.uid}` }]
     }

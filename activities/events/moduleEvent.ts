@@ -8,6 +8,9 @@ export interface EventSubject extends KernelRef {
   readonly runId: string
 }
 
+/** What a pod does for an image: it builds it, or signs what is in it. */
+export type ImageStage = 'build' | 'sign'
+
 /** The Node something happened on. */
 interface OnNode {
   readonly node: string
@@ -31,6 +34,7 @@ export type ModuleEvent =
     }
   | {
       readonly kind: 'BuildCreated'
+      readonly stage: ImageStage
       readonly pod: PodRef
       readonly image: string
       readonly attempt: number
@@ -39,6 +43,7 @@ export type ModuleEvent =
     }
   | {
       readonly kind: 'BuildEnded'
+      readonly stage: ImageStage
       readonly pod: PodRef
       readonly image: string
       readonly result: 'succeeded' | 'failed' | 'interrupted'
@@ -50,7 +55,12 @@ export type ModuleEvent =
       readonly seconds?: number
     }
   /** A build pod went before its build had ended; one that is superseded may have failed. */
-  | { readonly kind: 'BuildStopped'; readonly pod: PodRef; readonly why: StopCause }
+  | {
+      readonly kind: 'BuildStopped'
+      readonly stage: ImageStage
+      readonly pod: PodRef
+      readonly why: StopCause
+    }
   /** The annotation `rebuild` was of no use for this kernel; `activity` as below. */
   | { readonly kind: 'RebuildRefused'; readonly why: string; readonly activity: string }
   | (OnNode & {

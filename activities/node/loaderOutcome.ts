@@ -1,6 +1,7 @@
 import { loaderResultSchema, type LoaderResult } from '../../api/loaderResult.ts'
 import type { PodState } from '../../api/facts.ts'
 import { saysProgramMissing } from '../../api/objectFacts.ts'
+import { parseJson } from '../parseJson.ts'
 
 /** What a finished worker pod says: the loader's own result, or why there is none. `cluster`: the cluster ended it. */
 export type LoaderOutcome =
@@ -45,12 +46,4 @@ function notStarted(message: string, why: string, exitCode: number | undefined):
     return { kind: 'cluster', reason: 'StartError', message: message.slice(-500) }
   }
   return { kind: 'none', reason: 'ExtractFailed', message: `${why} (exit status ${exitCode})` }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,12 +1,13 @@
-import type { V1Container, V1Toleration, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
+import type { V1Toleration, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import type { OperatorConfig } from '../../api/config.ts'
 import type { NodeFacts } from '../../api/facts.ts'
 import { defaultDirName, softdep } from '../../api/loadCommand.ts'
 import { annotations, apiVersion, labels, workerPodName, type ModuleRef } from '../../api/names.ts'
+import { downwardFile, extractor } from '../extractor.ts'
 import type { PodBody } from '../podBody.ts'
 import type { ModuleEntry } from '../../api/nodeModulesConfig.ts'
 import { firmwareFolders, firmwareOrder } from './workerFirmware.ts'
-import { extractCommand, moduleTree, workerPaths } from '../../api/workerCommand.ts'
+import { moduleTree, workerPaths } from '../../api/workerCommand.ts'
 
 export interface WorkerPodInput {
   readonly ref: ModuleRef
@@ -65,9 +66,14 @@ export function workerPod(input: WorkerPodInput): PodBody {
   ]
   // What was loaded in another kernel went with it: the image, which has no modules for this one, is not needed.
   const isGone = action === 'Unload' && config.kernelVersion !== node.kernel
-  const extractors = isGone ? [] : [extractor(entry, 'image-extractor', tree, 'modules')]
+  const extract = (name: `${string}-extractor`, from: string, subPath: string) => {
+    const { containerImage, imagePullPolicy } = config
+    const mount = { name: 'image', mountPath: `/kmm/${subPath}`, subPath }
+    return extractor({ name, image: containerImage, imagePullPolicy, from, mount })
+  }
+  const extractors = isGone ? [] : [extract('image-extractor', tree, 'modules')]
   if (firmware?.install !== undefined) {
-    extractors.push(extractor(entry, 'firmware-extractor', modprobe.firmwarePath ?? '', 'firmware'))
+    extractors.push(extract('firmware-extractor', modprobe.firmwarePath ?? '', 'firmware'))
     mounts.push({ name: 'image', mountPath: workerPaths.firmware, subPath: 'firmware', readOnly: true })
   }
   if (firmware !== undefined) {
@@ -134,32 +140,5 @@ export function workerPod(input: WorkerPodInput): PodBody {
       ],
       volumes,
     },
-  }
-}
-
-/** Copies one tree of the kmod image by `cp` alone: argv, no shell (nodes:IMG Better). */
-function extractor(entry: WorkerPodInput['entry'], name: string, from: string, subPath: string): V1Container {
-  const policy = entry.config.imagePullPolicy
-  return {
-    name,
-    image: entry.config.containerImage,
-    ...(policy === undefined || policy === '' ? {} : { imagePullPolicy: policy }),
-    command: extractCommand(from, `/kmm/${subPath}`),
-    resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '128Mi' } },
-    securityContext: {
-      runAsUser: 0,
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'], add: ['DAC_OVERRIDE'] },
-    },
-    volumeMounts: [{ name: 'image', mountPath: `/kmm/${subPath}`, subPath }],
-    terminationMessagePolicy: 'FallbackToLogsOnError',
-  }
-}
-
-function downwardFile(name: string, annotation: string, path: string): V1Volume {
-  return {
-    name,
-    downwardAPI: { items: [{ path, fieldRef: { fieldPath: `metadata.annotations['${annotation}']` } }] },
   }
 }

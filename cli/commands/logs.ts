@@ -70,7 +70,7 @@ async function findPod(
   kernel: string | undefined,
   attempt: number | undefined,
 ): Promise<PodFacts | undefined> {
-  const labelSelector = `${labels.moduleName}=${name},${labels.resourceType}=BuildImage`
+  const labelSelector = `${labels.moduleName}=${name},${labels.resourceType} in (BuildImage,SignImage)`
   const found = await call.orNote<readonly PodFacts[]>([], async () => {
     const { items } = await call.cluster.list<StoredObject & PodObject>(
       kinds.pods,
@@ -80,19 +80,25 @@ async function findPod(
     return items.map(podFacts)
   })
   const number = (pod: PodFacts) => Number(pod.labels[labels.attempt] ?? 1)
+  const signs = (pod: PodFacts) => pod.labels[labels.resourceType] === 'SignImage'
   return found
     .filter((pod) => kernel === undefined || pod.annotations[annotations.kernel] === kernel)
     .filter((pod) => attempt === undefined || number(pod) === attempt)
     .filter(({ state }) => state.kind !== 'pending')
-    .toSorted((a, b) => number(b) - number(a))[0]
+    .toSorted((a, b) => number(b) - number(a) || Number(signs(b)) - Number(signs(a)))[0]
 }
 
 /** A log that cannot be read throws: its node may be gone, or the right be missing. */
 async function followLog(call: Call, pod: PodFacts): Promise<true> {
-  const { namespace, name } = pod
+  const { namespace, name, state } = pod
   const { stdout, signal } = call.surroundings
   const place = { namespace, name, subresource: 'log' }
-  const query = pod.state.kind === 'running' ? { follow: true } : {}
+  // What failed before the executor began says why.
+  const failed = state.kind === 'failed' && state.container !== undefined
+  const query = {
+    ...(state.kind === 'running' && { follow: true }),
+    ...(failed && { container: state.container }),
+  }
   for await (const chunk of await call.cluster.stream('get', kinds.pods, place, query, signal)) {
     stdout.write(chunk)
   }

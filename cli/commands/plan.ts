@@ -65,7 +65,7 @@ function imageLines(image: ImagePlan, wide: boolean): string[] {
     case 'none':
       return [`image    none (${image.why})`]
     case 'lookUp': {
-      const { build, fault } = image
+      const { build, sign, fault } = image
       const otherwise =
         build !== undefined
           ? [
@@ -73,7 +73,8 @@ function imageLines(image: ImagePlan, wide: boolean): string[] {
               ...(wide ? build.arguments.map((argument) => `${' '.repeat(9)}--build-arg ${argument}`) : []),
             ]
           : [`build    ${fault ?? 'none: if it is not there, ImageMissing'}`]
-      return [`image    ${image.image}: the registry is asked`, ...otherwise]
+      const signed = sign === undefined ? [] : [`sign     ${sign.image}, in pod ${sign.pod}`]
+      return [`image    ${image.image}: the registry is asked`, ...otherwise, ...signed]
     }
   }
 }

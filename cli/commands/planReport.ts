@@ -3,7 +3,16 @@ import { buildArgs } from '../../api/buildInputs.ts'
 import { checkMappings } from '../../api/mapping.ts'
 import type { KernelStatus, Module } from '../../api/module.ts'
 import type { KernelView } from '../../api/kernelView.ts'
-import { buildPodName, kernelWords, moduleFinalizer, moduleKey, type ModuleRef } from '../../api/names.ts'
+import { hasFailedMaking } from '../../api/kernelPhase.ts'
+import type { BuildArg } from '../../api/moduleLoader.ts'
+import {
+  buildPodName,
+  kernelWords,
+  moduleFinalizer,
+  moduleKey,
+  signPodName,
+  type ModuleRef,
+} from '../../api/names.ts'
 import { lastAttempt } from '../../api/viewBuildPods.ts'
 import { storedModule, type ClusterSnapshot } from '../../api/facts.ts'
 import type { ConfigMapObject } from '../../api/kubernetesObjects.ts'
@@ -31,7 +40,13 @@ export type ImagePlan =
   /** Its digest is known already: no registry is asked. */
   | { readonly kind: 'known'; readonly image: string; readonly digest: string }
   /** The registry is asked; `build` is made when it does not have the image. */
-  | { readonly kind: 'lookUp'; readonly image: string; readonly build?: BuildPlan; readonly fault?: string }
+  | {
+      readonly kind: 'lookUp'
+      readonly image: string
+      readonly build?: BuildPlan
+      readonly sign?: SignPlan
+      readonly fault?: string
+    }
   | { readonly kind: 'invalid'; readonly reason: string; readonly message: string }
   | { readonly kind: 'none'; readonly why: string }
 
@@ -47,6 +62,12 @@ export interface BuildPlan {
     | { readonly kind: 'held'; readonly reason: string }
     /** Another Module or kernel builds, or has built, the same image. */
     | { readonly kind: 'rival'; readonly of: string; readonly inputs: 'same' | 'other' }
+}
+
+/** What is signed, once it is there, and the pod of the next attempt to do it. */
+export interface SignPlan {
+  readonly image: string
+  readonly pod: string
 }
 
 export interface NodePlanReport {
@@ -163,19 +184,14 @@ function imagePlan(ref: ModuleRef, { kernel, view, mapping }: SeenKernel): Image
         case 'invalid':
           return { kind: 'lookUp', image, fault: build.message }
         case 'ready': {
-          const { inputHash } = build
           const args = mapping === undefined ? [] : buildArgs(mapping, ref, kernel)
-          const standing = standingOf(view, inputHash)
-          const last = lastAttempt(view, inputHash)
+          const { unsigned } = wish
+          const built = unsigned?.build ?? build
           return {
             kind: 'lookUp',
             image,
-            build: {
-              inputHash,
-              pod: buildPodName(ref.name, inputHash, standing?.kind === 'underWay' ? last : last + 1),
-              arguments: args.map(({ name, value }) => `${name}=${value}`),
-              ...(standing === undefined ? {} : { standing }),
-            },
+            ...(built.kind === 'ready' && { build: buildPlan(ref, view, built.inputHash, args) }),
+            ...(unsigned && { sign: signPlan(ref, view, build.inputHash, unsigned.image) }),
           }
         }
       }
@@ -183,10 +199,37 @@ function imagePlan(ref: ModuleRef, { kernel, view, mapping }: SeenKernel): Image
   }
 }
 
+function buildPlan(
+  ref: ModuleRef,
+  view: KernelView,
+  inputHash: string,
+  args: readonly BuildArg[],
+): BuildPlan {
+  const standing = standingOf(view, inputHash)
+  return {
+    inputHash,
+    pod: buildPodName(ref.name, inputHash, dueAttempt(view, inputHash, standing)),
+    arguments: args.map(({ name, value }) => `${name}=${value}`),
+    ...(standing === undefined ? {} : { standing }),
+  }
+}
+
+function signPlan(ref: ModuleRef, view: KernelView, inputHash: string, image: string): SignPlan {
+  const standing = standingOf(view, inputHash)
+  return { image, pod: signPodName(ref.name, inputHash, dueAttempt(view, inputHash, standing)) }
+}
+
+/** The attempt that is under way, or the next one. */
+function dueAttempt(view: KernelView, inputHash: string, standing: BuildPlan['standing']): number {
+  const last = lastAttempt(view, inputHash)
+  return standing?.kind === 'underWay' ? last : last + 1
+}
+
 function standingOf({ pods, stored, rival }: KernelView, inputHash: string): BuildPlan['standing'] {
   if (pods.some((pod) => pod.inputHash === inputHash && pod.state === 'active')) return { kind: 'underWay' }
-  const isHeld = stored?.phase === 'BuildFailed' || stored?.phase === 'Cancelled'
-  if (isHeld && stored.inputHash === inputHash) return { kind: 'held', reason: stored.reason ?? stored.phase }
+  const isHeld = hasFailedMaking(stored?.phase) || stored?.phase === 'Cancelled'
+  if (isHeld && stored?.inputHash === inputHash)
+    return { kind: 'held', reason: stored.reason ?? stored.phase }
   return rival && { kind: 'rival', of: kernelWords(rival), inputs: rival.inputs }
 }
 

@@ -36,6 +36,8 @@ export interface BuildReport {
   readonly pod: string
   readonly attempt: number
   readonly state: 'active' | 'succeeded' | 'failed' | 'lost' | 'gone'
+  /** It signs. */
+  readonly signs?: true
   readonly errorLines: string | undefined
 }
 
@@ -74,10 +76,19 @@ function buildOf(
   pods: SeenKernel['view']['pods'],
 ): BuildReport | undefined {
   const errorLines = stored?.errorLines
-  const newest = pods.toSorted((a, b) => b.attempt - a.attempt)[0]
+  // Of a build that is collected later and its signing, the signing is the newer one.
+  const newest = pods.toSorted(
+    (a, b) => Number(b.signs ?? false) - Number(a.signs ?? false) || b.attempt - a.attempt,
+  )[0]
   if (newest !== undefined) {
-    const { name: pod, attempt, state } = newest
-    return { pod, attempt, state, errorLines: state === 'failed' ? errorLines : undefined }
+    const { name: pod, attempt, state, signs } = newest
+    return {
+      pod,
+      attempt,
+      state,
+      ...(signs && { signs }),
+      errorLines: state === 'failed' ? errorLines : undefined,
+    }
   }
   const { buildPod: pod, attempt = 1 } = stored ?? {}
   return pod === undefined ? undefined : { pod, attempt, state: 'gone', errorLines }
@@ -123,7 +134,7 @@ function kernelBranch(report: KernelReport, drawing: Drawing): Branch {
 }
 
 function isStuck(phase: string): boolean {
-  return ['BuildFailed', 'LoadFailed', 'InputInvalid', 'Cancelled'].includes(phase)
+  return ['BuildFailed', 'SignFailed', 'LoadFailed', 'InputInvalid', 'Cancelled'].includes(phase)
 }
 
 function imageBranch({ image, digest }: KernelReport, style: Style): Branch[] {
@@ -134,7 +145,7 @@ function imageBranch({ image, digest }: KernelReport, style: Style): Branch[] {
 
 function buildBranch({ build }: KernelReport, style: Style): Branch[] {
   if (build === undefined) return []
-  const { pod, attempt, state, errorLines } = build
+  const { pod, attempt, state, signs, errorLines } = build
   const words = {
     active: 'runs',
     succeeded: 'succeeded',
@@ -144,7 +155,7 @@ function buildBranch({ build }: KernelReport, style: Style): Branch[] {
   }
   const text = state === 'failed' ? style.bad(words[state]) : words[state]
   const lines = errorLines === undefined ? [] : [{ line: style.faint(errorLines.trimEnd()) }]
-  return [{ line: `build  attempt ${attempt} in pod ${pod} ${text}`, below: lines }]
+  return [{ line: `${signs ? 'sign ' : 'build'}  attempt ${attempt} in pod ${pod} ${text}`, below: lines }]
 }
 
 /** So many nodes that are as they should be are named one by one. */

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { testBuildPod, testConfig, testNode, testRecord, type TestCluster } from '../../api/testCluster.ts'
+import { wantedImage } from '../../api/imageWish.ts'
+import {
+  testBuildPod,
+  testCluster,
+  testConfig,
+  testKernel,
+  testNode,
+  testRecord,
+  testRef,
+  type TestCluster,
+} from '../../api/testCluster.ts'
 import {
   ask,
   at,
@@ -12,6 +22,8 @@ import {
   module,
   testCauses,
 } from './testing/whyTest.ts'
+
+const sign = { keySecret: { name: 'k' }, certSecret: { name: 'c' }, filesToSign: ['/opt/lib/a.ko'] }
 
 describe('the first thing that fails of a kernel and its image', () => {
   testCauses([
@@ -176,10 +188,74 @@ describe('what is built needs nothing more', () => {
     const line = report.sections.flatMap(({ findings }) => findings).find(({ check }) => check === 'secrets')
     expect(line).toMatchObject({ state: 'unknown', says: expect.stringContaining('login does not exist') })
   })
-  test('sign is not said to be done', () => {
-    const sign = { keySecret: { name: 'k' }, certSecret: { name: 'c' }, filesToSign: ['/opt/a.ko'] }
-    const { sections } = ask(loaded({ build, sign }))
+  test.each([
+    [
+      'that was there',
+      {},
+      { state: 'unknown', says: expect.stringContaining('signed if whoever made it') as unknown },
+    ],
+    ['that was signed', { signHash: 'f'.repeat(64) }, { state: 'ok', says: 'the image is signed' }],
+  ])('whether an image %s is signed', (_which, entry, finding) => {
+    const { sections } = ask(at({ phase: 'Loaded', digest, ...entry }, { build, sign }))
     const line = sections.flatMap(({ findings }) => findings).find(({ check }) => check === 'sign')
-    expect(line).toMatchObject({ state: 'unknown', says: expect.stringContaining('no effect yet') })
+    expect(line).toMatchObject(finding)
   })
 })
+
+describe('signing', () => {
+  const signing = { phase: 'Signing', buildPod: 'fpga-sign-1' } as const
+  const unsigned = wantedUnsigned()
+  testCauses([
+    [
+      'its pod runs',
+      at({ ...signing, unsigned }, { build, sign }),
+      { check: 'sign', reason: 'Signing', verdict: 'waits' },
+    ],
+    [
+      'it failed',
+      at(
+        { ...signing, phase: 'SignFailed', unsigned, reason: 'SignKeyMismatch', message: 'another key' },
+        { build, sign },
+      ),
+      { check: 'sign', reason: 'SignKeyMismatch', says: /another key/, helps: /kubectl kmod retry fpga/ },
+    ],
+    [
+      'its key is not there',
+      at(
+        {
+          ...signing,
+          unsigned,
+          reason: 'SecretMissing',
+          message: 'sign.keySecret: Secret drivers/k does not exist.',
+        },
+        { build, sign },
+      ),
+      { check: 'secrets', reason: 'SecretMissing', helps: /create secret generic k --from-file=key=/ },
+    ],
+    [
+      'the build before it failed',
+      at(held('CompileFailed'), { build, sign }),
+      { check: 'build', reason: 'CompileFailed' },
+    ],
+    [
+      'the image to sign is no reference',
+      at({ phase: 'InputInvalid' }, { sign: { ...sign, unsignedImage: 'A B' } }),
+      { check: 'sign', reason: 'UnsignedImageInvalid', helps: /edit module/ },
+    ],
+    [
+      'the image to sign is missing',
+      at(
+        { phase: 'WaitingForImage', reason: 'ImageMissing', message: 'no u:1' },
+        { sign: { ...sign, unsignedImage: 'u:1' } },
+      ),
+      { check: 'registry', reason: 'ImageMissing', helps: /crane digest u:1/ },
+    ],
+  ])
+})
+
+/** What is built for the test Module before it is signed, verified. */
+function wantedUnsigned() {
+  const { wish } = wantedImage(testCluster(at({}, { build, sign })), testRef, testKernel)
+  const unsigned = wish.kind === 'wanted' ? wish.unsigned?.image : undefined
+  return { image: unsigned ?? '', digest }
+}

@@ -1,4 +1,6 @@
 import { buildQueued } from '../../api/buildQueue.ts'
+import type { ImageWish } from '../../api/kernelView.ts'
+import type { KernelPhase } from '../../api/moduleStatus.ts'
 import { moduleKey, type ModuleRef } from '../../api/names.ts'
 import { isPodRefusal, remedyOf } from '../../api/remedies.ts'
 import { rightWords } from '../kube/errors.ts'
@@ -81,7 +83,8 @@ function registry(facts: KernelFacts): Finding {
     return fails(reason, message, { commands: [help.edit(ref)] })
   }
   if (reason === 'ImageMissing') {
-    return fails(reason, message, { commands: [`crane digest ${wish.image}`, help.edit(ref)] })
+    const asked = wish.unsigned?.image ?? wish.image
+    return fails(reason, message, { commands: [`crane digest ${asked}`, help.edit(ref)] })
   }
   if (reason === 'ImageBeingPulled') return waits(reason, message)
   switch (stored?.phase) {
@@ -91,18 +94,34 @@ function registry(facts: KernelFacts): Finding {
     case 'CheckingImage':
       return waits('CheckingImage', `The registry is asked for ${wish.image}.`)
     default:
-      return ok(wish.build.kind === 'none' ? 'it was asked' : 'it does not have the image: it is to be built')
+      return ok(
+        wish.build.kind === 'none' ? 'it was asked' : `it does not have the image: it is to be ${made(wish)}`,
+      )
   }
 }
 
-/** Nothing has to be built: the image is there, is not wanted, or cannot be. */
-function isBuilt({ seen }: KernelFacts): boolean {
+function made({ unsigned, build }: Extract<ImageWish, { kind: 'wanted' }>): string {
+  if (unsigned === undefined) return build.kind === 'none' ? 'made elsewhere' : 'built'
+  return unsigned.build.kind === 'none' ? 'signed' : 'built and signed'
+}
+
+/** Nothing has to be made: the image is there, is not wanted, or cannot be. */
+function isMade({ seen }: KernelFacts): boolean {
   const { wish, digest } = seen.view
   return wish.kind !== 'wanted' || digest !== undefined || wish.build.kind === 'none'
 }
 
+/** Nothing has to be built: what is to be signed is there, or comes from elsewhere. */
+function isBuilt(facts: KernelFacts): boolean {
+  const { wish, stored } = facts.seen.view
+  if (isMade(facts) || wish.kind !== 'wanted') return true
+  const { unsigned, build: wanted } = wish
+  if (unsigned === undefined) return wanted.kind === 'invalid' && signFaults.includes(wanted.reason)
+  return unsigned.build.kind === 'none' || stored?.unsigned?.image === unsigned.image
+}
+
 function claim(facts: KernelFacts): Finding {
-  if (isBuilt(facts)) return none('nothing is to be built')
+  if (isMade(facts)) return none('nothing is to be made')
   const { reason, message } = said(facts)
   const { rival } = facts.seen.view
   if (reason === 'ImageContested') {
@@ -136,17 +155,23 @@ function secrets(facts: KernelFacts): Finding {
   const { seen, ref, gaps } = facts
   const { reason, message } = said(facts)
   if (reason.startsWith('Secret')) return fails(reason, message, commandsFor(ref, reason, message))
-  const { build: wanted, imageRepoSecret } = seen.mapping ?? {}
+  const { build: wanted, sign, imageRepoSecret } = seen.mapping ?? {}
   const built = isBuilt(facts) ? [] : (wanted?.secrets ?? []).map(({ name }) => name)
-  const names = [...new Set([...built, ...(imageRepoSecret === undefined ? [] : [imageRepoSecret.name])])]
+  const signed = isMade(facts) || sign === undefined ? [] : [sign.keySecret.name, sign.certSecret.name]
+  const names = [
+    ...new Set([...built, ...signed, ...(imageRepoSecret === undefined ? [] : [imageRepoSecret.name])]),
+  ]
   if (names.length === 0) return none('it names none')
   const missing = names.filter((name) => facts.secrets.get(name) === false)
   if (missing.length > 0) {
     const says = `Secret ${ref.namespace}/${missing.join(', ')} does not exist.`
-    const create = (name: string) =>
-      built.includes(name)
+    const create = (name: string) => {
+      if (name === sign?.keySecret.name) return help.createKeySecret(ref.namespace, name)
+      if (name === sign?.certSecret.name) return help.createCertSecret(ref.namespace, name)
+      return built.includes(name)
         ? help.createSecret(ref.namespace, name)
         : help.createPullSecret(ref.namespace, name)
+    }
     const commands = missing.map(create)
     return seen.view.digest === undefined
       ? fails('SecretMissing', says, { commands })
@@ -176,44 +201,67 @@ const passing: readonly string[] = [
 ]
 
 function build(facts: KernelFacts): Finding {
+  if (isBuilt(facts)) {
+    const { unsigned } = facts.seen.view.stored ?? {}
+    const isThere = !isMade(facts) && unsigned !== undefined
+    return isThere ? ok(`${unsigned.image} is there`) : none('nothing is to be built')
+  }
+  return making(facts, { phase: 'Building', failed: 'BuildFailed', does: 'builds' })
+}
+
+/** What keeps an image from being signed, whatever becomes of its build. */
+const signFaults: readonly string[] = ['UnsignedImageInvalid', 'FilesToSignInvalid']
+
+function sign(facts: KernelFacts): Finding {
+  const { seen, ref } = facts
+  const { wish, stored } = seen.view
+  if (seen.mapping?.sign === undefined || wish.kind !== 'wanted') return none('nothing is to be signed')
+  if (isMade(facts)) {
+    return stored?.signHash === undefined
+      ? unknown('the image was there: it is loaded as it is, signed if whoever made it has signed it')
+      : ok('the image is signed')
+  }
+  const { build: wanted } = wish
+  if (wanted.kind === 'invalid' && signFaults.includes(wanted.reason)) {
+    return fails(wanted.reason, wanted.message, { commands: [help.edit(ref)] })
+  }
+  if (!isBuilt(facts)) return waits('Pending', 'It is signed when it is built.')
+  return making(facts, { phase: 'Signing', failed: 'SignFailed', does: 'signs' })
+}
+
+/** How a pod is doing that builds or signs the image, as status says it. */
+function making(
+  facts: KernelFacts,
+  stage: { readonly phase: KernelPhase; readonly failed: KernelPhase; readonly does: string },
+): Finding {
   const { seen, ref } = facts
   const { pods, stored } = seen.view
-  if (isBuilt(facts)) return none('nothing is to be built')
   const { reason, message } = said(facts)
   const pod = stored?.buildPod
   const active = pods.find(({ state }) => state === 'active')
   switch (stored?.phase) {
     case 'Cancelled':
       return fails('Cancelled', 'Somebody cancelled the build.', { commands: [help.retry(ref, seen.kernel)] })
-    case 'BuildFailed': {
+    case stage.failed: {
       const lines = stored.errorLines
-      return fails(reason || 'BuildFailed', message || 'The build failed.', {
+      return fails(reason || stage.failed, message || 'The pod failed.', {
         ...(lines === undefined ? {} : { details: lines }),
         commands: [help.logs(ref, seen.kernel), help.retry(ref, seen.kernel)],
       })
     }
-    case 'Building': {
+    case stage.phase: {
       if (reason === '')
-        return waits('Building', `Pod ${active?.name ?? pod ?? ''} builds it.`, {
+        return waits(stage.phase, `Pod ${active?.name ?? pod ?? ''} ${stage.does} it.`, {
           commands: [help.logs(ref, seen.kernel)],
         })
       // Status names the pod before it is made.
-      const made = reason === buildQueued || isPodRefusal(reason) ? undefined : pod
-      const describe = made === undefined ? [] : [help.describePod(ref.namespace, made)]
+      const described = reason === buildQueued || isPodRefusal(reason) ? undefined : pod
+      const describe = described === undefined ? [] : [help.describePod(ref.namespace, described)]
       return passing.includes(reason)
         ? waits(reason, message, { commands: describe })
-        : fails(reason, message, commandsFor(ref, reason, message, made))
+        : fails(reason, message, commandsFor(ref, reason, message, described))
     }
     default:
       return waits('Pending', 'It has not begun yet.')
   }
-}
-
-/** Signing is not done yet: an image that is there may have been signed elsewhere. */
-function sign({ seen }: KernelFacts): Finding {
-  return seen.mapping?.sign === undefined
-    ? none('nothing is to be signed')
-    : unknown(
-        'sign has no effect yet: the image is loaded as it is, signed only if whoever made it has signed it',
-      )
 }

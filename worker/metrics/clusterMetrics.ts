@@ -44,6 +44,8 @@ export function addClusterMetrics(
     'Modules with a device plugin.',
     ({ spec }) => spec.devicePlugin !== undefined,
   )
+  // KMM's dashboards ask for it. There is no such kind here yet, so there are none.
+  gauge('kmm_preflight_num', 'PreflightValidations.', [], () => [{ labels: {}, value: 0 }])
   const ofModule = ['name', 'namespace'] as const
   gauge('kmm_modprobe_args', 'Modules with modprobe.args.load.', [...ofModule, 'modprobeArgs'], () =>
     cache.modules().flatMap((module) => {

@@ -4,7 +4,14 @@ import type { ModuleEvent } from '../../activities/events/moduleEvent.ts'
 import { createEventMetrics } from './eventMetrics.ts'
 
 const pod = { namespace: 'ns', name: 'fpga-build-a-1', uid: 'p1' }
-const ended = { kind: 'BuildEnded', pod, image: 'i', reason: 'CompileFailed', message: 'no' } as const
+const ended = {
+  kind: 'BuildEnded',
+  stage: 'build',
+  pod,
+  image: 'i',
+  reason: 'CompileFailed',
+  message: 'no',
+} as const
 const onNode = { node: 'node-1', bootId: 'b1', configHash: 'c1', podUid: 'w1', message: 'words' }
 const hold = { key: 'k', reason: 'CompileFailed', message: 'no' }
 
@@ -23,7 +30,10 @@ test.each<[ModuleEvent, readonly string[]]>([
       'kmm_image_check_duration_seconds_count{by="registry",result="absent"} 1',
     ],
   ],
-  [{ kind: 'BuildCreated', pod, image: 'i', attempt: 1, createdAt: '' }, ['kmm_builds_created_total 1']],
+  [
+    { kind: 'BuildCreated', stage: 'build', pod, image: 'i', attempt: 1, createdAt: '' },
+    ['kmm_builds_created_total 1'],
+  ],
   [
     { ...ended, result: 'failed', seconds: 70 },
     [
@@ -37,9 +47,20 @@ test.each<[ModuleEvent, readonly string[]]>([
     { ...ended, result: 'succeeded', reason: 'Completed' },
     ['kmm_builds_total{result="succeeded",reason="Completed"} 1'],
   ],
-  [{ kind: 'BuildStopped', pod, why: 'superseded' }, ['kmm_builds_superseded_total 1']],
   [
-    { kind: 'BuildStopped', pod, why: 'moduleDeleted' },
+    { kind: 'BuildCreated', stage: 'sign', pod, image: 'i', attempt: 1, createdAt: '' },
+    ['kmm_signs_created_total 1', 'kmm_builds_created_total 0'],
+  ],
+  [
+    { ...ended, stage: 'sign', result: 'failed', seconds: 7 },
+    [
+      'kmm_signs_total{result="failed",reason="CompileFailed"} 1',
+      'kmm_sign_duration_seconds_bucket{le="10",result="failed"} 1',
+    ],
+  ],
+  [{ kind: 'BuildStopped', stage: 'build', pod, why: 'superseded' }, ['kmm_builds_superseded_total 1']],
+  [
+    { kind: 'BuildStopped', stage: 'build', pod, why: 'moduleDeleted' },
     ['kmm_builds_cancelled_total{reason="moduleDeleted"} 1'],
   ],
   [

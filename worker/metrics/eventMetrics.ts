@@ -21,21 +21,24 @@ export function createEventMetrics(registry: Registry): (event: ModuleEvent) => 
   const histogram = (name: string, help: string, bounds: number[]) =>
     new Histogram<'result'>({ name, help, labelNames: ['result'], buckets: bounds, registers })
 
-  const buildsCreated = counter('kmm_builds_created_total', 'Build pods made, or found made.', [])
-  const builds = counter('kmm_builds_total', 'Ends of build pods.', ['result', 'reason'])
-  const buildSeconds = histogram(
-    'kmm_build_duration_seconds',
-    'From the creation of a build pod to its end.',
-    buckets.build,
-  )
+  const pods = (name: string, what: string) => ({
+    created: counter(`kmm_${name}s_created_total`, `${what} pods made, or found made.`, []),
+    ends: counter(`kmm_${name}s_total`, `Ends of ${what.toLowerCase()} pods.`, ['result', 'reason']),
+    seconds: histogram(
+      `kmm_${name}_duration_seconds`,
+      `From the creation of a ${what.toLowerCase()} pod to its end.`,
+      buckets.build,
+    ),
+  })
+  const stages = { build: pods('build', 'Build'), sign: pods('sign', 'Sign') }
   const superseded = counter(
     'kmm_builds_superseded_total',
-    'Build pods that went because their inputs changed.',
+    'Build and sign pods that went because their inputs changed.',
     [],
   )
   const cancelled = counter(
     'kmm_builds_cancelled_total',
-    'Builds that were stopped: cancelled by a person, not needed any more, or of a deleted Module.',
+    'Builds and signings that were stopped: cancelled by a person, not needed any more, or of a deleted Module.',
     ['reason'],
   )
   const actions = {
@@ -71,11 +74,11 @@ export function createEventMetrics(registry: Registry): (event: ModuleEvent) => 
         return answers.observe({ by, result: word(result) }, seconds)
       }
       case 'BuildCreated':
-        return buildsCreated.inc()
+        return stages[event.stage].created.inc()
       case 'BuildEnded': {
-        const { result, reason, seconds } = event
-        builds.inc({ result, reason: word(reason) })
-        if (seconds !== undefined) buildSeconds.observe({ result }, seconds)
+        const { stage, result, reason, seconds } = event
+        stages[stage].ends.inc({ result, reason: word(reason) })
+        if (seconds !== undefined) stages[stage].seconds.observe({ result }, seconds)
         return
       }
       case 'BuildStopped':

@@ -1,4 +1,5 @@
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import { hasFailedMaking } from '../../api/kernelPhase.ts'
 import type { InterruptedBuild } from '../../api/moduleStatus.ts'
 import { lastAttempt } from '../../api/viewBuildPods.ts'
 import type { KernelMemory } from './plan.ts'
@@ -50,7 +51,8 @@ export function isRecorded(pod: BuildPodView, view: KernelView, memory: KernelMe
   if (pod.state !== 'failed' && pod.state !== 'succeeded') return false
   if (memory.released.includes(failedKey(pod))) return true
   if (memory.failure?.podUid === pod.uid) return true
-  return pod.state === 'failed' && view.stored?.phase === 'BuildFailed' && view.stored.buildPod === pod.name
+  const { phase, buildPod } = view.stored ?? {}
+  return pod.state === 'failed' && hasFailedMaking(phase) && buildPod === pod.name
 }
 
 /**

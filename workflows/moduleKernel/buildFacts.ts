@@ -1,11 +1,11 @@
 import type { BuildTraces } from '../../activities/contract.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
-import { buildPodName } from '../../api/names.ts'
+import { buildPodName, signPodName } from '../../api/names.ts'
 import { dropUndefined } from '../../api/dropUndefined.ts'
 import { interruptionsOf } from './attempts.ts'
 import { interruptedPod, maxReruns } from './endedBuilds.ts'
-import { knownDigest } from './imageRules.ts'
+import { dueView, knownDigest } from './known.ts'
 import type { KernelMemory, KernelPlan, Step } from './plan.ts'
 
 /** What status knows of the last build. */
@@ -33,9 +33,10 @@ export function buildFacts(
     const { inputHash, attempt, buildPod } = storedBuild(view)
     return dropUndefined({ inputHash, attempt, buildPod })
   }
+  const due = dueView(view, memory)
   return dropUndefined({
-    ...lastBuild(module, view, memory, imageStep(plan)),
-    interruptions: countedInterruptions(view, memory, plan),
+    ...lastBuild(module, due, memory, imageStep(plan)),
+    interruptions: countedInterruptions(due, memory, plan),
   })
 }
 
@@ -46,8 +47,9 @@ function lastBuild(
   step: Step | undefined,
 ): Omit<BuildFacts, 'interruptions'> {
   if (step?.kind === 'build') {
-    const { inputHash, attempt } = step
-    return { inputHash, attempt, buildPod: buildPodName(module, inputHash, attempt) }
+    const { inputHash, attempt, source } = step
+    const nameOf = source === undefined ? buildPodName : signPodName
+    return { inputHash, attempt, buildPod: nameOf(module, inputHash, attempt) }
   }
   if (step?.kind === 'follow') {
     const { inputHash, attempt, name } = step.pod

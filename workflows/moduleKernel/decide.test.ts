@@ -131,7 +131,7 @@ describe('image track', () => {
 
   describe('an image for other architectures than the nodes', () => {
     const answer = { kind: 'present', image, generation: null, digest: 'sha256:1', architectures: ['arm64'] }
-    const knows = { ...fresh, answer } as KernelMemory
+    const knows = { ...fresh, answers: [answer] } as KernelMemory
     const succeeded = pod({ state: 'succeeded', collectAt: '2020-01-01T00:00:00Z' })
     test.each<[string, Partial<KernelView>, string]>([
       ['for none of them', {}, 'ArchitectureMissing'],

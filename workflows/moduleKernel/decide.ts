@@ -2,7 +2,8 @@ import type { KernelView } from '../../api/kernelView.ts'
 import type { NodeFailure, NodeWork } from '../../api/nodePlan.ts'
 import { retries } from '../../api/nodesView.ts'
 import { isOf } from './attempts.ts'
-import { knownDigest, planImage } from './imageRules.ts'
+import { planImage } from './imageRules.ts'
+import { dueView, knownDigest } from './known.ts'
 import { hold, type Hold, type KernelMemory, type KernelPlan, type Step } from './plan.ts'
 
 /** What the run should do now: pure, so that every rule stands in a table test. */
@@ -33,9 +34,10 @@ function refusedSteps(steps: readonly Step[], memory: KernelMemory): Hold[] {
 /** Succeeded pods are not needed once their image is verified, or once they are of no use. */
 function collectFinished(view: KernelView, memory: KernelMemory): Step[] {
   if (view.module !== 'alive') return []
+  const due = dueView(view, memory)
   return view.pods
     .filter(
-      (pod) => pod.state === 'succeeded' && (!isOf(pod, view) || knownDigest(view, memory) !== undefined),
+      (pod) => pod.state === 'succeeded' && (!isOf(pod, due) || knownDigest(view, memory) !== undefined),
     )
     .map((pod) => {
       const at = pod.collectAt ?? ''

@@ -282,7 +282,7 @@ describe('facts', () => {
       image: testImage,
       generation: null,
     } as const
-    expect(entryOf({}, { ...fresh, answer })).toMatchObject({ digest: 'sha256:1' })
+    expect(entryOf({}, { ...fresh, answers: [answer] })).toMatchObject({ digest: 'sha256:1' })
   })
   test('where and from what the image was built stays as long as its digest', () => {
     const builtOn = { node: 'b1', osImage: 'Debian GNU/Linux 12 (bookworm)' }
@@ -297,15 +297,15 @@ describe('facts', () => {
       sourceHash,
     } as const
     const labels = { builtOn, sourceHash }
-    expect(entryOf({}, { ...fresh, answer })).toMatchObject(labels)
+    expect(entryOf({}, { ...fresh, answers: [answer] })).toMatchObject(labels)
     expect(entryOf({ digest: 'd', stored: stored({ digest: 'd', ...labels }) })).toMatchObject(labels)
     const without = (entry: unknown) => {
       expect(entry).not.toHaveProperty('builtOn')
       expect(entry).not.toHaveProperty('sourceHash')
     }
-    without(entryOf({ digest: 'e' }, { ...fresh, answer }))
+    without(entryOf({ digest: 'e' }, { ...fresh, answers: [answer] }))
     const older = stored({ digest: 'c', builtOn: { node: 'b0' }, sourceHash: 's0' })
-    expect(entryOf({ stored: older }, { ...fresh, answer })).toMatchObject(labels)
+    expect(entryOf({ stored: older }, { ...fresh, answers: [answer] })).toMatchObject(labels)
     without(entryOf({ stored: older }))
   })
   test('the generation a digest is of', () => {

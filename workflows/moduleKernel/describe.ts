@@ -1,6 +1,7 @@
 import { canonicalJson } from '../../api/canonicalJson.ts'
 import type { KernelView } from '../../api/kernelView.ts'
 import type { KernelPhase, KernelStatus } from '../../api/module.ts'
+import { isMakingImage } from '../../api/kernelPhase.ts'
 import type { NodeWork } from '../../api/nodePlan.ts'
 import { retries } from '../../api/nodesView.ts'
 import { isPodRefusal } from '../../api/remedies.ts'
@@ -8,7 +9,15 @@ import { dropUndefined } from '../../api/dropUndefined.ts'
 import { interruptionsOf } from './attempts.ts'
 import { buildFacts, imageStep, type BuildFacts } from './buildFacts.ts'
 import { isOnEndedBuild, maxReruns } from './endedBuilds.ts'
-import { answerFor, knownDigest, knownImage, knownLabels } from './imageRules.ts'
+import {
+  answerFor,
+  dueView,
+  isSigning,
+  knownDigest,
+  knownImage,
+  knownLabels,
+  knownUnsigned,
+} from './known.ts'
 import type { KernelMemory, KernelPlan } from './plan.ts'
 import { troubles, troubleSentence } from './troubles.ts'
 
@@ -49,6 +58,7 @@ export function describeEntry(
     ...imageFacts(view, memory),
     ...knownLabels(view, memory),
     imageGeneration: generationOf(view),
+    unsigned: knownUnsigned(view, memory),
     ...build,
     rebuild: rebuildFact(view, memory),
     ...spoken,
@@ -96,13 +106,15 @@ function phaseOf(view: KernelView, memory: KernelMemory, plan: KernelPlan): Kern
     return nodes.work.length > 0 || wish.why === 'ModuleDeleted' ? 'Unloading' : 'NoNodes'
   const step = imageStep(plan)
   if (step?.kind === 'check') return 'CheckingImage'
-  if (step !== undefined) return 'Building'
+  const signs = isSigning(view, memory)
+  if (step !== undefined) return signs ? 'Signing' : 'Building'
   if (plan.holds.some((held) => held.reason === 'ImageContested')) return 'InputInvalid'
   if (knownDigest(view, memory) === undefined) {
     if (view.stored?.phase === 'Cancelled' && plan.holds.length === 0) return 'Cancelled'
-    if (answerFor(view, memory)?.kind === 'present') return 'WaitingForImage'
-    const build = wish.build.kind
-    if (build === 'ready' || plan.holds.some(isOnEndedBuild)) return 'BuildFailed'
+    const due = dueView(view, memory)
+    if ([view, due].some((its) => answerFor(its, memory)?.kind === 'present')) return 'WaitingForImage'
+    const build = due.wish.kind === 'wanted' ? due.wish.build.kind : 'none'
+    if (build === 'ready' || plan.holds.some(isOnEndedBuild)) return signs ? 'SignFailed' : 'BuildFailed'
     return build === 'invalid' ? 'InputInvalid' : 'WaitingForImage'
   }
   // What is done on a node that has its module (its pod goes, its label comes) is no phase.
@@ -139,8 +151,8 @@ function speak(
   if (trouble !== undefined) return { reason: trouble.reason, message: troubleSentence(trouble, nodes) }
   const step = imageStep(plan)
   if (step?.kind === 'pause') {
-    const why = interruptionsOf(view, memory).at(-1)?.message ?? ''
-    const message = `${why} It is built again after a pause, for the ${step.rerun}. time of ${maxReruns}.`
+    const why = interruptionsOf(dueView(view, memory), memory).at(-1)?.message ?? ''
+    const message = `${why} It is made again after a pause, for the ${step.rerun}. time of ${maxReruns}.`
     return { reason: step.reason, message }
   }
   const waits = plan.steps.length > 0 && stored?.buildPod === build.buildPod
@@ -167,7 +179,7 @@ function needsPod({ action, podMade }: NodeWork): boolean {
 /** Why a step that is under way has to wait, as its activity has written it into status (`Unschedulable`). */
 export function saidByStep(entry: KernelStatus | undefined): string | undefined {
   const { phase, reason } = entry ?? {}
-  const bySteps = phase === 'CheckingImage' || phase === 'Building' || isPodRefusal(reason)
+  const bySteps = phase === 'CheckingImage' || isMakingImage(phase) || isPodRefusal(reason)
   return bySteps ? reason : undefined
 }
 

@@ -20,6 +20,7 @@ export function describeDetails(
     ['Phase', entry?.phase ?? 'nothing left to do'],
     ['Image', entry?.image],
     ['Digest', entry?.digest],
+    ['Unsigned image', entry?.unsigned?.image],
     ['Build pod', entry?.buildPod && `${run.namespace}/${entry.buildPod} (attempt ${entry.attempt ?? 1})`],
     [
       'Ended by the cluster',
@@ -34,8 +35,8 @@ export function describeDetails(
     `### Module ${run.namespace}/${run.name}, kernel ${run.kernel}`,
     '',
     ...facts.map(([name, value]) => `- **${name}**: ${value}`),
-    ...plan.holds.flatMap((hold) => describeHold(run, hold)),
-    ...describeErrors(entry?.errorLines ?? ''),
+    ...plan.holds.flatMap((hold) => describeHold(run, view, hold)),
+    ...describeErrors(entry),
   ]
   if (plan.holds.length === 0 && entry?.message !== undefined) lines.push(...describeWait(run, entry))
   if (entry?.phase === 'Cancelled') lines.push('', '```sh', retryCommand(run), '```')
@@ -72,9 +73,10 @@ function describeTroubles(view: KernelView): string[] {
   return ['', '#### Nodes that wait', ...lines, ...rest]
 }
 
-function describeHold(run: RunIdentity, hold: Hold): string[] {
-  const commands =
-    hold.look.kind === 'image' && hold.look.pod !== undefined ? podCommands(run, hold.look.pod.name) : []
+function describeHold(run: RunIdentity, { pods }: KernelView, hold: Hold): string[] {
+  const looked = hold.look.kind === 'image' ? hold.look.pod : undefined
+  const signs = pods.some(({ uid, signs: its }) => its && uid === looked?.uid)
+  const commands = looked === undefined ? [] : podCommands(run, looked.name, signs)
   const signal = `temporal workflow signal --workflow-id '${run.workflowId}' --name retryBuild`
   return [
     '',
@@ -90,14 +92,17 @@ function retryCommand({ namespace, name, kernel }: RunIdentity): string {
 }
 
 /** What stands out in the failed build's log; the query `buildLog` has more of it. */
-function describeErrors(errorLines: string): string[] {
+function describeErrors(entry: KernelStatus | undefined): string[] {
+  const { errorLines = '', phase } = entry ?? {}
   if (errorLines === '') return []
   // Longer than any fence that the build printed.
   const longest = Math.max(2, ...(errorLines.match(/`+/g) ?? []).map(({ length }) => length))
   const fence = '`'.repeat(longest + 1)
-  return ['', '#### What the build said', fence, errorLines, fence]
+  return ['', `#### What the ${phase === 'SignFailed' ? 'signing' : 'build'} said`, fence, errorLines, fence]
 }
 
-function podCommands(run: RunIdentity, pod: string): string[] {
-  return [`kubectl -n ${run.namespace} logs ${pod}`, `kubectl -n ${run.namespace} delete pod ${pod}`]
+/** What fails while a pod signs, does so before its last container begins. */
+function podCommands(run: RunIdentity, pod: string, signs: boolean): string[] {
+  const all = signs ? ' --all-containers' : ''
+  return [`kubectl -n ${run.namespace} logs ${pod}${all}`, `kubectl -n ${run.namespace} delete pod ${pod}`]
 }

@@ -30,8 +30,8 @@ describe('a build without an image', () => {
         const timers = (events ?? []).filter((event) => event.timerStartedEventAttributes)
         const summaries = timers.map(({ userMetadata }) => JSON.parse(String(userMetadata?.summary?.data)))
         expect(summaries).toEqual([
-          'Evicted: build again, 1 of 3, after a pause',
-          'Evicted: build again, 2 of 3, after a pause',
+          'Evicted: once more, 1 of 3, after a pause',
+          'Evicted: once more, 2 of 3, after a pause',
           expect.stringContaining('nothing left to do'),
         ])
       },

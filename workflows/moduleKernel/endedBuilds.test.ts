@@ -47,7 +47,7 @@ describe('a build that the cluster ended', () => {
     expect(entry).toMatchObject({
       phase: 'Building',
       reason: 'Evicted',
-      message: 'low on memory. It is built again after a pause, for the 1. time of 3.',
+      message: 'low on memory. It is made again after a pause, for the 1. time of 3.',
       attempt: 1,
       buildPod: evicted.name,
       interruptions: [{ attempt: 1, reason: 'Evicted', message: 'low on memory.' }],

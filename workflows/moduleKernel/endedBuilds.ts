@@ -1,4 +1,5 @@
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
+import { hasFailedMaking } from '../../api/kernelPhase.ts'
 import { lastAttempt } from '../../api/viewBuildPods.ts'
 import { counts, failedKey, interruptionsOf, isOf, wantedHash } from './attempts.ts'
 import { hold, lookOf, remove, wayBack, type Hold, type KernelMemory, type KernelPlan } from './plan.ts'
@@ -37,7 +38,7 @@ export function interruptedPod(view: KernelView, attempt: number): BuildPodView 
 
 /** Status names the pod only while it was there: it has gone, and its node has not. */
 function wasDeletedByHand({ stored, lostNode }: KernelView): boolean {
-  return stored?.phase === 'BuildFailed' && stored.buildPod !== undefined && lostNode === undefined
+  return hasFailedMaking(stored?.phase) && stored?.buildPod !== undefined && lostNode === undefined
 }
 
 const signal = 'send the signal `retryBuild` to this run.'
@@ -70,7 +71,8 @@ export function unbuildable({ wish, rebuildFrom }: KernelView): Hold[] {
 export function vanished(view: KernelView, memory: KernelMemory): Partial<KernelPlan> | undefined {
   const { stored, lostNode } = view
   const hash = wantedHash(view)
-  if (hash === undefined || lostNode === undefined || stored?.phase !== 'BuildFailed') return undefined
+  if (hash === undefined || lostNode === undefined) return undefined
+  if (stored === undefined || !hasFailedMaking(stored.phase)) return undefined
   const { inputHash, attempt, buildPod = '' } = stored
   if (inputHash !== hash || !counts(attempt ?? 0, view)) return undefined
   if (interruptionsOf(view, memory).at(-1)?.attempt === attempt) return undefined

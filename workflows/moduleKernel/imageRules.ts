@@ -1,15 +1,34 @@
 import { uncoveredBy } from '../../api/architectures.ts'
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
 import { imageClaimed } from '../../api/claim.ts'
-import { dropUndefined } from '../../api/dropUndefined.ts'
+import { withDigest } from '../../api/imageReference.ts'
 import { kernelWords } from '../../api/names.ts'
-import { buildKey, isOf, isRecorded, nextAttempt, wantedHash } from './attempts.ts'
-import { failed, interrupted, unbuildable, unverified, vanished } from './endedBuilds.ts'
-import type { ImageFacts } from '../../activities/contract.ts'
+import { inputHashes } from '../../api/viewBuildPods.ts'
+import { buildKey, counts, isOf, isRecorded, nextAttempt } from './attempts.ts'
+import { failed, interrupted, isOnEndedBuild, unbuildable, unverified, vanished } from './endedBuilds.ts'
+import { answerFor, dueView, knownDigest, knownUnsigned } from './known.ts'
 import { hold, lookOf, questionOf, remove, wayBack, type KernelMemory, type KernelPlan } from './plan.ts'
 
 /** Speaks with a plan, or is silent. */
 type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | undefined
+
+/**
+ * A rule about the image that is to be made next: before an image is signed, it is the unsigned one. Whoever helps a
+ * failed build from outside pushes the image that is wanted in the end: that one is looked at.
+ */
+const due =
+  (rule: Rule): Rule =>
+  (view, memory) => {
+    const plan = rule(dueView(view, memory), memory)
+    const { wish } = view
+    if (wish.kind !== 'wanted' || plan?.holds === undefined) return plan
+    const holds = plan.holds.map((held) =>
+      isOnEndedBuild(held) && held.look.kind === 'image'
+        ? { ...held, look: { ...held.look, image: wish.image } }
+        : held,
+    )
+    return { ...plan, holds }
+  }
 
 /**
  * The image track: the first rule that speaks decides.
@@ -27,7 +46,9 @@ type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | un
  * unverified   a build ended well, but the registry does not have its image
  * rivalled     another run builds the image, or has built it from other inputs
  * unknown      ask the registry
- * missing      the registry has no image: build it, or say why that is impossible
+ * missing      the registry has no image: build or sign it, or say why that is impossible
+ *
+ * An image that is signed is made in two steps, each by the same rules; what is not `due` is about the signed one.
  */
 const imageRules: readonly Rule[] = [
   unguarded,
@@ -36,15 +57,17 @@ const imageRules: readonly Rule[] = [
   superseded,
   verified,
   uncovered,
-  active,
-  interrupted,
-  failed,
-  vanished,
-  unverified,
+  due(active),
+  due(interrupted),
+  due(failed),
+  due(vanished),
+  due(unverified),
   cancelled,
   rivalled,
   unknown,
-  missing,
+  due(uncovered),
+  due(unknown),
+  due(missing),
 ]
 
 /** What to do about the image: the first rule that speaks decides. */
@@ -81,10 +104,14 @@ function superseded(view: KernelView) {
   const { wish } = view
   // What is wanted in place of a build cannot be told while its inputs cannot.
   if (wish.kind !== 'wanted' || wish.build.kind === 'invalid') return undefined
-  const old = view.pods.filter((pod) => !isOf(pod, view) && pod.state !== 'succeeded' && pod.state !== 'lost')
+  const hashes = inputHashes(wish)
+  const old = view.pods
+    .filter((pod) => !hashes.includes(pod.inputHash) || !counts(pod.attempt, view))
+    .filter((pod) => pod.state !== 'succeeded' && pod.state !== 'lost')
   if (old.length === 0) return undefined
-  const hash = wantedHash(view)
-  return { steps: old.map((pod) => remove(pod, pod.inputHash === hash ? 'retried' : 'superseded')) }
+  return {
+    steps: old.map((pod) => remove(pod, hashes.includes(pod.inputHash) ? 'retried' : 'superseded')),
+  }
 }
 
 function verified(view: KernelView, memory: KernelMemory) {
@@ -181,6 +208,7 @@ function missing(view: KernelView, memory: KernelMemory) {
     case 'ready': {
       const { inputHash } = build
       const attempt = nextAttempt(view, memory, inputHash)
+      const unsigned = knownUnsigned(view, memory)
       return {
         steps: [
           {
@@ -189,50 +217,10 @@ function missing(view: KernelView, memory: KernelMemory) {
             ...questionOf(wish, view),
             inputHash,
             attempt,
+            ...(unsigned && { source: withDigest(unsigned.image, unsigned.digest) }),
           },
         ],
       }
     }
   }
-}
-
-/** The registry's answer about the image that is wanted now. */
-export function answerFor(view: KernelView, memory: KernelMemory): KernelMemory['answer'] {
-  const wish = view.wish
-  const answer = memory.answer
-  if (wish.kind !== 'wanted' || answer === undefined) return undefined
-  const same = answer.image === wish.image && answer.generation === wish.generation
-  return same && answer.rebuildFrom === view.rebuildFrom ? answer : undefined
-}
-
-/** The wanted image, good for all target nodes: from status, or from an answer that is not written yet. */
-export function knownImage(view: KernelView, memory: KernelMemory): ImageFacts | undefined {
-  const { digest, stored } = view
-  if (digest !== undefined) return { digest, architectures: stored?.architectures ?? [] }
-  const answer = answerFor(view, memory)
-  if (answer?.kind !== 'present') return undefined
-  return uncoveredBy(answer.image, answer.architectures, view.architectures) === undefined
-    ? answer
-    : undefined
-}
-
-/** Its digest. */
-export function knownDigest(view: KernelView, memory: KernelMemory): string | undefined {
-  return knownImage(view, memory)?.digest
-}
-
-/** What the labels of the image of the known digest say: learnt with the digest, or in status with it. */
-export function knownLabels(
-  view: KernelView,
-  memory: KernelMemory,
-): Pick<ImageFacts, 'builtOn' | 'sourceHash'> {
-  const digest = knownDigest(view, memory)
-  if (digest === undefined) return {}
-  const stored = view.stored?.digest === digest ? view.stored : undefined
-  const answer = answerFor(view, memory)
-  const said = answer?.kind === 'present' && answer.digest === digest ? answer : undefined
-  return dropUndefined({
-    builtOn: stored?.builtOn ?? said?.builtOn,
-    sourceHash: stored?.sourceHash ?? said?.sourceHash,
-  })
 }

@@ -2,11 +2,20 @@ import { condition, sleep } from '@temporalio/workflow'
 import type { KernelRequest, PodRef, Seen } from '../../activities/contract.ts'
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
+import { hasFailedMaking, isMakingImage } from '../../api/kernelPhase.ts'
 import type { KeptLog } from '../messages.ts'
 import type { activitiesOn } from '../options.ts'
 import { learnFromEnd, pauseBefore } from './buildEnds.ts'
-import { describeStep } from './describeStep.ts'
-import { questionOf, type Hold, type KernelMemory, type Question, type Step } from './plan.ts'
+import { describeStep, podWords } from './describeStep.ts'
+import {
+  questionOf,
+  withAnswer,
+  withoutAnswer,
+  type Hold,
+  type KernelMemory,
+  type Question,
+  type Step,
+} from './plan.ts'
 import { podIsGone, type Timeline } from './timeline.ts'
 
 /** What the work of a run needs of it. */
@@ -58,7 +67,7 @@ export class Performer {
         return await this.#follow(step, this.#podRef(step.pod), step.pod)
       case 'await':
         // What the registry said before is of no value afterwards.
-        this.#run.learn(({ answer: _answer, ...memory }) => memory)
+        this.#run.learn(({ answers: _answers, ...memory }) => memory)
         await condition(() => false)
         return 'done'
       case 'remove':
@@ -79,7 +88,7 @@ export class Performer {
       }
       case 'collect': {
         const delay = Date.parse(step.at) - Date.now()
-        if (delay > 0) await sleep(delay, { summary: `job.gcDelay: keep build pod ${step.pod.name}` })
+        if (delay > 0) await sleep(delay, { summary: `job.gcDelay: keep ${podWords(step.pod)}` })
         await activities.following.removeBuildPod.executeWithOptions({ summary }, [this.#removal(step.pod)])
         return 'done'
       }
@@ -105,9 +114,8 @@ export class Performer {
     const { activities, about, entry } = this.#run
     const last = entry()
     if (last === undefined) return undefined
-    const building =
-      last.phase === 'Building' || last.phase === 'CheckingImage' || last.phase === 'BuildFailed'
-    if (!building) return undefined
+    const { phase } = last
+    if (phase !== 'CheckingImage' && !isMakingImage(phase) && !hasFailedMaking(phase)) return undefined
     const { view } = await activities.short.readKernel.executeWithOptions(
       { summary: 'look for pods to stop' },
       [about()],
@@ -117,7 +125,7 @@ export class Performer {
     const ended = ({ attempt, state }: BuildPodView) =>
       state !== 'lost' && rebuild !== undefined && attempt >= rebuild.from
     for (const pod of view.pods.filter((p) => p.state === 'active' || ended(p))) {
-      const summary = `cancelled: stop build pod ${pod.name}`
+      const summary = `cancelled: stop ${podWords(pod)}`
       const stopped = pod.state === 'active' && {
         stopped: { subject: about().subject, why: 'cancelled' as const },
       }
@@ -144,51 +152,59 @@ export class Performer {
     const answer = await activities.asking.checkImage.executeWithOptions({ summary: `${what} ${image}` }, [
       request,
     ])
-    learn((memory) => ({ ...memory, answer: { ...questionOf(question, question), ...answer } }))
+    learn((memory) => withAnswer(memory, { ...questionOf(question, question), ...answer }))
     return answer.kind
   }
 
   async #build(step: BuildStep): Promise<string> {
     const { activities, about, hear, entry, learn } = this.#run
-    const { image, inputHash, attempt } = step
+    const { image, inputHash, attempt, source } = step
     // What came of the builds before this one stands in status, if it still counts.
     learn(({ failure: _failure, interruption: _interruption, ...memory }) => ({
       ...memory,
       making: { inputHash, attempt },
     }))
-    const summary = `create build pod, attempt ${attempt}, inputs ${inputHash.slice(0, 8)}`
+    const summary = `create ${source === undefined ? 'build' : 'sign'} pod, attempt ${attempt}, inputs ${inputHash.slice(0, 8)}`
     const rebuild = step.rebuildFrom === undefined ? {} : { rebuild: true as const }
-    const request = { ...about(), image, inputHash, attempt, entry: entry(), ...rebuild }
+    const request = {
+      ...about(),
+      image,
+      inputHash,
+      attempt,
+      entry: entry(),
+      ...rebuild,
+      ...(source && { source }),
+    }
     const start = await activities.asking.createBuildPod.executeWithOptions({ summary }, [request])
     if (start.kind === 'obsolete') {
-      learn(({ answer: _answer, ...memory }) => memory)
+      learn(({ answers: _answers, ...memory }) => memory)
       return `obsolete: ${start.why}`
     }
     if (start.kind === 'present') {
-      learn((memory) => ({ ...memory, answer: { ...questionOf(step, step), ...start } }))
+      learn((memory) => withAnswer(memory, { ...questionOf(step, step), ...start }))
       return 'present: it was built elsewhere meanwhile'
     }
     hear(start.seen)
-    return await this.#follow(step, start.pod, { inputHash, attempt })
+    return await this.#follow(step, start.pod, { inputHash, attempt, ...(source && { signs: true }) })
   }
 
   async #follow(
     question: Question,
     pod: PodRef,
-    build: { inputHash: string; attempt: number },
+    build: { readonly inputHash: string; readonly attempt: number; readonly signs?: boolean },
   ): Promise<string> {
     const { activities, about, learn, entry } = this.#run
-    const summary = `build ${question.image} in pod ${pod.name}`
+    const summary = `${build.signs ? 'sign' : 'build'} ${question.image} in pod ${pod.name}`
     const request = { ...about(), pod, image: question.image, entry: entry() }
     const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [request])
     const at = new Date().toISOString()
     if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
     // Whatever the registry said before this build is of no value after it.
-    learn(({ answer: _answer, making: _making, ...memory }) => memory)
+    learn(({ making: _making, ...memory }) => withoutAnswer(memory, question.image))
     const answer = outcome.kind === 'succeeded' ? await this.#ask(question, outcome.digest) : 'absent'
     if (answer === 'present') return 'succeeded'
     const learnt = learnFromEnd({ image: question.image, ...build, pod }, outcome, at)
-    learn(({ answer: _answer, ...memory }) => ({ ...memory, ...learnt }))
+    learn((memory) => ({ ...withoutAnswer(memory, question.image), ...learnt }))
     const reason = learnt.failure?.reason ?? learnt.interruption?.reason ?? 'nobody saw its end'
     return `${outcome.kind === 'succeeded' ? 'failed' : outcome.kind}: ${reason}`
   }
@@ -205,7 +221,7 @@ export class Performer {
     switch (news.kind) {
       case 'podGone':
         timeline.release(hold.key, podIsGone(pod?.name ?? ''))
-        return learn(({ answer: _answer, ...memory }) => memory)
+        return learn((memory) => withoutAnswer(memory, image))
       case 'secretChanged':
         timeline.release(hold.key, `Secret ${news.secret} has changed`)
         return this.#release(hold.releases)
@@ -216,8 +232,7 @@ export class Performer {
           { image, generation },
           { rebuildFrom: taken?.done ? undefined : taken?.from },
         )
-        const answer = { ...news, ...question, kind: 'present' } as const
-        return learn((memory) => ({ ...memory, answer }))
+        return learn((memory) => withAnswer(memory, { ...news, ...question, kind: 'present' }))
       }
     }
   }
@@ -234,8 +249,8 @@ export class Performer {
     return stops ? { stopped: { subject, why: cause } } : {}
   }
 
-  #removal(pod: { readonly name: string; readonly uid: string; readonly image: string }) {
-    return { pod: this.#podRef(pod), image: pod.image }
+  #removal(pod: BuildPodView) {
+    return { pod: this.#podRef(pod), image: pod.image, ...(pod.signs && { signs: pod.signs }) }
   }
 
   #podRef(pod: { readonly name: string; readonly uid: string }): PodRef {

@@ -11,8 +11,8 @@ import type { NodeWork } from '../../api/nodePlan.ts'
 
 /** What this run has learnt since it began; everything else is read from the cluster each time. */
 export interface KernelMemory {
-  /** The registry's last answer, with the question it belongs to. */
-  readonly answer?: Question & ImageAnswer
+  /** The registry's last answer about each image, with the question it belongs to. */
+  readonly answers?: readonly (Question & ImageAnswer)[]
   readonly failure?: BuildFailure
   /** What this run has learnt and not yet written in status. */
   readonly interruption?: BuildInterruption
@@ -39,7 +39,17 @@ export function questionOf(
   return dropUndefined({ image, generation, rebuildFrom })
 }
 
-/** A build that ended without a usable image. */
+/** A memory with one more answer, in place of an older one about the same image. */
+export function withAnswer(memory: KernelMemory, answer: Question & ImageAnswer): KernelMemory {
+  return { ...memory, answers: [...withoutAnswer(memory, answer.image).answers, answer] }
+}
+
+/** A memory that knows nothing of an image any more. */
+export function withoutAnswer(memory: KernelMemory, image: string) {
+  return { ...memory, answers: (memory.answers ?? []).filter((answer) => answer.image !== image) }
+}
+
+/** A build, or signing, that ended without a usable image. */
 export interface BuildFailure extends BuildTraces {
   readonly inputHash: string
   readonly attempt: number
@@ -77,6 +87,8 @@ export type Step =
       readonly key: string
       readonly inputHash: string
       readonly attempt: number
+      /** The image, by digest, whose modules are signed; absent when the image is built. */
+      readonly source?: string
     })
   | (Question & { readonly kind: 'follow'; readonly key: string; readonly pod: BuildPodView })
   /** Nothing is done: another run does it, and the watcher rings when that has an end. */

@@ -41,7 +41,7 @@ function told(change: Partial<KernelView>, memory: KernelMemory = fresh) {
 describe('images:MIC-10 Better: an image that is there is built again', () => {
   test.each<[string, Partial<KernelView>, KernelMemory, string[], string[]]>([
     ['whatever the registry has: it is not asked', {}, fresh, ['build 2'], []],
-    ['whatever it said before', {}, { ...fresh, answer: rebuilt }, ['build 2'], []],
+    ['whatever it said before', {}, { ...fresh, answers: [rebuilt] }, ['build 2'], []],
     ['and absent is built as well', {}, absent, ['build 2'], []],
     ['its pod is followed', { pods: [pod({ attempt: 2 })] }, fresh, ['follow'], []],
     ['a failed pod from before goes', { pods: [pod({ state: 'failed' })] }, fresh, ['remove'], []],
@@ -97,11 +97,11 @@ describe('images:MIC-10 Better: an image that is there is built again', () => {
       ['await'],
       [],
     ],
-    ['once it is there nothing is done', {}, { ...fresh, answer: { ...rebuilt, rebuildFrom: 2 } }, [], []],
+    ['once it is there nothing is done', {}, { ...fresh, answers: [{ ...rebuilt, rebuildFrom: 2 }] }, [], []],
     [
       'the one before is no answer to the next',
       { rebuildFrom: 3 },
-      { ...fresh, answer: { ...rebuilt, rebuildFrom: 2 } },
+      { ...fresh, answers: [{ ...rebuilt, rebuildFrom: 2 }] },
       ['build 3'],
       [],
     ],
@@ -124,7 +124,7 @@ describe('images:MIC-10 Better: an image that is there is built again', () => {
     [
       'that is there for other nodes',
       { architectures: ['arm64'] },
-      { ...fresh, answer: { ...rebuilt, architectures: ['amd64'], rebuildFrom: 2 } },
+      { ...fresh, answers: [{ ...rebuilt, architectures: ['amd64'], rebuildFrom: 2 }] },
       'ArchitectureMissing',
       { made: ['amd64'] },
     ],
@@ -156,7 +156,7 @@ describe('images:MIC-10 Better: an image that is there is built again', () => {
 })
 
 describe('status', () => {
-  const done: KernelMemory = { ...fresh, answer: { ...rebuilt, rebuildFrom: 2 } }
+  const done: KernelMemory = { ...fresh, answers: [{ ...rebuilt, rebuildFrom: 2 }] }
   const stored = { kernel: '6.1.0', phase: 'Loaded', image, digest: 'sha256:1' } as const
 
   test.each<[string, Partial<KernelView>, KernelMemory, object | undefined]>([

@@ -22,7 +22,7 @@ export const fresh: KernelMemory = { released: [], refused: {} }
 /** One that knows that the registry has no image. */
 export const absent: KernelMemory = {
   ...fresh,
-  answer: { kind: 'absent', image: testImage, generation: null },
+  answers: [{ kind: 'absent', image: testImage, generation: null }],
 }
 
 /** Nodes of which all targets are loaded, but for the change. */

@@ -1,5 +1,7 @@
 import type { KernelStatus } from '../../api/module.ts'
 import type { KernelView } from '../../api/kernelView.ts'
+import type { BuildPodView } from '../../api/kernelView.ts'
+import { podWords } from './describeStep.ts'
 import { maxReruns } from './endedBuilds.ts'
 import type { RunIdentity } from './describe.ts'
 import type { KernelPlan, Step } from './plan.ts'
@@ -19,26 +21,28 @@ export function describeWaits(
   plan: KernelPlan,
   entry: KernelStatus | undefined,
 ): readonly string[] {
-  const pod = (name: string) => `build pod ${run.namespace}/${name}`
-  const end = (name: string) => `the end of ${pod(name)}: \`kubectl -n ${run.namespace} logs -f ${name}\``
+  const words = ({ name, signs }: Pick<BuildPodView, 'name' | 'signs'>) =>
+    podWords({ name: `${run.namespace}/${name}`, ...(signs && { signs }) })
+  const end = (pod: Pick<BuildPodView, 'name' | 'signs'>) =>
+    `the end of ${words(pod)}: \`kubectl -n ${run.namespace} logs -f ${pod.name}\``
   const others = plan.steps.flatMap((step): string[] => {
     switch (step.kind) {
       case 'check':
         return [`the answer of the registry: is there an image ${step.image}?`]
       case 'build': {
         const name = entry?.buildPod ?? ''
-        return [
-          view.pods.some((made) => made.name === name) ? end(name) : `${pod(name)}, which is to be made`,
-        ]
+        const made = view.pods.find((pod) => pod.name === name)
+        const planned = { name, ...(step.source !== undefined && { signs: true as const }) }
+        return [made === undefined ? `${words(planned)}, which is to be made` : end(made)]
       }
       case 'follow':
-        return [end(step.pod.name)]
+        return [end(step.pod)]
       case 'remove':
-        return [`the end of ${pod(step.pod.name)}, which is removed`]
+        return [`the end of ${words(step.pod)}, which is removed`]
       case 'collect':
-        return [`${step.at}: ${pod(step.pod.name)} is removed then, as job.gcDelay has it`]
+        return [`${step.at}: ${words(step.pod)} is removed then, as job.gcDelay has it`]
       case 'pause':
-        return [`a pause before the ${step.rerun}. of ${maxReruns} builds anew`]
+        return [`a pause before it is made again, the ${step.rerun}. of ${maxReruns} times`]
       case 'await':
       case 'node':
         return []

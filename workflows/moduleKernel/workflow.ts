@@ -91,7 +91,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       Object.entries(memory.refused).filter(([key]) => !released.includes(key)),
     )
     // The registry is asked anew as well: the image may be there, or another, by now.
-    const { answer: _answer, ...kept } = memory
+    const { answers: _answers, ...kept } = memory
     memory = { ...kept, refused, released: [...memory.released, ...released] }
     ring()
     return released

@@ -1,0 +1,96 @@
+import type { ImageFacts } from '../../activities/contract.ts'
+import { uncoveredBy } from '../../api/architectures.ts'
+import { dropUndefined } from '../../api/dropUndefined.ts'
+import type { KernelView } from '../../api/kernelView.ts'
+import type { KernelStatus } from '../../api/module.ts'
+import type { KernelMemory, Question } from './plan.ts'
+
+/*
+ * What a run knows of images: of the wanted one, and, where its modules are signed, of the unsigned one that comes
+ * first. The rules about how an image is made look at one of the two, as if it were the wanted one.
+ */
+
+/** The registry's answer about the image that is wanted now. */
+export function answerFor(
+  { wish, rebuildFrom }: KernelView,
+  { answers = [] }: KernelMemory,
+): NonNullable<KernelMemory['answers']>[number] | undefined {
+  if (wish.kind !== 'wanted') return undefined
+  const { image, generation } = wish
+  const isAsked = (of: Question) =>
+    of.image === image && of.generation === generation && of.rebuildFrom === rebuildFrom
+  return answers.find(isAsked)
+}
+
+/** The wanted image, good for all target nodes: from status, or from an answer that is not written yet. */
+export function knownImage(view: KernelView, memory: KernelMemory): ImageFacts | undefined {
+  const { digest, stored } = view
+  if (digest !== undefined) return { digest, architectures: stored?.architectures ?? [] }
+  const answer = answerFor(view, memory)
+  if (answer?.kind !== 'present') return undefined
+  return uncoveredBy(answer.image, answer.architectures, view.architectures) === undefined
+    ? answer
+    : undefined
+}
+
+/** Its digest. */
+export function knownDigest(view: KernelView, memory: KernelMemory): string | undefined {
+  return knownImage(view, memory)?.digest
+}
+
+/** What the labels of the image of the known digest say: learnt with the digest, or in status with it. */
+export function knownLabels(
+  view: KernelView,
+  memory: KernelMemory,
+): Pick<ImageFacts, 'builtOn' | 'sourceHash' | 'signHash'> {
+  const digest = knownDigest(view, memory)
+  if (digest === undefined) return {}
+  const stored = view.stored?.digest === digest ? view.stored : undefined
+  const answer = answerFor(view, memory)
+  const said = answer?.kind === 'present' && answer.digest === digest ? answer : undefined
+  return dropUndefined({
+    builtOn: stored?.builtOn ?? said?.builtOn,
+    sourceHash: stored?.sourceHash ?? said?.sourceHash,
+    signHash: stored?.signHash ?? said?.signHash,
+  })
+}
+
+/**
+ * The image whose modules are signed, as status keeps it: from status, or from an answer that is not written yet. A
+ * rebuild that is asked for makes a new one, where it is built.
+ */
+export function knownUnsigned(view: KernelView, memory: KernelMemory): KernelStatus['unsigned'] {
+  const before = unsignedView(view)
+  if (before === undefined) return undefined
+  const { wish, rebuildFrom, stored } = before
+  const kept = stored?.unsigned
+  const isKept =
+    kept?.image === wish.image &&
+    (stored?.imageGeneration ?? null) === wish.generation &&
+    (rebuildFrom === undefined || kept.rebuildFrom === rebuildFrom)
+  if (isKept) return kept
+  const digest = knownDigest(before, memory)
+  return digest === undefined ? undefined : dropUndefined({ image: wish.image, digest, rebuildFrom })
+}
+
+/** What is to be made next: the unsigned image, as if it were wanted, as long as it is not known; else the wanted one. */
+export function dueView(view: KernelView, memory: KernelMemory): KernelView {
+  return knownUnsigned(view, memory) === undefined ? (unsignedView(view) ?? view) : view
+}
+
+/** Is the wanted image made by signing, and what is to be signed known? */
+export function isSigning(view: KernelView, memory: KernelMemory): boolean {
+  return knownUnsigned(view, memory) !== undefined
+}
+
+/** The unsigned image in place of the wanted one; undefined where nothing is signed. */
+function unsignedView(view: KernelView) {
+  const { digest: _digest, rival: _rival, rebuildFrom, stored: entry, ...rest } = view
+  if (view.wish.kind !== 'wanted' || view.wish.unsigned === undefined) return undefined
+  const { image, generation, unsigned } = view.wish
+  const wish = { kind: 'wanted' as const, generation, ...unsigned }
+  const stored = entry?.image === image ? { ...entry, image: unsigned.image } : entry
+  // One that is not built here is the same after a rebuild.
+  const isBuilt = unsigned.build.kind !== 'none'
+  return { ...rest, wish, ...dropUndefined({ stored, rebuildFrom: isBuilt ? rebuildFrom : undefined }) }
+}
