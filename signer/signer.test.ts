@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -78,10 +79,9 @@ describe('key and certificate', () => {
         ...cipher,
       }),
     )
-  const { key, certificate } = (() => {
-    const home = execFileSync('mktemp', ['-d']).toString().trim()
-    return keyAndCertificate(home, 'rsa', 'pair')
-  })()
+  const home = mkdtempSync(join(tmpdir(), 'kmm-signer-'))
+  const { key, certificate } = keyAndCertificate(home, 'rsa', 'pair')
+  rmSync(home, { recursive: true })
   const ed25519 = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
   const secret = { cipher: 'aes-256-cbc', passphrase: 'geheim' }
 

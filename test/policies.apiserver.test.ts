@@ -99,6 +99,12 @@ describe('warnings', () => {
   const named = (change: Parameters<typeof smallSpec>[0]) =>
     smallSpec({ ...change, spec: { selector, ...change?.spec } })
   const image = 'reg.example/a:${KERNEL_FULL_VERSION}'
+  const sign = {
+    keySecret: { name: 'k' },
+    certSecret: { name: 'c' },
+    filesToSign: ['/opt/lib/modules/a.ko'],
+    unsignedImage: 'reg.example/a:1',
+  }
   test.each<[string, object, string, object]>([
     [
       'images:BLD-4 a build argument that an automatic one shadows',
@@ -131,6 +137,12 @@ describe('warnings', () => {
       { selector, devicePlugin: { container: { image: 'a:1' } } },
       'devicePlugin, dra: nothing is run for them yet',
       named({}),
+    ],
+    [
+      'images:SGN-7 an image to sign beside a build',
+      named({ mapping: { containerImage: image, build: build(), sign } }),
+      'sign.unsignedImage has no effect',
+      named({ mapping: { containerImage: image, sign } }),
     ],
     [
       'images:1.1 the deprecated inTreeModuleToRemove',

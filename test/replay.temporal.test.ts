@@ -17,6 +17,7 @@ test('there is a history of each course', () => {
     'held-and-retried',
     'interrupted',
     'loaded',
+    'signed',
   ])
 })
 

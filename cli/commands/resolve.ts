@@ -1,7 +1,7 @@
 import { buildArgs } from '../../api/buildInputs.ts'
 import { loadCommand, unloadCommand } from '../../api/loadCommand.ts'
 import { resolveMapping } from '../../api/mapping.ts'
-import type { Module } from '../../api/module.ts'
+import type { Module, Sign } from '../../api/module.ts'
 import { moduleKey } from '../../api/names.ts'
 import { usageError } from '../args/parse.ts'
 import type { Call } from '../call.ts'
@@ -26,6 +26,7 @@ export type Resolution =
       readonly mapping: string
       readonly image: string
       readonly build?: { readonly dockerfileConfigMap: string; readonly arguments: readonly string[] }
+      readonly sign?: Sign
       readonly inTreeModulesToRemove: readonly string[]
       readonly load: readonly string[]
       readonly unload: readonly string[]
@@ -57,7 +58,7 @@ export function resolveFor(module: Module, kernel: string): Resolution {
     }
     case 'mapped': {
       const { mapping } = resolved
-      const { build, modprobe, inTreeModulesToRemove = [] } = mapping
+      const { build, sign, modprobe, inTreeModulesToRemove = [] } = mapping
       const made = build && {
         dockerfileConfigMap: build.dockerfileConfigMap.name,
         arguments: buildArgs(mapping, ref, kernel).map(({ name, value }) => `${name}=${value}`),
@@ -68,6 +69,7 @@ export function resolveFor(module: Module, kernel: string): Resolution {
         mapping: mapping.fields.mapping,
         image: mapping.image,
         ...(made === undefined ? {} : { build: made }),
+        ...(sign && { sign }),
         inTreeModulesToRemove,
         load: loadCommand(modprobe),
         unload: unloadCommand(modprobe),
@@ -85,15 +87,18 @@ function resolutionText(resolution: Resolution): string {
     case 'invalid':
       return `${title}: ${resolution.reason}\n${resolution.message}`
     case 'mapped': {
-      const { mapping, image, build, inTreeModulesToRemove, load, unload } = resolution
+      const { mapping, image, build, sign, inTreeModulesToRemove, load, unload } = resolution
       const rows: [string, string][] = [
         ['mapping', mapping],
         ['image', image],
         [
           'build',
-          build === undefined ? 'none: the image must exist' : `ConfigMap ${build.dockerfileConfigMap}`,
+          build !== undefined
+            ? `ConfigMap ${build.dockerfileConfigMap}`
+            : `none: the image${sign === undefined ? '' : ', or the one to sign,'} must exist`,
         ],
         ...(build?.arguments ?? []).map((argument): [string, string] => ['', `--build-arg ${argument}`]),
+        ...signRows(sign, build !== undefined),
         ...(inTreeModulesToRemove.length === 0
           ? []
           : [['remove first', inTreeModulesToRemove.join(' ')] as [string, string]]),
@@ -103,4 +108,14 @@ function resolutionText(resolution: Resolution): string {
       return [title, ...rows.map(([name, value]) => `  ${name.padEnd(12)} ${value}`)].join('\n')
     }
   }
+}
+
+function signRows(sign: Sign | undefined, isBuilt: boolean): [string, string][] {
+  if (sign === undefined) return []
+  const { keySecret, certSecret, filesToSign, unsignedImage } = sign
+  const what = isBuilt ? 'what is built' : (unsignedImage ?? '')
+  return [
+    ['sign', `${what}, with the key of Secret ${keySecret.name} and the certificate of ${certSecret.name}`],
+    ...filesToSign.map((file): [string, string] => ['', file]),
+  ]
 }

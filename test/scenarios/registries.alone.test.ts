@@ -1,8 +1,12 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { beforeAll, expect } from 'vitest'
 import { nodes } from '../../activities/kube/resources.ts'
 import { labels } from '../../api/names.ts'
 import { buildNodeLabels, buildNodeName } from '../../lab/realNodes.ts'
 import { eventually } from '../support/eventually.ts'
+import { pushKmodImage } from '../support/kmodImages.ts'
+import { makeSigningKey, signingSecret } from '../support/signedModules.ts'
 import { stories, useOperator } from '../support/stories.ts'
 import { startRegistryInLab, type PrivateRegistry } from '../support/privateRegistry.ts'
 import { hostArchitecture, pushTestImage } from '../support/pushTestImage.ts'
@@ -14,7 +18,7 @@ import { expectWhy } from '../support/why.ts'
 
 const lab = useLab()
 const registries: Record<'https' | 'nodesOnly' | 'closed', PrivateRegistry> = {} as never
-const settings = { registry: { nodePullCheck: true, caFile: '' } }
+const settings = { registry: { nodePullCheck: true, caFile: '' }, build: { nodeSelector: buildNodeLabels } }
 beforeAll(async () => {
   registries.https = await startRegistryInLab(lab, { name: 'https', tls: true })
   registries.nodesOnly = await startRegistryInLab(lab, { name: 'nodes-only', login: true, nodeLogin: true })
@@ -138,5 +142,42 @@ test('where a node is refused as well, it is said and nothing is built', async (
   )
   expect(refused.message).toContain(`node ${buildNodeName} cannot pull it either`)
   expect(refused.message).toContain('spec.imageRepoSecret')
+  expect(story.pods.builds()).toEqual([])
+})
+
+test('images:SGN-7 an image that is built elsewhere is waited for, then signed', async ({ open }) => {
+  const story = await open('vendor')
+  const { namespace } = story
+  const { registry } = lab.state
+  const key = await makeSigningKey()
+  await story.apply(signingSecret(namespace, 'signing', key))
+  await story.addNode()
+  const unsignedImage = `${registry}/${namespace}/vendor:1`
+  const path = '/opt/lib/modules/vendor.ko'
+  const sign = {
+    keySecret: { name: 'signing' },
+    certSecret: { name: 'signing' },
+    filesToSign: [path],
+    unsignedImage,
+    unsignedImageRegistryTLS: { insecure: true },
+  }
+  const image = `${registries.https.host}/${namespace}/${name}:1`
+  await story.apply(ready(story, registry, { mapping: { containerImage: image, registryTLS: {}, sign } }))
+  const waits = await story.untilKernel(name, 'waits', ({ reason }) => reason === 'ImageMissing')
+  expect(waits).toMatchObject({ phase: 'WaitingForImage', message: expect.stringContaining(unsignedImage) })
+  await expectWhy(story, name, { line: 'registry', reason: 'ImageMissing' })
+
+  const pushed = await pushKmodImage(unsignedImage, 'busybox', async (root) => {
+    await mkdir(join(root, '/opt/lib/modules'), { recursive: true })
+    await writeFile(join(root, path), 'a module')
+  })
+  await story.retry(name, 'all')
+  await story.untilLoaded(name)
+  const entry = await story.kernelStatus(name)
+  expect(entry).toMatchObject({
+    image,
+    unsigned: { image: unsignedImage, digest: pushed.split('@')[1] },
+    signHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+  })
   expect(story.pods.builds()).toEqual([])
 })

@@ -8,6 +8,7 @@ import { eventually } from '../../support/eventually.ts'
 import { stories } from '../../support/stories.ts'
 import type { Scenario } from '../../support/scenario.ts'
 import { useLoadKernel } from '../../support/loadNode.ts'
+import { expectSignatures, makeSigningKey, signingSecret } from '../../support/signedModules.ts'
 import { deployFolder, useLab } from '../../support/testLab.ts'
 import { dockerfile, tinyBuild } from '../../support/tinyModule.ts'
 
@@ -20,7 +21,13 @@ const example = (name: string) => readFileSync(join(deployFolder, 'examples/kmod
 const loadedInGuest = async () => (await lab.vm.lsmod()).map((module) => module.name)
 
 /** A Module of the load node whose image is built from this Dockerfile. */
-async function apply(story: Scenario, name: string, moduleName: string, text: string): Promise<void> {
+async function apply(
+  story: Scenario,
+  name: string,
+  moduleName: string,
+  text: string,
+  sign?: object,
+): Promise<void> {
   const { namespace } = story
   const { registry, images } = lab.state
   const args = { BUILD_BASE: images?.buildBase ?? '', BASE: images?.nodeBase ?? '' }
@@ -32,6 +39,7 @@ async function apply(story: Scenario, name: string, moduleName: string, text: st
       ...tinyBuild(name),
       buildArgs: Object.entries(args).map(([arg, value]) => ({ name: arg, value })),
     },
+    ...(sign && { sign }),
   }
   const container = { modprobe: { moduleName }, kernelMappings: [mapping] }
   await story.apply(dockerfile(namespace, name, text), {
@@ -54,15 +62,22 @@ function nodeModuleMounts({ spec }: Pod): Record<string, boolean> {
   )
 }
 
-test('the Dockerfiles of the guide: two modules, and a module that needs an in-tree one', async ({
+test('the Dockerfiles of the guide: two modules, signed, and a module that needs an in-tree one', async ({
   open,
 }) => {
   const story = await open('guide')
   const before = await loadedInGuest()
   for (const name of ['acme_driver', 'acme_core', 'acme_crc', 'crc7']) expect(before).not.toContain(name)
 
+  const key = await makeSigningKey()
+  await story.apply(signingSecret(story.namespace, 'signing', key))
+  const sign = {
+    keySecret: { name: 'signing' },
+    certSecret: { name: 'signing' },
+    filesToSign: ['/opt/lib/modules/${KERNEL_RAW_VERSION}/*.ko'],
+  }
   await Promise.all([
-    apply(story, 'two', 'acme_driver', example('two-modules.Dockerfile')),
+    apply(story, 'two', 'acme_driver', example('two-modules.Dockerfile'), sign),
     apply(story, 'in-tree', 'acme_crc', example('in-tree.Dockerfile')),
   ])
   await Promise.all([story.untilLoaded('two'), story.untilLoaded('in-tree')])
@@ -72,6 +87,14 @@ test('the Dockerfiles of the guide: two modules, and a module that needs an in-t
   expect(loaded.get('acme_core')?.usedBy).toEqual(['acme_driver'])
   // modprobe followed the link `host` and loaded the node's own module.
   expect(loaded.get('crc7')?.usedBy).toEqual(['acme_crc'])
+
+  // A real kernel has read the signatures: one that is malformed would have kept the module out.
+  const signed = (await story.kernelStatus('two', kernel.release))?.image ?? ''
+  const files = ['acme_driver', 'acme_core'].map((file) => `/opt/lib/modules/${kernel.release}/${file}.ko`)
+  await expectSignatures(
+    signed,
+    files.map((path) => ({ path, certificate: key.certificate })),
+  )
 
   // The mounts are those of the page, for builds and for worker pods, and nobody may write to them.
   for (const { pod } of story.pods.builds()) {

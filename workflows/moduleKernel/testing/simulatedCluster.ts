@@ -10,7 +10,7 @@ import type {
   NodeOutcome,
   Seen,
 } from '../../../activities/contract.ts'
-import type { BuildPodView, BuildWish, KernelView } from '../../../api/kernelView.ts'
+import type { BuildPodView, BuildWish, KernelView, UnsignedWish } from '../../../api/kernelView.ts'
 import { viewRebuild } from '../../../api/rebuild.ts'
 import type { NodeWork } from '../../../api/nodePlan.ts'
 import { useTemporalRuns } from '../../testing/temporalRuns.ts'
@@ -32,6 +32,8 @@ export class SimulatedCluster implements KernelActivities {
   stored: KernelView['stored']
   calls: string[] = []
   build: BuildWish | undefined
+  /** What is signed. */
+  unsigned: UnsignedWish | undefined
   holdNews: HoldNews | undefined
   /** What was asked in the last look at a hold. */
   looked: Parameters<KernelActivities['watchHold']>[0] | undefined
@@ -61,6 +63,7 @@ export class SimulatedCluster implements KernelActivities {
       image,
       generation,
       build: this.build ?? { kind: 'ready', inputHash: this.inputHash },
+      ...(this.unsigned && { unsigned: this.unsigned }),
     } as const
     const rebuild = viewRebuild(this.rebuildAsked, wish, this.stored, this.pods)
     const known = rebuild.rebuildFrom === undefined ? this.stored?.digest : undefined

@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest'
+import type {
+  BuildRequest,
+  BuildStart,
+  CheckRequest,
+  FollowRequest,
+  ImageAnswer,
+} from '../../activities/contract.ts'
+import { retryBuild } from '../messages.ts'
+import {
+  architectures,
+  digest,
+  failure,
+  image,
+  SimulatedCluster,
+  useKernelRuns,
+} from './testing/simulatedCluster.ts'
+
+const withRun = useKernelRuns()
+const unsigned = 'reg.example/fpga:kmm-unsigned-b'
+
+/** A cluster whose Module is built and signed, with a registry that keeps images apart. */
+class SigningCluster extends SimulatedCluster {
+  readonly there = new Set<string>()
+
+  constructor() {
+    super()
+    this.unsigned = { image: unsigned, build: { kind: 'ready', inputHash: 'b'.repeat(40) } }
+  }
+  override async checkImage(request?: CheckRequest): Promise<ImageAnswer> {
+    const of = request?.image ?? ''
+    this.calls.push(`check ${of}`)
+    return this.there.has(of) ? { kind: 'present', digest, architectures } : { kind: 'absent' }
+  }
+  override async createBuildPod(request: BuildRequest): Promise<BuildStart> {
+    const { image: target, inputHash, attempt, source } = request
+    const does = source === undefined ? 'build' : `sign ${source} as`
+    this.calls.push(`${does} ${target} ${attempt}`)
+    const name = `${source === undefined ? 'build' : 'sign'}-${attempt}`
+    const signs = source === undefined ? {} : { signs: true as const }
+    this.pods = [
+      ...this.pods,
+      { name, uid: name, image: target, inputHash, attempt, state: 'active', ...signs },
+    ]
+    return { kind: 'created', pod: { namespace: 'ns', name, uid: name }, seen: {} }
+  }
+  override async followBuildPod(request: FollowRequest) {
+    const outcome = await super.followBuildPod(request)
+    if (outcome.kind === 'succeeded') this.there.add(request.image)
+    return outcome
+  }
+  /** What was made, and removed. */
+  get made() {
+    return this.calls.filter((call) => /^(build|sign|remove)/.test(call))
+  }
+}
+
+const source = `${unsigned}@${digest}`
+
+test('images:SGN-7 Better: it is built, then signed, and its pods go', async () => {
+  const cluster = new SigningCluster()
+  await withRun(cluster, async (run) => {
+    await run.result()
+    expect(cluster.made.filter((call) => !call.startsWith('remove'))).toEqual([
+      `build ${unsigned} 1`,
+      `sign ${source} as ${image} 1`,
+    ])
+    expect(cluster.made.filter((call) => call.startsWith('remove')).toSorted()).toEqual([
+      'remove build-1',
+      'remove sign-1',
+    ])
+    expect(cluster.calls.filter((call) => call === 'report Signing').length).toBeGreaterThan(0)
+    expect(cluster.stored).toMatchObject({ digest, unsigned: { image: unsigned, digest } })
+  })
+})
+
+test('images:MIC-8 Better: a failed signing is held, and a retry signs only', async () => {
+  const cluster = new SigningCluster()
+  cluster.there.add(unsigned)
+  cluster.outcomes = [{ ...failure, reason: 'SignKeyMismatch' }]
+  await withRun(cluster, async (run) => {
+    await expect.poll(() => cluster.stored?.phase, { timeout: 60_000 }).toBe('SignFailed')
+    expect(cluster.stored).toMatchObject({ reason: 'SignKeyMismatch', buildPod: 'sign-1' })
+    await run.signal(retryBuild, {})
+    await run.result()
+    expect(cluster.made.slice(0, 3)).toEqual([
+      `sign ${source} as ${image} 1`,
+      'remove sign-1',
+      `sign ${source} as ${image} 2`,
+    ])
+  })
+})
+
+test('a run that begins anew follows the pod that signs, and builds nothing', async () => {
+  const cluster = new SigningCluster()
+  const pod = { name: 'sign-1', uid: 'sign-1', image, inputHash: cluster.inputHash, attempt: 1 } as const
+  cluster.pods = [{ ...pod, state: 'active', signs: true }]
+  cluster.stored = { kernel: '6.1.0', image, phase: 'Signing', unsigned: { image: unsigned, digest } }
+  await withRun(cluster, async (run) => {
+    await run.result()
+    expect(cluster.made).toEqual(['remove sign-1'])
+    expect(cluster.stored).toMatchObject({ digest })
+  })
+})
+
+test('cancelled while it is signed, it stays so until a retry, which signs', async () => {
+  const cluster = new SigningCluster()
+  cluster.there.add(unsigned)
+  cluster.outcomes = [failure]
+  await withRun(cluster, async (run) => {
+    await expect.poll(() => cluster.stored?.phase, { timeout: 60_000 }).toBe('SignFailed')
+    await run.cancel()
+    await expect(run.result()).rejects.toThrow()
+    expect(cluster.stored).toMatchObject({ phase: 'Cancelled', unsigned: { digest } })
+  })
+  cluster.pods = []
+  await withRun(
+    cluster,
+    async (run) => {
+      await run.result()
+      expect(cluster.made).toContain(`sign ${source} as ${image} 2`)
+      expect(cluster.made.some((call) => call.startsWith('build'))).toBe(false)
+    },
+    { first: 'retryBuild' },
+  )
+})
