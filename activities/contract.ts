@@ -84,6 +84,8 @@ export type ImageAnswer = ({ readonly kind: 'present' } & ImageFacts) | { readon
 
 export type BuildStart =
   | { readonly kind: 'created'; readonly pod: PodRef; readonly seen: Seen }
+  /** The registry has lost the image that is to be signed. */
+  | { readonly kind: 'sourceGone' }
   /** Somebody else has built the image meanwhile. */
   | ({ readonly kind: 'present' } & ImageFacts)
   /** The inputs are not (any more) those asked for: read again. */

@@ -101,7 +101,7 @@ export function rivalOf(
       if (entry.image === undefined || (own && kernel === wanted.kernel)) continue
       if (canonicalImage(entry.image) !== image) continue
       const pods = buildsOf(cluster, { ref, kernel }, image)
-      const pod = pods.find(isActive)
+      const pod = pods.find(isActive) ?? unsignedBuild(cluster, { ref, kernel })
       if (pod !== undefined) {
         const same =
           pod.labels[labels.inputHash] === wanted.inputHash || agrees(cluster, { ref, kernel }, wanted)
@@ -115,6 +115,13 @@ export function rivalOf(
     }
   }
   return built[0]
+}
+
+/** The pod that builds what this kernel's image is made of by signing. */
+function unsignedBuild(cluster: ClusterSnapshot, of: KernelRef): PodFacts | undefined {
+  const { wish } = wantedImage(cluster, of.ref, of.kernel)
+  const unsigned = wish.kind === 'wanted' ? wish.unsigned?.image : undefined
+  return unsigned === undefined ? undefined : buildsOf(cluster, of, unsigned).find(isActive)
 }
 
 /** Does this kernel want the image from the same inputs now? No, while that cannot be told. */

@@ -88,10 +88,9 @@ function signWish(
   built: BuildWish,
   kernel: string,
   architectures: readonly string[],
-): { build: BuildWish; unsigned?: UnsignedWish } {
-  if (built.kind === 'invalid') return { build: built }
-  const mixed = mixedArchitectures(architectures)
-  if (mixed !== undefined) return { build: mixed }
+): { signs: true; build: BuildWish; unsigned?: UnsignedWish } {
+  const fault = built.kind === 'invalid' ? built : mixedArchitectures(architectures)
+  if (fault !== undefined) return { signs: true, build: fault }
   const [architecture = ''] = architectures
   const image =
     built.kind === 'ready' ? unsignedImageOf(mapping.image, built.inputHash) : mapping.sign?.unsignedImage
@@ -101,18 +100,17 @@ function signWish(
   } catch (error) {
     if (!(error instanceof ImageReferenceError)) throw error
     const message = image ? error.message : 'sign without build needs the image whose modules are signed.'
-    return {
-      build: { kind: 'invalid', reason: 'UnsignedImageInvalid', field, message: `${field}: ${message}` },
-    }
+    const reason = 'UnsignedImageInvalid'
+    return { signs: true, build: { kind: 'invalid', reason, field, message: `${field}: ${message}` } }
   }
   if (signedFolder(mapping.sign?.filesToSign ?? []) === undefined) {
     const message = 'sign.filesToSign: the files need a folder in common that is not the root of the image.'
     const reason = 'FilesToSignInvalid'
-    return { build: { kind: 'invalid', reason, field: 'sign.filesToSign', message } }
+    return { signs: true, build: { kind: 'invalid', reason, field: 'sign.filesToSign', message } }
   }
   const unsigned = { image: image ?? '', build: built }
   const inputHash = labelled(signInputHash(mapping, { unsigned: unsigned.image, kernel, architecture }))
-  return { build: { kind: 'ready', inputHash }, unsigned }
+  return { signs: true, build: { kind: 'ready', inputHash }, unsigned }
 }
 
 function mixedArchitectures(architectures: readonly string[]): BuildWish | undefined {

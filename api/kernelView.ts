@@ -14,15 +14,17 @@ export type ImageWish =
       readonly image: string
       /** `imageRebuildTriggerGeneration`; a change asks the registry again. */
       readonly generation: number | null
-      /** How it is made: built, or, where `unsigned` is there, by signing that. */
+      /** How it is made: built, or, where `signs`, by signing `unsigned`. */
       readonly build: BuildWish
+      readonly signs?: true
+      /** Absent while it cannot be told, because its build is `invalid`. */
       readonly unsigned?: UnsignedWish
     }
 
 /** The image whose modules are signed; its `build` is `none` where the Module names an image (`sign.unsignedImage`). */
 export interface UnsignedWish {
   readonly image: string
-  readonly build: Exclude<BuildWish, { kind: 'invalid' }>
+  readonly build: BuildWish
 }
 
 /** `invalid` stops only what is needed: an image that exists is loaded without its Dockerfile. */
@@ -44,8 +46,8 @@ export interface BuildPodView {
   readonly attempt: number
   readonly state: 'active' | 'succeeded' | 'failed' | 'lost'
   readonly collectAt?: string
-  /** It signs. */
-  readonly signs?: true
+  /** The image, by digest, whose modules it signs; absent when it builds. */
+  readonly source?: string
 }
 
 /**

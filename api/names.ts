@@ -39,6 +39,8 @@ export const annotations = {
   registryAuthorities: 'kmm.sigs.x-k8s.io/registry-authorities',
   /** Which Secrets a build pod was made with: uid and resourceVersion by name. */
   secretVersions: 'kmm.sigs.x-k8s.io/secret-versions',
+  /** On sign pods: the image, by digest, whose modules they sign. */
+  unsignedImage: 'kmm.sigs.x-k8s.io/unsigned-image',
   /** On sign pods: what their signer does. */
   signCommand: 'kmm.sigs.x-k8s.io/sign-command',
   workerConfig: 'kmm.node.kubernetes.io/worker-config',

@@ -54,11 +54,14 @@ function podState(pod: PodObject): PodState {
       .sort()
       .at(-1) ||
     (pod.metadata.creationTimestamp ?? '')
+  const succeeded = (): PodState => ({
+    kind: 'succeeded',
+    message: containers[0]?.state?.terminated?.message ?? '',
+    finishedAt,
+  })
   switch (status?.phase) {
-    case 'Succeeded': {
-      const last = containers[0]?.state?.terminated
-      return { kind: 'succeeded', message: last?.message ?? '', finishedAt }
-    }
+    case 'Succeeded':
+      return succeeded()
     case 'Failed': {
       const end = ends.find((e) => e.exitCode !== 0)
       return {
@@ -72,10 +75,17 @@ function podState(pod: PodObject): PodState {
       }
     }
     case 'Running':
-      return { kind: 'running' }
+      // Its containers have done their work; a node that cannot take the sandbox down says Running for ever. What has
+      // failed may still turn out to be evicted.
+      return isDone(containers) ? succeeded() : { kind: 'running' }
     default:
       return notCreated(pod, all) ?? { kind: 'pending', ...pendingReason(pod, all) }
   }
+}
+
+/** Have all containers ended well? None of our pods starts one again. */
+function isDone(containers: readonly ContainerStatusObject[]): boolean {
+  return containers.length > 0 && containers.every(({ state }) => state?.terminated?.exitCode === 0)
 }
 
 /** Does a container runtime say that an image lacks the program of a container? In the words of runc and of crun. */

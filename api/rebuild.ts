@@ -65,8 +65,11 @@ export function viewRebuild(
   if (taken !== undefined) return taken.done ? standing : { ...standing, rebuildFrom: taken.from }
   if (!asked || wish.kind !== 'wanted' || wish.build.kind !== 'ready') return standing
   const hashes = inputHashes(wish)
-  const active = pods.find((pod) => hashes.includes(pod.inputHash) && pod.state === 'active')
-  const last = Math.max(...hashes.map((hash) => lastAttempt({ pods, stored }, hash)))
+  // What is signed while a rebuild is asked for is of the build before it.
+  const begins = wish.unsigned?.build.kind === 'ready' ? wish.unsigned.build : wish.build
+  const active = pods.find((pod) => pod.inputHash === begins.inputHash && pod.state === 'active')
+  const attempts = hashes.map((hash) => lastAttempt({ pods, stored }, hash))
+  const last = Math.max(...attempts, stored?.unsigned?.rebuildFrom ?? 0)
   return { ...standing, rebuildFrom: active?.attempt ?? last + 1 }
 }
 

@@ -5,7 +5,8 @@ import { wantedImage } from './imageWish.ts'
 import { resolveMapping } from './mapping.ts'
 import { signedFolder } from './signCommand.ts'
 import { guardedModule, testBuildPod, testCluster, testKernel, testNode, testRef } from './testCluster.ts'
-import { labels } from './names.ts'
+import { annotations, labels } from './names.ts'
+import { viewRebuild } from './rebuild.ts'
 import { inputHashes } from './viewBuildPods.ts'
 import { viewKernel } from './viewKernel.ts'
 
@@ -90,7 +91,9 @@ describe('how an image that is signed is made', () => {
   test('a pod that signs is told from one that builds', () => {
     const { wish } = wanted({ build, sign })
     const [inputHash = ''] = inputHashes(wish)
+    const annotated = { [annotations.kernel]: testKernel, [annotations.unsignedImage]: 'r/u@sha256:1' }
     const pod = testBuildPod({
+      annotations: annotated,
       labels: { [labels.resourceType]: 'SignImage', [labels.inputHash]: inputHash },
     })
     const cluster = testCluster({
@@ -99,7 +102,7 @@ describe('how an image that is signed is made', () => {
       pods: [pod],
     })
     const { pods } = viewKernel(cluster, testRef, testKernel, { gcDelayMs: 0, maxParallel: 1 }).view
-    expect(pods).toMatchObject([{ name: pod.name, signs: true, inputHash }])
+    expect(pods).toMatchObject([{ name: pod.name, source: 'r/u@sha256:1', inputHash }])
   })
 })
 
@@ -170,5 +173,28 @@ describe('signedFolder', () => {
     [[], undefined],
   ])('%j: %s', (files, expected) => {
     expect(signedFolder(files)).toBe(expected)
+  })
+})
+
+describe('images:MIC-10 Better: a rebuild of an image that is signed', () => {
+  const wish = wishOf({ build, sign })
+  const [signs = '', builds = ''] = inputHashes(wish)
+  const at = (attempt: number, inputHash: string, state: 'active' | 'failed' = 'active') => ({
+    ...{ name: 'p', uid: 'p', image, inputHash, attempt, state },
+  })
+  const stored = (rebuildFrom: number) => ({
+    kernel: testKernel,
+    phase: 'Loaded' as const,
+    inputHash: signs,
+    attempt: 1,
+    unsigned: { image: 'r/u', digest: 'd', rebuildFrom },
+  })
+  test('begins anew after every attempt of both, and after the rebuild before it', () => {
+    expect(viewRebuild(true, wish, undefined, [at(3, builds, 'failed')])).toMatchObject({ rebuildFrom: 4 })
+    expect(viewRebuild(true, wish, stored(2), [])).toMatchObject({ rebuildFrom: 3 })
+  })
+  test('is the build that is under way, and not what is being signed', () => {
+    expect(viewRebuild(true, wish, undefined, [at(2, builds)])).toMatchObject({ rebuildFrom: 2 })
+    expect(viewRebuild(true, wish, undefined, [at(2, signs)])).toMatchObject({ rebuildFrom: 3 })
   })
 })

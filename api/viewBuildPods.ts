@@ -1,3 +1,4 @@
+import { dropUndefined } from './dropUndefined.ts'
 import type { ClusterSnapshot, NodeFacts, PodFacts } from './facts.ts'
 import type { BuildPodView, ImageWish, ViewSettings } from './kernelView.ts'
 import type { KernelStatus } from './module.ts'
@@ -47,8 +48,8 @@ export function viewBuildPod(
   if (pod.annotations[annotations.kernel] !== kernel || inputHash === undefined) return []
   const image = pod.annotations[annotations.image] ?? ''
   const attempt = Number(pod.labels[labels.attempt] ?? 1)
-  const signs = pod.labels[labels.resourceType] === 'SignImage' ? { signs: true as const } : {}
-  const facts = { name: pod.name, uid: pod.uid, image, inputHash, attempt, ...signs }
+  const source = pod.annotations[annotations.unsignedImage]
+  const facts = { name: pod.name, uid: pod.uid, image, inputHash, attempt, ...dropUndefined({ source }) }
   switch (pod.state.kind) {
     case 'succeeded': {
       const collectAt = new Date(Date.parse(pod.state.finishedAt) + settings.gcDelayMs).toISOString()

@@ -20,10 +20,18 @@ const stages: Readonly<Partial<Record<KernelPhase, string>>> = {
   CheckingImage: 'image check',
   WaitingForImage: 'image check',
   Building: 'build',
+  Signing: 'sign',
   Verifying: 'build',
   Loading: 'load',
 }
-const ends: readonly KernelPhase[] = ['Loaded', 'BuildFailed', 'LoadFailed', 'InputInvalid', 'Cancelled']
+const ends: readonly KernelPhase[] = [
+  'Loaded',
+  'BuildFailed',
+  'SignFailed',
+  'LoadFailed',
+  'InputInvalid',
+  'Cancelled',
+]
 
 /**
  * Shows a Module's way from check over build to load, a line per stage with the last line of the build log, until it
@@ -64,7 +72,8 @@ export async function showStory(
 
 function endOf(stage: string, kernel: KernelStatus): string {
   if (stage === 'load') return `${kernel.nodes?.loaded ?? 0} of ${kernel.nodes?.targets ?? 0} nodes`
-  if (stage === 'build')
+  if (kernel.phase === 'Signing') return stage === 'build' ? 'built, to be signed' : 'absent: to be signed'
+  if (stage === 'build' || stage === 'sign')
     return kernel.digest === undefined ? (kernel.reason ?? 'failed') : kernel.digest.slice(0, 19)
   return kernel.phase === 'Building' ? 'absent: to be built' : 'present'
 }

@@ -7,6 +7,9 @@ export interface Credentials {
   readonly certificate: X509Certificate
 }
 
+/** Of which the kernel has an implementation. */
+const curves: readonly string[] = ['prime256v1', 'secp384r1', 'secp521r1']
+
 /**
  * Reads the private key and its certificate, as PEM or DER (images:SGN-4). The kernel verifies RSA and ECDSA. No
  * message holds anything of the key.
@@ -14,9 +17,9 @@ export interface Credentials {
  */
 export function readCredentials(key: Buffer, certificate: Buffer): Credentials {
   const credentials = { key: readKey(key), certificate: readCertificate(certificate) }
-  const type = credentials.key.asymmetricKeyType
-  if (type !== 'rsa' && type !== 'ec') {
-    const message = `sign.keySecret: key "key" is a key of type ${type}; the kernel verifies RSA and ECDSA.`
+  const { asymmetricKeyType: type, asymmetricKeyDetails: { namedCurve = '' } = {} } = credentials.key
+  if (type !== 'rsa' && !(type === 'ec' && curves.includes(namedCurve))) {
+    const message = `sign.keySecret: key "key" is of type ${[type, namedCurve].join(' ').trim()}; the kernel verifies RSA and ECDSA with NIST's curves.`
     throw new SignError('SignKeyInvalid', message)
   }
   if (!credentials.certificate.checkPrivateKey(credentials.key)) {

@@ -1,4 +1,4 @@
-import { glob, mkdir, readFile, realpath, stat, writeFile } from 'node:fs/promises'
+import { chmod, glob, mkdir, readFile, realpath, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import type { SignCommand } from '../api/signCommand.ts'
 import type { Credentials } from './credentials.ts'
@@ -38,10 +38,11 @@ export async function signFiles(
   }
   const signed = [...found].toSorted()
   for (const path of signed) {
-    const content = await readSignable(root, path, join(folder, path))
+    const { content, mode } = await readSignable(root, path, join(folder, path))
     const target = join(context, 'files', folder, path)
     await mkdir(dirname(target), { recursive: true })
     await writeFile(target, signedFile(content, credentials))
+    await chmod(target, mode)
   }
   await writeFile(join(context, 'Dockerfile'), `FROM ${source}\nCOPY files/ /\n`)
   return signed.map((path) => join(folder, path))
@@ -50,7 +51,7 @@ export async function signFiles(
 /** The kernel unpacks a module before it looks for its signature: a compressed file would be signed in vain. */
 const compressed = /\.ko\.(?:xz|gz|zst)$/
 
-async function readSignable(root: string, path: string, name: string): Promise<Buffer> {
+async function readSignable(root: string, path: string, name: string) {
   const refuse = (why: string) => new SignError('FileNotSignable', `sign.filesToSign: ${name} ${why}.`)
   if (compressed.test(path)) throw refuse('is compressed: a module is signed first and compressed then')
   // A link may lead anywhere: what is not a copy from the image is not read.
@@ -58,6 +59,7 @@ async function readSignable(root: string, path: string, name: string): Promise<B
   if (real === undefined || relative(root, real).startsWith('..')) {
     throw refuse('is a link that leads out of the folder that all files to sign have in common')
   }
-  if (!(await stat(real)).isFile()) throw refuse('is no file')
-  return await readFile(real)
+  const stats = await stat(real)
+  if (!stats.isFile()) throw refuse('is no file')
+  return { content: await readFile(real), mode: stats.mode & 0o7777 }
 }

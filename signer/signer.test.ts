@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -83,6 +83,10 @@ describe('key and certificate', () => {
   const { key, certificate } = keyAndCertificate(home, 'rsa', 'pair')
   rmSync(home, { recursive: true })
   const ed25519 = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
+  const strange = generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey.export({
+    type: 'pkcs8',
+    format: 'pem',
+  })
   const secret = { cipher: 'aes-256-cbc', passphrase: 'geheim' }
 
   test.each<[string, Buffer, Buffer, string, string]>([
@@ -101,7 +105,14 @@ describe('key and certificate', () => {
       Buffer.from(ed25519),
       certificate,
       'SignKeyInvalid',
-      'of type ed25519',
+      'is of type ed25519',
+    ],
+    [
+      'a curve that it does not know',
+      Buffer.from(strange),
+      certificate,
+      'SignKeyInvalid',
+      'is of type ec secp256k1',
     ],
     ['no certificate', key, Buffer.from('nonsense'), 'SignCertInvalid', 'X.509'],
     [
@@ -140,6 +151,7 @@ describe('files to sign', () => {
     await put('extra/b1.ko', 'b1')
     await put('extra/b2.ko', 'b2')
     await put('c.ko.xz', 'c')
+    await chmod(join(tree, 'a.ko'), 0o755)
     await writeFile(join(folder, 'outside'), 'secret')
     await symlink('../outside', join(tree, 'out.ko'))
     await symlink('/nowhere', join(tree, 'nowhere.ko'))
@@ -167,6 +179,10 @@ describe('files to sign', () => {
       'b2',
       'a',
     ])
+    const modes = await Promise.all(
+      names.map(async (name) => (await stat(join(context, 'files', name))).mode & 0o777),
+    )
+    expect(modes).toEqual([0o755, 0o644, 0o644, 0o755])
     expect(await readFile(join(context, 'Dockerfile'), 'utf8')).toBe(
       'FROM reg.example/u@sha256:1\nCOPY files/ /\n',
     )

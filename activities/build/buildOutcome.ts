@@ -1,5 +1,6 @@
 import type { BuildOutcome, BuildTraces } from '../contract.ts'
 import type { Interruption, PodState } from '../../api/facts.ts'
+import type { ImageStage } from '../events/moduleEvent.ts'
 import { signFailure } from '../sign/signFailure.ts'
 import type { LogTail } from './logTail.ts'
 
@@ -73,15 +74,32 @@ const causes: readonly Cause[] = [
   },
 ]
 
+/** What the executor of a sign pod may meet: it pulls, adds a layer, and pushes. */
+const signCauses: readonly Pick<Cause, 'reason' | 'message'>[] = [
+  { reason: 'PushRefused', message: 'The signed image could not be pushed to its registry' },
+  {
+    reason: 'BaseImagePull',
+    message:
+      'The executor could not pull the image to be signed (sign.unsignedImageRegistryTLS, and a login in imageRepoSecret)',
+  },
+]
+const signFailed = { reason: 'SignFailed', message: 'The signed image could not be made' }
+
 /**
- * Names how a pod that builds or signs came to its own end on a node: its digest, or a reason a person understands with the lines
- * that say why. What limits of the user's ended (out of memory, deadline) is told apart from what the build did.
+ * Names how a pod that builds or signs came to its own end on a node: its digest, or a reason a person understands with
+ * the lines that say why. What limits of the user's ended (out of memory, deadline) is told apart from what the build did.
  */
-export function buildOutcome(pod: string, state: Ended, traces: BuildTraces, log: LogTail): BuildOutcome {
+export function buildOutcome(
+  pod: string,
+  state: Ended,
+  traces: BuildTraces,
+  log: LogTail,
+  stage: ImageStage = 'build',
+): BuildOutcome {
   if (state.kind === 'succeeded') {
     return { kind: 'succeeded', digest: /sha256:[0-9a-f]{64}/.exec(state.message)?.[0], log: log.marked() }
   }
-  const { reason, message } = failureReason(state, log)
+  const { reason, message } = failureReason(state, log, stage)
   const exit = state.exitCode === undefined ? '' : ` (exit status ${state.exitCode})`
   return {
     kind: 'failed',
@@ -105,17 +123,19 @@ export function interruptedOutcome(
 function failureReason(
   state: Extract<Ended, { kind: 'failed' }>,
   log: LogTail,
+  stage: ImageStage,
 ): { reason: string; message: string } {
   if (state.podReason === 'DeadlineExceeded') {
     return { reason: 'DeadlineExceeded', message: 'The build took longer than build.deadlineSeconds' }
   }
+  const unsigned = signFailure(state)
+  if (unsigned !== undefined) return unsigned
   if (state.reason === 'OOMKilled' || state.exitCode === 137) {
     return { reason: 'OutOfMemory', message: 'The build ran out of memory (build.resources.limits.memory)' }
   }
-  const unsigned = signFailure(state)
-  if (unsigned !== undefined) return unsigned
   const end = log.text().match(lastWord)?.at(-1) ?? ''
   const output = log.lastCommand()
   const cause = causes.find((c) => c.says.test(end) && (c.output === undefined || c.output.test(output)))
-  return cause ?? { reason: 'BuildFailed', message: 'The build failed' }
+  if (stage === 'build') return cause ?? { reason: 'BuildFailed', message: 'The build failed' }
+  return signCauses.find(({ reason }) => reason === cause?.reason) ?? signFailed
 }

@@ -3,6 +3,8 @@ import { kernelOfRun, kernelWords, labels } from '../../api/names.ts'
 import { buildQueued, buildsBefore, nodelessBuilds, queuedSentence } from '../../api/buildQueue.ts'
 import { imageClaimed, isBuilding } from '../../api/claim.ts'
 import { inputHashes } from '../../api/viewBuildPods.ts'
+import type { ResolvedMapping } from '../../api/mapping.ts'
+import { pullSecretNames } from '../registry/logins.ts'
 import { ApplicationFailure } from '@temporalio/common'
 import type { BuildRequest, BuildStart } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
@@ -95,9 +97,14 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   // Many that begin at once do not see each other in the caches; their claims are in order.
   const claims = builds ? 0 : await claimsBefore(deps, image)
   if (claims >= limit) return await waitForTurn(claims)
-  if (request.rebuild === undefined) {
+  // What stands under the tag of an image that is to be signed was made by anybody: it is built all the same.
+  if (request.rebuild === undefined && image === mapping.image) {
     const answer = await checkImage(deps, { ...request, image })
     if (answer.kind === 'present') return answer
+  }
+  if (source !== undefined) {
+    const { kind } = await checkImage(deps, { ...request, image: source })
+    if (kind === 'absent') return { kind: 'sourceGone' }
   }
   const { caFile } = deps.config.registry
   const input = {
@@ -118,7 +125,12 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const body =
     source === undefined
       ? buildPod({ ...input, dockerfile })
-      : signPod({ ...input, source, signerImage: deps.workerImage })
+      : signPod({
+          ...input,
+          source,
+          signerImage: deps.workerImage,
+          pullSecrets: await nodeLogins(deps, mapping, namespace),
+        })
   try {
     const made = await deps.kube.create(pods, body)
     const { uid, name, resourceVersion, labels: found = {} } = made.object.metadata
@@ -144,4 +156,14 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     if (rejection === undefined) throw error
     return await wait(podRefusedReason(rejection.reason), rejection.message)
   }
+}
+
+/** The Secrets by which a node pulls images of the Module, as its worker pods have them. */
+async function nodeLogins(
+  { kube }: Dependencies,
+  { imageRepoSecret, serviceAccountName }: ResolvedMapping,
+  namespace: string,
+): Promise<readonly string[]> {
+  if (imageRepoSecret !== undefined) return [imageRepoSecret.name]
+  return (await pullSecretNames(kube, namespace, serviceAccountName)) ?? []
 }

@@ -39,11 +39,12 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
   const mask = new SecretMask(deps.kube, object)
   // Both before the pod starts and after: somebody may change a Secret meanwhile.
   await mask.renew(log)
+  const stage = stageOf(object?.metadata.labels ?? {})
   let phase = 'Pending'
   const outcome = await heartbeating<BuildOutcome>(
     () => heartbeat({ pod: pod.name, phase, log: log.last }),
     async () => {
-      const say = (why: Why | undefined) => sayWhy(deps, subject, entry, why && withFix(why))
+      const say = (why: Why | undefined) => sayWhy(deps, subject, entry, why && withFix(why, stage))
       const started = (p: PodFacts | undefined) =>
         isOther(p, pod) || p?.state.kind !== 'pending' || p.deleting
       const facts = await waitSaying(deps, pod, started, say, signal, startPatienceMs)
@@ -139,7 +140,7 @@ function outcomeOf({ last, node, is }: End, log: LogTail): BuildOutcome {
     return interruptedOutcome({ reason: 'NodeLost', message }, traces, log)
   }
   if (is === 'ended' && (state.kind === 'succeeded' || state.kind === 'failed')) {
-    return buildOutcome(last.name, state, traces, log)
+    return buildOutcome(last.name, state, traces, log, stageOf(last.labels))
   }
   return { kind: 'gone' }
 }

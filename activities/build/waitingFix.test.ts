@@ -15,6 +15,10 @@ test.each([
   expect(why.reason).toBe(reason)
   expect(why.message).toContain(expected)
 })
+test('of a pod that signs, another image may be meant', () => {
+  const { message } = withFix({ reason: 'ImagePullBackOff', message: 'pod p: no' }, 'sign')
+  expect(message).toContain('The image is the one to be signed')
+})
 test('what is not known is said as it is', () => {
   const why = { reason: 'SchedulingGated', message: 'pod p: gated' }
   expect(withFix(why)).toBe(why)

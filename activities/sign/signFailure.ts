@@ -15,13 +15,12 @@ export function signFailure(state: Extract<PodState, { kind: 'failed' }>): Why |
   if (container === signContainer) {
     const said = signFailureSchema.safeParse(parseJson(message.trim().split('\n').at(-1) ?? ''))
     if (said.success) return said.data
-    return {
-      reason: reason === 'OOMKilled' ? 'OutOfMemory' : 'SignFailed',
-      message: `The signer failed: ${words}`,
-    }
+    return reason === 'OOMKilled'
+      ? { reason: 'OutOfMemory', message: 'The signer ran out of memory (build.resources.limits.memory)' }
+      : { reason: 'SignFailed', message: `The signer failed: ${words}` }
   }
   if (container?.endsWith('-extractor') !== true) return undefined
-  const says = `cp in the image to be signed: ${words}`
+  const says = `cp in the image to be signed: ${words || (reason ?? 'no word')}`
   if (saysProgramMissing(message)) return { reason: 'CpMissing', message: says }
   const isAbsent = message.includes('No such file or directory')
   return { reason: isAbsent ? 'FilesToSignMissing' : 'ExtractFailed', message: says }

@@ -30,6 +30,7 @@ function pod(mapping: object = {}, change: Partial<SignPodInput> = {}, spec: obj
     image: resolved.mapping.image,
     source,
     signerImage: 'kmm:1',
+    pullSecrets: [],
     kernel,
     architecture: 'arm64',
     inputHash: 'abcdef0123456789',
@@ -151,11 +152,7 @@ describe('images:SGN-1 to SGN-3 the pod that signs', () => {
   })
 
   test('nodes pull with the login of the Module', () => {
-    const { spec } = pod(
-      {},
-      { build: { ...defaultBuild(), pullSecret: 'p' } },
-      { imageRepoSecret: { name: 'login' } },
-    )
+    const { spec } = pod({}, { build: { ...defaultBuild(), pullSecret: 'p' }, pullSecrets: ['login', 'p'] })
     expect(spec.imagePullSecrets).toEqual([{ name: 'p' }, { name: 'login' }])
   })
 })

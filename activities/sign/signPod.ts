@@ -1,4 +1,4 @@
-import type { V1Container, V1Volume } from '@kubernetes/client-node'
+import type { V1Container, V1ResourceRequirements, V1Volume } from '@kubernetes/client-node'
 import { signHash } from '../../api/buildInputs.ts'
 import { parseImageReference } from '../../api/imageReference.ts'
 import { annotations, imageLabels, signPodName } from '../../api/names.ts'
@@ -13,6 +13,8 @@ export interface SignPodInput extends ImagePodInput {
   readonly source: string
   /** With the command `signer`: the operator's own image. */
   readonly signerImage: string
+  /** Names of Secrets by which a node pulls images of the Module. */
+  readonly pullSecrets: readonly string[]
 }
 
 /** The init container that signs; its termination message says why it could not. */
@@ -45,7 +47,6 @@ export function signPod(input: SignPodInput): PodBody {
     labels: { [imageLabels.signHash]: signHash(mapping) },
     settings,
   })
-  const { imageRepoSecret } = mapping
   const name = signPodName(module.metadata.name, inputHash, attempt)
   return imagePod(
     // It needs nothing of the nodes that have the kernel.
@@ -55,7 +56,7 @@ export function signPod(input: SignPodInput): PodBody {
       name,
       executor: { image: settings.image, args },
       mounts: [{ volume: context, path: signPaths.context }],
-      annotations: { [annotations.signCommand]: JSON.stringify(order) },
+      annotations: { [annotations.unsignedImage]: source, [annotations.signCommand]: JSON.stringify(order) },
       initContainers: [
         extractor({
           name: 'image-extractor',
@@ -63,22 +64,23 @@ export function signPod(input: SignPodInput): PodBody {
           from: folder,
           mount: { name: tree.name, mountPath: signPaths.tree },
         }),
-        signer(input.signerImage),
+        signer(input),
       ],
       volumes: [tree, command, key, certificate],
-      pullSecrets: [imageRepoSecret?.name ?? [], input.loginSecret ?? []].flat(),
+      pullSecrets: input.pullSecrets,
     },
   )
 }
 
 /** It reads what the extractor copied as root, and writes into a fresh volume: no capability is needed for that. */
-function signer(image: string): V1Container {
+function signer({ signerImage, build }: SignPodInput): V1Container {
   const mount = (name: string, mountPath: string) => ({ name, mountPath, readOnly: true })
   return {
     name: signContainer,
-    image,
+    image: signerImage,
     args: ['signer'],
-    resources: { requests: { cpu: '50m', memory: '64Mi' }, limits: { memory: '512Mi' } },
+    // It holds a file twice; who builds large modules has given builds the memory for it.
+    resources: (build.resources ?? { requests: { cpu: '50m', memory: '64Mi' } }) as V1ResourceRequirements,
     securityContext: {
       runAsUser: 0,
       allowPrivilegeEscalation: false,

@@ -29,9 +29,9 @@ export async function logs(call: Call) {
   const module = object && storedOf(object)
   const status = module?.status
   const kernel = call.flag('kernel') ?? onlyKernel(ref, status?.kernels ?? [])
-  const pod = await findPod(call, ref, kernel, attempt)
-  if (pod !== undefined && (await call.orNote(false, () => followLog(call, pod)))) return exitCodes.ok
   const entry = status?.kernels?.find((k) => k.kernel === kernel)
+  const pod = await findPod(call, ref, { kernel, attempt, last: entry?.buildPod })
+  if (pod !== undefined && (await call.orNote(false, () => followLog(call, pod)))) return exitCodes.ok
   const place = await temporalPlace(call)
   const kept = { ref, kernel, attempt, module }
   if (place !== undefined && (await call.orNote(false, () => printKept(call, place, kept))))
@@ -67,8 +67,16 @@ function onlyKernel({ namespace, name }: ModuleRef, kernels: readonly KernelStat
 async function findPod(
   call: Call,
   { namespace, name }: ModuleRef,
-  kernel: string | undefined,
-  attempt: number | undefined,
+  {
+    kernel,
+    attempt,
+    last,
+  }: {
+    readonly kernel: string | undefined
+    readonly attempt: number | undefined
+    /** Name of the pod that status knows: builds and signings count their attempts apart. */
+    readonly last: string | undefined
+  },
 ): Promise<PodFacts | undefined> {
   const labelSelector = `${labels.moduleName}=${name},${labels.resourceType} in (BuildImage,SignImage)`
   const found = await call.orNote<readonly PodFacts[]>([], async () => {
@@ -80,12 +88,13 @@ async function findPod(
     return items.map(podFacts)
   })
   const number = (pod: PodFacts) => Number(pod.labels[labels.attempt] ?? 1)
-  const signs = (pod: PodFacts) => pod.labels[labels.resourceType] === 'SignImage'
+  const rank = (pod: PodFacts) =>
+    pod.name === last ? 2 : Number(pod.labels[labels.resourceType] === 'SignImage')
   return found
     .filter((pod) => kernel === undefined || pod.annotations[annotations.kernel] === kernel)
     .filter((pod) => attempt === undefined || number(pod) === attempt)
     .filter(({ state }) => state.kind !== 'pending')
-    .toSorted((a, b) => number(b) - number(a) || Number(signs(b)) - Number(signs(a)))[0]
+    .toSorted((a, b) => rank(b) - rank(a) || number(b) - number(a))[0]
 }
 
 /** A log that cannot be read throws: its node may be gone, or the right be missing. */

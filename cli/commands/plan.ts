@@ -72,14 +72,16 @@ function imageLines(image: ImagePlan, wide: boolean): string[] {
               `build    ${buildWords(build)}`,
               ...(wide ? build.arguments.map((argument) => `${' '.repeat(9)}--build-arg ${argument}`) : []),
             ]
-          : [`build    ${fault ?? 'none: if it is not there, ImageMissing'}`]
-      const signed = sign === undefined ? [] : [`sign     ${sign.image}, in pod ${sign.pod}`]
+          : sign === undefined || fault !== undefined
+            ? [`build    ${fault ?? 'none: if it is not there, ImageMissing'}`]
+            : []
+      const signed = sign === undefined ? [] : [`sign     ${sign.image}: ${buildWords(sign)}`]
       return [`image    ${image.image}: the registry is asked`, ...otherwise, ...signed]
     }
   }
 }
 
-function buildWords({ pod, inputHash, standing }: BuildPlan): string {
+function buildWords({ pod, inputHash, standing }: Pick<BuildPlan, 'pod' | 'inputHash' | 'standing'>): string {
   const inputs = `from inputs ${inputHash.slice(0, 8)}`
   switch (standing?.kind) {
     case undefined:

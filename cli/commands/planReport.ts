@@ -64,10 +64,9 @@ export interface BuildPlan {
     | { readonly kind: 'rival'; readonly of: string; readonly inputs: 'same' | 'other' }
 }
 
-/** What is signed, once it is there, and the pod of the next attempt to do it. */
-export interface SignPlan {
+/** What is signed, once it is there, and the pod of the next attempt to do it, or of the one that is under way. */
+export interface SignPlan extends Pick<BuildPlan, 'inputHash' | 'pod' | 'standing'> {
   readonly image: string
-  readonly pod: string
 }
 
 export interface NodePlanReport {
@@ -186,7 +185,8 @@ function imagePlan(ref: ModuleRef, { kernel, view, mapping }: SeenKernel): Image
         case 'ready': {
           const args = mapping === undefined ? [] : buildArgs(mapping, ref, kernel)
           const { unsigned } = wish
-          const built = unsigned?.build ?? build
+          const isThere = unsigned !== undefined && view.stored?.unsigned?.image === unsigned.image
+          const built = isThere ? ({ kind: 'none' } as const) : (unsigned?.build ?? build)
           return {
             kind: 'lookUp',
             image,
@@ -216,7 +216,8 @@ function buildPlan(
 
 function signPlan(ref: ModuleRef, view: KernelView, inputHash: string, image: string): SignPlan {
   const standing = standingOf(view, inputHash)
-  return { image, pod: signPodName(ref.name, inputHash, dueAttempt(view, inputHash, standing)) }
+  const pod = signPodName(ref.name, inputHash, dueAttempt(view, inputHash, standing))
+  return { image, inputHash, pod, ...(standing && { standing }) }
 }
 
 /** The attempt that is under way, or the next one. */

@@ -78,15 +78,15 @@ function buildOf(
   const errorLines = stored?.errorLines
   // Of a build that is collected later and its signing, the signing is the newer one.
   const newest = pods.toSorted(
-    (a, b) => Number(b.signs ?? false) - Number(a.signs ?? false) || b.attempt - a.attempt,
+    (a, b) => Number(b.source !== undefined) - Number(a.source !== undefined) || b.attempt - a.attempt,
   )[0]
   if (newest !== undefined) {
-    const { name: pod, attempt, state, signs } = newest
+    const { name: pod, attempt, state, source } = newest
     return {
       pod,
       attempt,
       state,
-      ...(signs && { signs }),
+      ...(source && { signs: true as const }),
       errorLines: state === 'failed' ? errorLines : undefined,
     }
   }

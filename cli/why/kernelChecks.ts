@@ -113,8 +113,9 @@ function isMade({ seen }: KernelFacts): boolean {
 
 /** Nothing has to be built: what is to be signed is there, or comes from elsewhere. */
 function isBuilt(facts: KernelFacts): boolean {
-  const { wish, stored } = facts.seen.view
-  if (isMade(facts) || wish.kind !== 'wanted') return true
+  const { view, mapping } = facts.seen
+  const { wish, stored } = view
+  if (isMade(facts) || wish.kind !== 'wanted' || mapping?.build === undefined) return true
   const { unsigned, build: wanted } = wish
   if (unsigned === undefined) return wanted.kind === 'invalid' && signFaults.includes(wanted.reason)
   return unsigned.build.kind === 'none' || stored?.unsigned?.image === unsigned.image

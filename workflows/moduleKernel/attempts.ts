@@ -16,9 +16,10 @@ export function wantedHash({ wish, stored }: KernelView): string | undefined {
   return build.kind === 'invalid' && stored?.image === image ? stored.inputHash : undefined
 }
 
-/** Was this pod made from the inputs wanted now, and not before a rebuild that is asked for? */
+/** Does this pod make the wanted image from the inputs wanted now, and not from before a rebuild that is asked for? */
 export function isOf(pod: BuildPodView, view: KernelView): boolean {
-  return pod.inputHash === wantedHash(view) && counts(pod.attempt, view)
+  const isForImage = view.wish.kind === 'wanted' && pod.image === view.wish.image
+  return isForImage && pod.inputHash === wantedHash(view) && counts(pod.attempt, view)
 }
 
 /** Attempts from before a rebuild that is asked for do not count. */

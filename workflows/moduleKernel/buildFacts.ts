@@ -47,8 +47,8 @@ function lastBuild(
   step: Step | undefined,
 ): Omit<BuildFacts, 'interruptions'> {
   if (step?.kind === 'build') {
-    const { inputHash, attempt, source } = step
-    const nameOf = source === undefined ? buildPodName : signPodName
+    const { inputHash, attempt, unsigned } = step
+    const nameOf = unsigned === undefined ? buildPodName : signPodName
     return { inputHash, attempt, buildPod: nameOf(module, inputHash, attempt) }
   }
   if (step?.kind === 'follow') {

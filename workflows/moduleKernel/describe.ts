@@ -58,7 +58,7 @@ export function describeEntry(
     ...imageFacts(view, memory),
     ...knownLabels(view, memory),
     imageGeneration: generationOf(view),
-    unsigned: knownUnsigned(view, memory),
+    unsigned: unsignedFact(view, memory),
     ...build,
     rebuild: rebuildFact(view, memory),
     ...spoken,
@@ -84,6 +84,16 @@ function rebuildFact(view: KernelView, memory: KernelMemory): KernelStatus['rebu
   if (from === undefined) return rebuildAsked ? stored?.rebuild : undefined
   if (knownDigest(view, memory) === undefined) return { from }
   return rebuildAsked ? { from, done: true } : undefined
+}
+
+/** What was signed stays, with the image that was made of it, and while it cannot be told what is wanted. */
+function unsignedFact(view: KernelView, memory: KernelMemory): KernelStatus['unsigned'] {
+  const { wish, stored } = view
+  const known = knownUnsigned(view, memory)
+  if (known !== undefined || wish.kind === 'none') return known
+  const isKept =
+    wish.kind === 'invalid' || (stored?.image === wish.image && knownDigest(view, memory) !== undefined)
+  return isKept ? stored?.unsigned : undefined
 }
 
 /** With the image: of the one that was wanted last while it cannot be told which is. */

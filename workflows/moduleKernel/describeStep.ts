@@ -12,8 +12,8 @@ const removalWords: Readonly<Record<RemovalCause, string>> = {
 }
 
 /** What a pod is, and its name. */
-export function podWords({ name, signs }: Pick<BuildPodView, 'name' | 'signs'>): string {
-  return `${signs ? 'sign' : 'build'} pod ${name}`
+export function podWords({ name, source }: Pick<BuildPodView, 'name' | 'source'>): string {
+  return `${source === undefined ? 'build' : 'sign'} pod ${name}`
 }
 
 /** What the Temporal UI shows for a step. */
@@ -22,7 +22,7 @@ export function describeStep(step: Step): string {
     case 'check':
       return `is there an image ${step.image}`
     case 'build':
-      return `${step.source === undefined ? 'build' : 'sign'} ${step.image}, attempt ${step.attempt}`
+      return `${step.unsigned === undefined ? 'build' : 'sign'} ${step.image}, attempt ${step.attempt}`
     case 'follow':
       return `follow ${podWords(step.pod)}`
     case 'await':

@@ -75,7 +75,7 @@ function describeTroubles(view: KernelView): string[] {
 
 function describeHold(run: RunIdentity, { pods }: KernelView, hold: Hold): string[] {
   const looked = hold.look.kind === 'image' ? hold.look.pod : undefined
-  const signs = pods.some(({ uid, signs: its }) => its && uid === looked?.uid)
+  const signs = pods.some(({ uid, source }) => source !== undefined && uid === looked?.uid)
   const commands = looked === undefined ? [] : podCommands(run, looked.name, signs)
   const signal = `temporal workflow signal --workflow-id '${run.workflowId}' --name retryBuild`
   return [

@@ -1,12 +1,19 @@
 import { uncoveredBy } from '../../api/architectures.ts'
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
 import { imageClaimed } from '../../api/claim.ts'
-import { withDigest } from '../../api/imageReference.ts'
 import { kernelWords } from '../../api/names.ts'
 import { inputHashes } from '../../api/viewBuildPods.ts'
 import { buildKey, counts, isOf, isRecorded, nextAttempt } from './attempts.ts'
-import { failed, interrupted, isOnEndedBuild, unbuildable, unverified, vanished } from './endedBuilds.ts'
-import { answerFor, dueView, knownDigest, knownUnsigned } from './known.ts'
+import {
+  failed,
+  interrupted,
+  isOnEndedBuild,
+  isUnverified,
+  unbuildable,
+  unverified,
+  vanished,
+} from './endedBuilds.ts'
+import { answerFor, dueView, knownDigest, knownUnsigned, sourceOf, unsignedQuestion } from './known.ts'
 import { hold, lookOf, questionOf, remove, wayBack, type KernelMemory, type KernelPlan } from './plan.ts'
 
 /** Speaks with a plan, or is silent. */
@@ -14,7 +21,8 @@ type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | un
 
 /**
  * A rule about the image that is to be made next: before an image is signed, it is the unsigned one. Whoever helps a
- * failed build from outside pushes the image that is wanted in the end: that one is looked at.
+ * failed build from outside pushes the image that is wanted in the end: that one is looked at, except after a build
+ * that went well.
  */
 const due =
   (rule: Rule): Rule =>
@@ -23,7 +31,7 @@ const due =
     const { wish } = view
     if (wish.kind !== 'wanted' || plan?.holds === undefined) return plan
     const holds = plan.holds.map((held) =>
-      isOnEndedBuild(held) && held.look.kind === 'image'
+      isOnEndedBuild(held) && !isUnverified(held) && held.look.kind === 'image'
         ? { ...held, look: { ...held.look, image: wish.image } }
         : held,
     )
@@ -45,7 +53,7 @@ const due =
  * vanished     a failed pod that went with its Node keeps its hold
  * unverified   a build ended well, but the registry does not have its image
  * rivalled     another run builds the image, or has built it from other inputs
- * unknown      ask the registry
+ * unknown      ask the registry; of an image to be signed only when it is not built here
  * missing      the registry has no image: build or sign it, or say why that is impossible
  *
  * An image that is signed is made in two steps, each by the same rules; what is not `due` is about the signed one.
@@ -66,7 +74,7 @@ const imageRules: readonly Rule[] = [
   rivalled,
   unknown,
   due(uncovered),
-  due(unknown),
+  unknownUnsigned,
   due(missing),
 ]
 
@@ -100,18 +108,20 @@ function invalid(view: KernelView) {
   }
 }
 
-function superseded(view: KernelView) {
+function superseded(view: KernelView, memory: KernelMemory) {
   const { wish } = view
   // What is wanted in place of a build cannot be told while its inputs cannot.
   if (wish.kind !== 'wanted' || wish.build.kind === 'invalid') return undefined
   const hashes = inputHashes(wish)
+  const unsigned = knownUnsigned(view, memory)
+  const signsAnother = ({ source }: BuildPodView) =>
+    source !== undefined && unsigned !== undefined && source !== sourceOf(unsigned)
+  const isOther = (pod: BuildPodView) => !hashes.includes(pod.inputHash) || signsAnother(pod)
   const old = view.pods
-    .filter((pod) => !hashes.includes(pod.inputHash) || !counts(pod.attempt, view))
+    .filter((pod) => isOther(pod) || !counts(pod.attempt, view))
     .filter((pod) => pod.state !== 'succeeded' && pod.state !== 'lost')
   if (old.length === 0) return undefined
-  return {
-    steps: old.map((pod) => remove(pod, hashes.includes(pod.inputHash) ? 'retried' : 'superseded')),
-  }
+  return { steps: old.map((pod) => remove(pod, isOther(pod) ? 'superseded' : 'retried')) }
 }
 
 function verified(view: KernelView, memory: KernelMemory) {
@@ -182,6 +192,13 @@ function unknown(view: KernelView, memory: KernelMemory) {
   return { steps: [{ kind: 'check' as const, key, image, generation }] }
 }
 
+/** A tag that a build here puts its image under is believed by nobody: anybody may push there. */
+function unknownUnsigned(view: KernelView, memory: KernelMemory) {
+  const before = dueView(view, memory)
+  const isNamed = before !== view && before.wish.kind === 'wanted' && before.wish.build.kind === 'none'
+  return isNamed ? unknown(before, memory) : undefined
+}
+
 function missing(view: KernelView, memory: KernelMemory) {
   const wish = view.wish
   if (wish.kind !== 'wanted') return undefined
@@ -217,7 +234,7 @@ function missing(view: KernelView, memory: KernelMemory) {
             ...questionOf(wish, view),
             inputHash,
             attempt,
-            ...(unsigned && { source: withDigest(unsigned.image, unsigned.digest) }),
+            ...(unsigned && { unsigned: { ...unsignedQuestion(view), digest: unsigned.digest } }),
           },
         ],
       }

@@ -1,9 +1,11 @@
 import type { ImageFacts } from '../../activities/contract.ts'
 import { uncoveredBy } from '../../api/architectures.ts'
+import { unsignedImageOf } from '../../api/buildInputs.ts'
 import { dropUndefined } from '../../api/dropUndefined.ts'
-import type { KernelView } from '../../api/kernelView.ts'
+import { isDigest, withDigest } from '../../api/imageReference.ts'
+import type { KernelView, UnsignedWish } from '../../api/kernelView.ts'
 import type { KernelStatus } from '../../api/module.ts'
-import type { KernelMemory, Question } from './plan.ts'
+import { questionOf, type KernelMemory, type Question } from './plan.ts'
 
 /*
  * What a run knows of images: of the wanted one, and, where its modules are signed, of the unsigned one that comes
@@ -56,21 +58,37 @@ export function knownLabels(
 }
 
 /**
- * The image whose modules are signed, as status keeps it: from status, or from an answer that is not written yet. A
- * rebuild that is asked for makes a new one, where it is built.
+ * The image whose modules are signed, as status keeps it. What is built here is known from its build alone, never from
+ * what a registry has under its tag: whoever may push there could have anything signed. What the Module names is asked
+ * for anew for each pod that signs it. A rebuild that is asked for makes a new one, where it is built.
  */
 export function knownUnsigned(view: KernelView, memory: KernelMemory): KernelStatus['unsigned'] {
   const before = unsignedView(view)
   if (before === undefined) return undefined
-  const { wish, rebuildFrom, stored } = before
+  const { wish, rebuildFrom, stored, pods } = before
+  if (answerFor(before, memory) !== undefined) {
+    const digest = knownDigest(before, memory)
+    return digest === undefined ? undefined : dropUndefined({ image: wish.image, digest, rebuildFrom })
+  }
   const kept = stored?.unsigned
-  const isKept =
-    kept?.image === wish.image &&
-    (stored?.imageGeneration ?? null) === wish.generation &&
-    (rebuildFrom === undefined || kept.rebuildFrom === rebuildFrom)
-  if (isKept) return kept
-  const digest = knownDigest(before, memory)
-  return digest === undefined ? undefined : dropUndefined({ image: wish.image, digest, rebuildFrom })
+  // Whoever may write status may have written anything.
+  if (kept?.image !== wish.image || !isDigest(kept.digest)) return undefined
+  if ((stored?.imageGeneration ?? null) !== wish.generation) return undefined
+  const counts = rebuildFrom === undefined || kept.rebuildFrom === rebuildFrom
+  const isSigned = pods.some(({ source }) => source === sourceOf(kept))
+  return counts && (wish.build.kind !== 'none' || isSigned) ? kept : undefined
+}
+
+/** What the registry is asked about the image that is signed. Throws where nothing is. */
+export function unsignedQuestion(view: KernelView): Question {
+  const before = unsignedView(view)
+  if (before === undefined) throw new Error('nothing is signed')
+  return questionOf(before.wish, before)
+}
+
+/** The reference, by digest, of an image that is signed. */
+export function sourceOf({ image, digest }: { readonly image: string; readonly digest: string }): string {
+  return withDigest(image, digest)
 }
 
 /** What is to be made next: the unsigned image, as if it were wanted, as long as it is not known; else the wanted one. */
@@ -83,14 +101,27 @@ export function isSigning(view: KernelView, memory: KernelMemory): boolean {
   return knownUnsigned(view, memory) !== undefined
 }
 
-/** The unsigned image in place of the wanted one; undefined where nothing is signed. */
+/** The unsigned image in place of the wanted one; undefined where nothing is signed, or it cannot be told. */
 function unsignedView(view: KernelView) {
   const { digest: _digest, rival: _rival, rebuildFrom, stored: entry, ...rest } = view
-  if (view.wish.kind !== 'wanted' || view.wish.unsigned === undefined) return undefined
-  const { image, generation, unsigned } = view.wish
+  const unsigned = unsignedWish(view)
+  if (view.wish.kind !== 'wanted' || unsigned === undefined) return undefined
+  const { image, generation } = view.wish
   const wish = { kind: 'wanted' as const, generation, ...unsigned }
   const stored = entry?.image === image ? { ...entry, image: unsigned.image } : entry
   // One that is not built here is the same after a rebuild.
   const isBuilt = unsigned.build.kind !== 'none'
   return { ...rest, wish, ...dropUndefined({ stored, rebuildFrom: isBuilt ? rebuildFrom : undefined }) }
+}
+
+/** While it cannot be told what is built, such as without the Dockerfile: what was built last. */
+function unsignedWish({ wish, stored }: KernelView): UnsignedWish | undefined {
+  if (wish.kind !== 'wanted' || wish.unsigned !== undefined)
+    return wish.kind === 'wanted' ? wish.unsigned : undefined
+  const { image, build, signs } = wish
+  if (!signs || build.kind !== 'invalid' || stored?.image !== image) return undefined
+  if (stored.unsigned !== undefined) return { image: stored.unsigned.image, build }
+  return stored.inputHash === undefined
+    ? undefined
+    : { image: unsignedImageOf(image, stored.inputHash), build }
 }

@@ -6,6 +6,7 @@ import { hasFailedMaking, isMakingImage } from '../../api/kernelPhase.ts'
 import type { KeptLog } from '../messages.ts'
 import type { activitiesOn } from '../options.ts'
 import { learnFromEnd, pauseBefore } from './buildEnds.ts'
+import { sourceOf } from './known.ts'
 import { describeStep, podWords } from './describeStep.ts'
 import {
   questionOf,
@@ -158,7 +159,8 @@ export class Performer {
 
   async #build(step: BuildStep): Promise<string> {
     const { activities, about, hear, entry, learn } = this.#run
-    const { image, inputHash, attempt, source } = step
+    const { image, inputHash, attempt, unsigned } = step
+    const source = unsigned && sourceOf(unsigned)
     // What came of the builds before this one stands in status, if it still counts.
     learn(({ failure: _failure, interruption: _interruption, ...memory }) => ({
       ...memory,
@@ -179,6 +181,13 @@ export class Performer {
     if (start.kind === 'obsolete') {
       learn(({ answers: _answers, ...memory }) => memory)
       return `obsolete: ${start.why}`
+    }
+    if (start.kind === 'sourceGone') {
+      const question = unsigned ?? step
+      learn(({ making: _making, ...memory }) =>
+        withAnswer(memory, { ...questionOf(question, question), kind: 'absent' }),
+      )
+      return 'absent: what was to be signed is not there any more'
     }
     if (start.kind === 'present') {
       learn((memory) => withAnswer(memory, { ...questionOf(step, step), ...start }))
@@ -221,7 +230,7 @@ export class Performer {
     switch (news.kind) {
       case 'podGone':
         timeline.release(hold.key, podIsGone(pod?.name ?? ''))
-        return learn((memory) => withoutAnswer(memory, image))
+        return learn(({ answers: _answers, ...memory }) => memory)
       case 'secretChanged':
         timeline.release(hold.key, `Secret ${news.secret} has changed`)
         return this.#release(hold.releases)
@@ -250,7 +259,7 @@ export class Performer {
   }
 
   #removal(pod: BuildPodView) {
-    return { pod: this.#podRef(pod), image: pod.image, ...(pod.signs && { signs: pod.signs }) }
+    return { pod: this.#podRef(pod), image: pod.image, ...(pod.source && { signs: true as const }) }
   }
 
   #podRef(pod: { readonly name: string; readonly uid: string }): PodRef {

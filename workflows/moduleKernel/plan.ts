@@ -87,8 +87,8 @@ export type Step =
       readonly key: string
       readonly inputHash: string
       readonly attempt: number
-      /** The image, by digest, whose modules are signed; absent when the image is built. */
-      readonly source?: string
+      /** The image whose modules are signed, as it was asked for; absent when the image is built. */
+      readonly unsigned?: Question & { readonly digest: string }
     })
   | (Question & { readonly kind: 'follow'; readonly key: string; readonly pod: BuildPodView })
   /** Nothing is done: another run does it, and the watcher rings when that has an end. */

@@ -37,7 +37,7 @@ class SigningCluster extends SimulatedCluster {
     const does = source === undefined ? 'build' : `sign ${source} as`
     this.calls.push(`${does} ${target} ${attempt}`)
     const name = `${source === undefined ? 'build' : 'sign'}-${attempt}`
-    const signs = source === undefined ? {} : { signs: true as const }
+    const signs = source === undefined ? {} : { source }
     this.pods = [
       ...this.pods,
       { name, uid: name, image: target, inputHash, attempt, state: 'active', ...signs },
@@ -56,6 +56,8 @@ class SigningCluster extends SimulatedCluster {
 }
 
 const source = `${unsigned}@${digest}`
+/** It is built. */
+const kept = { kernel: '6.1.0', image, phase: 'Signing', unsigned: { image: unsigned, digest } } as const
 
 test('images:SGN-7 Better: it is built, then signed, and its pods go', async () => {
   const cluster = new SigningCluster()
@@ -76,7 +78,7 @@ test('images:SGN-7 Better: it is built, then signed, and its pods go', async () 
 
 test('images:MIC-8 Better: a failed signing is held, and a retry signs only', async () => {
   const cluster = new SigningCluster()
-  cluster.there.add(unsigned)
+  cluster.stored = kept
   cluster.outcomes = [{ ...failure, reason: 'SignKeyMismatch' }]
   await withRun(cluster, async (run) => {
     await expect.poll(() => cluster.stored?.phase, { timeout: 60_000 }).toBe('SignFailed')
@@ -94,8 +96,8 @@ test('images:MIC-8 Better: a failed signing is held, and a retry signs only', as
 test('a run that begins anew follows the pod that signs, and builds nothing', async () => {
   const cluster = new SigningCluster()
   const pod = { name: 'sign-1', uid: 'sign-1', image, inputHash: cluster.inputHash, attempt: 1 } as const
-  cluster.pods = [{ ...pod, state: 'active', signs: true }]
-  cluster.stored = { kernel: '6.1.0', image, phase: 'Signing', unsigned: { image: unsigned, digest } }
+  cluster.pods = [{ ...pod, state: 'active', source }]
+  cluster.stored = kept
   await withRun(cluster, async (run) => {
     await run.result()
     expect(cluster.made).toEqual(['remove sign-1'])
@@ -105,7 +107,7 @@ test('a run that begins anew follows the pod that signs, and builds nothing', as
 
 test('cancelled while it is signed, it stays so until a retry, which signs', async () => {
   const cluster = new SigningCluster()
-  cluster.there.add(unsigned)
+  cluster.stored = kept
   cluster.outcomes = [failure]
   await withRun(cluster, async (run) => {
     await expect.poll(() => cluster.stored?.phase, { timeout: 60_000 }).toBe('SignFailed')

@@ -5,6 +5,7 @@ import { decideKernel } from './decide.ts'
 import { describeEntry } from './describe.ts'
 import type { KernelMemory, Question } from './plan.ts'
 import { describeDetails } from './details.ts'
+import { sourceOf } from './known.ts'
 import { fresh, testBuildFailure, testImage as image, testPod, testRun, testView } from './testView.ts'
 
 const builds = 'b'.repeat(40)
@@ -17,6 +18,7 @@ const wish = {
   kind: 'wanted',
   image,
   generation: null,
+  signs: true,
   build: { kind: 'ready', inputHash: signs },
   unsigned: { image: unsigned, build: { kind: 'ready', inputHash: builds } },
 } as const satisfies KernelView['wish']
@@ -27,7 +29,13 @@ const mixed = { kind: 'invalid', reason: 'MixedArchitectures', field: 'selector'
 const buildPod = (change: Partial<BuildPodView> = {}) =>
   testPod({ name: 'build-1', uid: 'u-build', image: unsigned, inputHash: builds, ...change })
 const signPod = (change: Partial<BuildPodView> = {}) =>
-  testPod({ name: 'sign-1', uid: 'u-sign', inputHash: signs, signs: true, ...change })
+  testPod({
+    name: 'sign-1',
+    uid: 'u-sign',
+    inputHash: signs,
+    source: `${unsigned}@${unsignedDigest}`,
+    ...change,
+  })
 const stored = (change: Partial<KernelStatus> = {}): KernelStatus => ({
   kernel: '6.1.0',
   phase: 'Signing',
@@ -66,7 +74,7 @@ function told(change: Partial<KernelView>, memory: KernelMemory = fresh) {
       case 'check':
         return `check ${step.image}`
       case 'build':
-        return `${step.source === undefined ? 'build' : `sign ${step.source} as`} ${step.image} ${step.attempt}`
+        return `${step.unsigned === undefined ? 'build' : `sign ${sourceOf(step.unsigned)} as`} ${step.image} ${step.attempt}`
       case 'follow':
         return `follow ${step.pod.name} for ${step.image}`
       case 'remove':
@@ -87,8 +95,20 @@ const signIt = `sign ${unsigned}@${unsignedDigest} as ${image} 1`
 describe('images:SGN-7 Better: the image is there when it is signed, never before', () => {
   test.each<[string, Partial<KernelView>, KernelMemory, string[], string[]]>([
     ['the wanted image is asked for first', {}, fresh, [`check ${image}`], []],
-    ['then the unsigned one', {}, knows(absent(image)), [`check ${unsigned}`], []],
-    ['which is built under its own name', {}, knows(absent(image), absent(unsigned)), [buildIt], []],
+    [
+      'then it is built under a name of its own, whatever stands there',
+      {},
+      knows(absent(image)),
+      [buildIt],
+      [],
+    ],
+    [
+      'one that the Module names is asked for',
+      { wish: signsOnly },
+      knows(absent(image)),
+      [`check ${unsigned}`],
+      [],
+    ],
     [
       'its pod is followed, and asked about',
       { pods: [buildPod()] },
@@ -97,8 +117,8 @@ describe('images:SGN-7 Better: the image is there when it is signed, never befor
       [],
     ],
     [
-      'one that was built by somebody is signed',
-      {},
+      'and signed by its digest',
+      { wish: signsOnly },
       knows(absent(image), present(unsigned, unsignedDigest)),
       [signIt],
       [],
@@ -146,10 +166,31 @@ describe('images:SGN-7 Better: the image is there when it is signed, never befor
       [],
     ],
     [
-      'the unsigned image of another generation is asked for anew',
+      'the unsigned image of another generation is built anew',
       { stored: stored({ imageGeneration: 1 }) },
       knows(absent(image)),
-      [`check ${unsigned}`],
+      [buildIt],
+      [],
+    ],
+    [
+      'what is no digest in status is not believed',
+      { stored: stored({ unsigned: { ...kept, digest: 'x' } }) },
+      knows(absent(image)),
+      [buildIt],
+      [],
+    ],
+    [
+      'one that the registry has lost is built again',
+      { stored: stored() },
+      knows(absent(image), absent(unsigned)),
+      [buildIt],
+      [],
+    ],
+    [
+      'a pod that signs another one goes',
+      { pods: [signPod({ source: 'reg.example/fpga:other@sha256:1' })], stored: stored() },
+      knows(absent(image)),
+      ['remove sign-1 superseded'],
       [],
     ],
     [
@@ -188,6 +229,28 @@ describe('images:MIC-8 Better: a failed signing is held, and only that is tried 
     expect(told({ pods: [failed], stored: stored() }, memory).steps).toEqual(['remove sign-1 retried'])
     const { steps } = told({ stored: stored() }, { ...memory, ...knows(absent(image)) })
     expect(steps).toEqual([signIt.replace(/1$/, '2')])
+  })
+  test('what the Module names is signed as it is now: once its pod is gone, it is asked for anew', () => {
+    const held = { wish: signsOnly, pods: [failed], stored: stored({ phase: 'SignFailed' }) }
+    expect(told(held)).toMatchObject({ steps: [], entry: { phase: 'SignFailed', unsigned: kept } })
+    expect(told({ ...held, pods: [] }, knows(absent(image))).steps).toEqual([`check ${unsigned}`])
+  })
+  test('without its Dockerfile, nothing that is to be signed is taken for the image', () => {
+    const gone = { kind: 'invalid', reason: 'DockerfileKeyMissing', field: 'x', message: 'x.' } as const
+    const lost = { kind: 'wanted', image, generation: null, signs: true, build: gone } as const
+    const hash = builds
+    const built = `reg.example/fpga:kmm-unsigned-${hash}`
+    const pod = buildPod({ image: built })
+    const before = stored({ phase: 'Building', inputHash: hash, buildPod: 'build-1', unsigned: undefined })
+    const building = { wish: lost, stored: before }
+    expect(told({ ...building, pods: [pod] }).steps).toEqual([`follow build-1 for ${built}`])
+    const done = { ...building, pods: [{ ...pod, state: 'succeeded' as const }] }
+    const knowsIt = told(done, knows(present(built, unsignedDigest)))
+    expect(knowsIt.entry).toMatchObject({ unsigned: { image: built, digest: unsignedDigest } })
+    expect(knowsIt.entry).not.toHaveProperty('digest')
+    // A failed signing stays one.
+    const signing = { wish: lost, pods: [failed], stored: stored({ phase: 'SignFailed' }) }
+    expect(told(signing).entry).toMatchObject({ phase: 'SignFailed', unsigned: kept })
   })
   test('another way to sign supersedes it, and builds nothing', () => {
     const before = signPod({ state: 'failed', inputHash: 'd'.repeat(40) })
@@ -249,9 +312,15 @@ describe('images:MIC-10 Better: a rebuild builds and signs anew', () => {
       [signIt.replace(/1$/, '2')],
     ],
     [
-      'one that is not built here is signed anew',
+      'one that the Module names is asked for anew',
       { wish: signsOnly, stored: stored() },
       fresh,
+      [`check ${unsigned}`],
+    ],
+    [
+      'and signed anew',
+      { wish: signsOnly, stored: stored() },
+      knows(present(unsigned, unsignedDigest)),
       [signIt.replace(/1$/, '2')],
     ],
   ])('%s', (_what, change, memory, steps) => {

@@ -3,6 +3,7 @@ import type { KernelView } from '../../api/kernelView.ts'
 import type { BuildPodView } from '../../api/kernelView.ts'
 import { podWords } from './describeStep.ts'
 import { maxReruns } from './endedBuilds.ts'
+import { sourceOf } from './known.ts'
 import type { RunIdentity } from './describe.ts'
 import type { KernelPlan, Step } from './plan.ts'
 
@@ -21,9 +22,9 @@ export function describeWaits(
   plan: KernelPlan,
   entry: KernelStatus | undefined,
 ): readonly string[] {
-  const words = ({ name, signs }: Pick<BuildPodView, 'name' | 'signs'>) =>
-    podWords({ name: `${run.namespace}/${name}`, ...(signs && { signs }) })
-  const end = (pod: Pick<BuildPodView, 'name' | 'signs'>) =>
+  const words = ({ name, source }: Pick<BuildPodView, 'name' | 'source'>) =>
+    podWords({ name: `${run.namespace}/${name}`, ...(source && { source }) })
+  const end = (pod: Pick<BuildPodView, 'name' | 'source'>) =>
     `the end of ${words(pod)}: \`kubectl -n ${run.namespace} logs -f ${pod.name}\``
   const others = plan.steps.flatMap((step): string[] => {
     switch (step.kind) {
@@ -32,7 +33,7 @@ export function describeWaits(
       case 'build': {
         const name = entry?.buildPod ?? ''
         const made = view.pods.find((pod) => pod.name === name)
-        const planned = { name, ...(step.source !== undefined && { signs: true as const }) }
+        const planned = { name, ...(step.unsigned && { source: sourceOf(step.unsigned) }) }
         return [made === undefined ? `${words(planned)}, which is to be made` : end(made)]
       }
       case 'follow':
