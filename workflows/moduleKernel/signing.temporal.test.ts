@@ -34,6 +34,10 @@ class SigningCluster extends SimulatedCluster {
   }
   override async createBuildPod(request: BuildRequest): Promise<BuildStart> {
     const { image: target, inputHash, attempt, source } = request
+    if (source !== undefined && !this.there.has(unsigned)) {
+      this.calls.push('source is gone')
+      return { kind: 'sourceGone' }
+    }
     const does = source === undefined ? 'build' : `sign ${source} as`
     this.calls.push(`${does} ${target} ${attempt}`)
     const name = `${source === undefined ? 'build' : 'sign'}-${attempt}`
@@ -59,8 +63,9 @@ const source = `${unsigned}@${digest}`
 /** It is built. */
 const kept = { kernel: '6.1.0', image, phase: 'Signing', unsigned: { image: unsigned, digest } } as const
 
-test('images:SGN-7 Better: it is built, then signed, and its pods go', async () => {
+test('images:SGN-7 Better: it is built, whatever stands under its tag, then signed, and its pods go', async () => {
   const cluster = new SigningCluster()
+  cluster.there.add(unsigned)
   await withRun(cluster, async (run) => {
     await run.result()
     expect(cluster.made.filter((call) => !call.startsWith('remove'))).toEqual([
@@ -79,6 +84,7 @@ test('images:SGN-7 Better: it is built, then signed, and its pods go', async () 
 test('images:MIC-8 Better: a failed signing is held, and a retry signs only', async () => {
   const cluster = new SigningCluster()
   cluster.stored = kept
+  cluster.there.add(unsigned)
   cluster.outcomes = [{ ...failure, reason: 'SignKeyMismatch' }]
   await withRun(cluster, async (run) => {
     await expect.poll(() => cluster.stored?.phase, { timeout: 60_000 }).toBe('SignFailed')
@@ -90,6 +96,16 @@ test('images:MIC-8 Better: a failed signing is held, and a retry signs only', as
       'remove sign-1',
       `sign ${source} as ${image} 2`,
     ])
+  })
+})
+
+test('what is to be signed and was lost by the registry is built again', async () => {
+  const cluster = new SigningCluster()
+  cluster.stored = kept
+  await withRun(cluster, async (run) => {
+    await run.result()
+    const made = cluster.calls.filter((call) => /^(build|sign|source)/.test(call))
+    expect(made).toEqual(['source is gone', `build ${unsigned} 1`, `sign ${source} as ${image} 1`])
   })
 })
 
@@ -108,6 +124,7 @@ test('a run that begins anew follows the pod that signs, and builds nothing', as
 test('cancelled while it is signed, it stays so until a retry, which signs', async () => {
   const cluster = new SigningCluster()
   cluster.stored = kept
+  cluster.there.add(unsigned)
   cluster.outcomes = [failure]
   await withRun(cluster, async (run) => {
     await expect.poll(() => cluster.stored?.phase, { timeout: 60_000 }).toBe('SignFailed')
