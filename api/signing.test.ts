@@ -180,7 +180,12 @@ describe('images:MIC-10 Better: a rebuild of an image that is signed', () => {
   const wish = wishOf({ build, sign })
   const [signs = '', builds = ''] = inputHashes(wish)
   const at = (attempt: number, inputHash: string, state: 'active' | 'failed' = 'active') => ({
-    ...{ name: 'p', uid: 'p', image, inputHash, attempt, state },
+    name: 'p',
+    uid: 'p',
+    image,
+    inputHash,
+    attempt,
+    state,
   })
   const stored = (rebuildFrom: number) => ({
     kernel: testKernel,

@@ -2,23 +2,22 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadYaml, type KubernetesObject } from '@kubernetes/client-node'
 import { Agent, request } from 'undici'
-import { afterAll, expect, vi } from 'vitest'
+import { afterAll, expect } from 'vitest'
 import { parse as parseYaml } from 'yaml'
-import { nodes, serviceAccounts } from '../activities/kube/resources.ts'
-import { annotations } from '../api/names.ts'
-import { freePorts } from '../lab/ports.ts'
-import { eventually } from './support/eventually.ts'
-import { Operator } from './support/operator.ts'
-import { pushTestImage } from './support/pushTestImage.ts'
-import { openApiServerRelay, openRelay } from './support/relay.ts'
-import { kernel, type Scenario } from './support/scenario.ts'
-import { useSimulatedLab } from './support/simulatedLab.ts'
-import { stories, useOperator } from './support/stories.ts'
-import { tinyModule } from './support/tinyModule.ts'
+import { nodes, serviceAccounts } from '../../activities/kube/resources.ts'
+import { annotations } from '../../api/names.ts'
+import { freePorts } from '../../lab/ports.ts'
+import { eventually } from '../support/eventually.ts'
+import { Operator } from '../support/operator.ts'
+import { pushTestImage } from '../support/pushTestImage.ts'
+import { openApiServerRelay, openRelay } from '../support/relay.ts'
+import { kernel, type Scenario } from '../support/scenario.ts'
+import { useLab } from '../support/testLab.ts'
+import { stories, useOperator } from '../support/stories.ts'
+import { tinyModule } from '../support/tinyModule.ts'
 
-/** What an operator tells of itself: metrics, log, probes, and how often it writes. Nodes are simulated. */
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
-const lab = useSimulatedLab()
+/** What an operator tells of itself: metrics, log, probes, and how often it writes. Its Modules are for simulated nodes. */
+const lab = useLab()
 const [port = 0] = await freePorts(1)
 const operator = useOperator(lab, { metrics: { bindAddress: `127.0.0.1:${port}` } })
 const test = stories(lab, operator)
