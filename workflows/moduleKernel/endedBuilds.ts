@@ -98,11 +98,6 @@ export function isOnEndedBuild({ key }: Hold): boolean {
   return /^(failed|interrupted|vanished|unverified):/.test(key)
 }
 
-/** Is it on a build that went well, whose image the registry does not have? */
-export function isUnverified({ key }: Hold): boolean {
-  return key.startsWith('unverified:')
-}
-
 function holdOnBuild(
   key: string,
   why: { readonly reason: string; readonly message: string; readonly unblock: string },

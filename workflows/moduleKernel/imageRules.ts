@@ -4,15 +4,7 @@ import { imageClaimed } from '../../api/claim.ts'
 import { kernelWords } from '../../api/names.ts'
 import { inputHashes } from '../../api/viewBuildPods.ts'
 import { buildKey, counts, isOf, isRecorded, nextAttempt } from './attempts.ts'
-import {
-  failed,
-  interrupted,
-  isOnEndedBuild,
-  isUnverified,
-  unbuildable,
-  unverified,
-  vanished,
-} from './endedBuilds.ts'
+import { failed, interrupted, unbuildable, unverified, vanished } from './endedBuilds.ts'
 import { answerFor, dueView, knownDigest, knownUnsigned, sourceOf, unsignedQuestion } from './known.ts'
 import { hold, lookOf, questionOf, remove, wayBack, type KernelMemory, type KernelPlan } from './plan.ts'
 
@@ -20,23 +12,26 @@ import { hold, lookOf, questionOf, remove, wayBack, type KernelMemory, type Kern
 type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | undefined
 
 /**
- * A rule about the image that is to be made next: before an image is signed, it is the unsigned one. Whoever helps a
- * failed build from outside pushes the image that is wanted in the end: that one is looked at, except after a build
- * that went well.
+ * A rule about the image that is to be made next: before an image is signed, it is the unsigned one. Where that is built
+ * here, whoever helps from outside pushes the image that is wanted in the end: that one is looked at.
  */
 const due =
   (rule: Rule): Rule =>
   (view, memory) => {
-    const plan = rule(dueView(view, memory), memory)
+    const next = dueView(view, memory)
+    const plan = rule(next, memory)
     const { wish } = view
-    if (wish.kind !== 'wanted' || plan?.holds === undefined) return plan
+    if (wish.kind !== 'wanted' || plan?.holds === undefined || isNamed(next)) return plan
     const holds = plan.holds.map((held) =>
-      isOnEndedBuild(held) && !isUnverified(held) && held.look.kind === 'image'
-        ? { ...held, look: { ...held.look, image: wish.image } }
-        : held,
+      held.look.kind === 'image' ? { ...held, look: { ...held.look, image: wish.image } } : held,
     )
     return { ...plan, holds }
   }
+
+/** Is this an image that nobody here builds? */
+function isNamed({ wish }: KernelView): boolean {
+  return wish.kind === 'wanted' && wish.build.kind === 'none'
+}
 
 /**
  * The image track: the first rule that speaks decides.
@@ -195,8 +190,7 @@ function unknown(view: KernelView, memory: KernelMemory) {
 /** A tag that a build here puts its image under is believed by nobody: anybody may push there. */
 function unknownUnsigned(view: KernelView, memory: KernelMemory) {
   const before = dueView(view, memory)
-  const isNamed = before !== view && before.wish.kind === 'wanted' && before.wish.build.kind === 'none'
-  return isNamed ? unknown(before, memory) : undefined
+  return before !== view && isNamed(before) ? unknown(before, memory) : undefined
 }
 
 function missing(view: KernelView, memory: KernelMemory) {

@@ -210,7 +210,10 @@ export class Performer {
     if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
     // Whatever the registry said before this build is of no value after it.
     learn(({ making: _making, ...memory }) => withoutAnswer(memory, question.image))
-    const answer = outcome.kind === 'succeeded' ? await this.#ask(question, outcome.digest) : 'absent'
+    const pushed = outcome.kind === 'succeeded' ? { digest: outcome.digest } : undefined
+    // Under the tag of an image that is to be signed may stand anybody's: only its build says what it has pushed.
+    const mayAsk = pushed?.digest !== undefined || question.image === entry()?.image
+    const answer = pushed !== undefined && mayAsk ? await this.#ask(question, pushed.digest) : 'absent'
     if (answer === 'present') return 'succeeded'
     const learnt = learnFromEnd({ image: question.image, ...build, pod }, outcome, at)
     learn((memory) => ({ ...withoutAnswer(memory, question.image), ...learnt }))

@@ -99,6 +99,17 @@ test('images:MIC-8 Better: a failed signing is held, and a retry signs only', as
   })
 })
 
+test('a build that does not say what it has pushed is not signed, whatever stands under its tag', async () => {
+  const cluster = new SigningCluster()
+  cluster.there.add(unsigned)
+  cluster.outcomes = [{ kind: 'succeeded', digest: undefined, log: '' }]
+  await withRun(cluster, async (run) => {
+    await expect.poll(() => cluster.stored?.reason, { timeout: 60_000 }).toBe('BuiltButMissing')
+    expect(cluster.made).toEqual([`build ${unsigned} 1`])
+    await run.terminate()
+  })
+})
+
 test('what is to be signed and was lost by the registry is built again', async () => {
   const cluster = new SigningCluster()
   cluster.stored = kept

@@ -267,6 +267,15 @@ describe('images:MIC-8 Better: a failed signing is held, and only that is tried 
   })
 })
 
+test('whatever is held before it is signed, nobody looks what stands under its tag', () => {
+  const pod = buildPod({ state: 'succeeded' })
+  const arm = { ...present(unsigned, unsignedDigest), architectures: ['arm64'] }
+  for (const { plan, holds } of [told({ pods: [pod] }, learnt(pod)), told({}, knows(absent(image), arm))]) {
+    expect(holds).toHaveLength(1)
+    expect(plan.holds[0]?.look).toMatchObject({ kind: 'image', image })
+  }
+})
+
 describe('what status and the page of the run say', () => {
   test('each step has its phase and its pod', () => {
     const building = told({}, knows(absent(image), absent(unsigned)))
