@@ -21,7 +21,10 @@ export function describeDetails(
     ['Image', entry?.image],
     ['Digest', entry?.digest],
     ['Unsigned image', entry?.unsigned?.image],
-    ['Build pod', entry?.buildPod && `${run.namespace}/${entry.buildPod} (attempt ${entry.attempt ?? 1})`],
+    [
+      isOfSigning(view, entry) ? 'Sign pod' : 'Build pod',
+      entry?.buildPod && `${run.namespace}/${entry.buildPod} (attempt ${entry.attempt ?? 1})`,
+    ],
     [
       'Ended by the cluster',
       entry?.interruptions?.map((i) => `attempt ${i.attempt} (${i.reason})`).join(', '),
@@ -43,6 +46,12 @@ export function describeDetails(
   const waits = describeWaits(run, view, plan, entry).map((line) => `- ${line}`)
   if (waits.length > 0) lines.push('', '#### Waits for', ...waits)
   return [...lines, ...describeTroubles(view)].join('\n')
+}
+
+/** Is the last pod that status knows one that signs? */
+function isOfSigning({ wish }: KernelView, entry: KernelStatus | undefined): boolean {
+  if (wish.kind !== 'wanted' || wish.unsigned === undefined || wish.build.kind !== 'ready') return false
+  return entry?.inputHash === wish.build.inputHash
 }
 
 /** Of what a step waits for, and what a person does about it if anybody has to. */

@@ -293,6 +293,9 @@ describe('what status and the page of the run say', () => {
       unsigned: kept,
     })
     expect(describeDetails(testRun, view, entry, plan)).toContain(
+      '**Sign pod**: drivers/fpga-sign-cccccccc-1',
+    )
+    expect(describeDetails(testRun, view, entry, plan)).toContain(
       'sign pod drivers/fpga-sign-cccccccc-1, which is to',
     )
   })
