@@ -111,21 +111,6 @@ describe('podFacts', () => {
     })
   })
 
-  test('succeeded, too: all containers have, and its node cannot take the sandbox down', () => {
-    const running = (...codes: (number | undefined)[]) => ({
-      phase: 'Running',
-      containerStatuses: codes.map((exitCode, at) =>
-        exitCode === undefined
-          ? { name: `c${at}`, state: { running: {} } }
-          : ended(`c${at}`, { exitCode, message: 'sha256:1', finishedAt: '2026-01-01T00:00:02Z' }),
-      ),
-    })
-    expect(state(running(0))).toMatchObject({ kind: 'succeeded', message: 'sha256:1' })
-    // What has failed may turn out to be evicted.
-    for (const codes of [[], [1], [0, undefined], [0, 1]])
-      expect(state(running(...codes)).kind).toBe('running')
-  })
-
   test('failed: the first container that failed', () => {
     const status = {
       phase: 'Failed',

@@ -54,14 +54,11 @@ function podState(pod: PodObject): PodState {
       .sort()
       .at(-1) ||
     (pod.metadata.creationTimestamp ?? '')
-  const succeeded = (): PodState => ({
-    kind: 'succeeded',
-    message: containers[0]?.state?.terminated?.message ?? '',
-    finishedAt,
-  })
   switch (status?.phase) {
-    case 'Succeeded':
-      return succeeded()
+    case 'Succeeded': {
+      const last = containers[0]?.state?.terminated
+      return { kind: 'succeeded', message: last?.message ?? '', finishedAt }
+    }
     case 'Failed': {
       const end = ends.find((e) => e.exitCode !== 0)
       return {
@@ -75,17 +72,10 @@ function podState(pod: PodObject): PodState {
       }
     }
     case 'Running':
-      // Its containers have done their work; a node that cannot take the sandbox down says Running for ever. What has
-      // failed may still turn out to be evicted.
-      return isDone(containers) ? succeeded() : { kind: 'running' }
+      return { kind: 'running' }
     default:
       return notCreated(pod, all) ?? { kind: 'pending', ...pendingReason(pod, all) }
   }
-}
-
-/** Have all containers ended well? None of our pods starts one again. */
-function isDone(containers: readonly ContainerStatusObject[]): boolean {
-  return containers.length > 0 && containers.every(({ state }) => state?.terminated?.exitCode === 0)
 }
 
 /** Does a container runtime say that an image lacks the program of a container? In the words of runc and of crun. */
