@@ -100,6 +100,10 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   // What stands under the tag of an image that is to be signed was made by anybody: it is built all the same.
   if (request.rebuild === undefined && image === mapping.image) {
     const answer = await checkImage(deps, { ...request, image })
+    // The run has not heard yet that another's, from other inputs, is under way or there: it decides what to make of it.
+    const isOthers = view.rival?.inputs === 'other'
+    if (answer.kind === 'present' && isOthers)
+      return { kind: 'obsolete', why: 'it is built from other inputs' }
     if (answer.kind === 'present') return answer
   }
   if (source !== undefined) {
