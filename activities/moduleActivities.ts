@@ -104,9 +104,10 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
       const all: readonly StoredModule[] = [...cache.modules(), ...cache.unreadableModules()]
       const others = all.filter((m) => m.metadata.namespace === namespace && !leaves(m))
       // An operator that was lost may have left a claim without a pod.
-      for (const { kernel, image } of module.status?.kernels ?? []) {
-        if (image !== undefined)
-          await giveUpClaim(deps, image, kernelRunId(deps.cluster, subject.ref, kernel))
+      for (const { kernel, image, unsigned } of module.status?.kernels ?? []) {
+        for (const made of [image, unsigned?.image])
+          if (made !== undefined)
+            await giveUpClaim(deps, made, kernelRunId(deps.cluster, subject.ref, kernel))
       }
       // Nothing is left on any node by now. The label goes first: after the finalizer there is nobody to take it off.
       if (others.every((m) => m === module)) {

@@ -50,3 +50,22 @@ test('a pod that gives a reason is not stuck', async () => {
     'nothing',
   ])
 })
+test('a pod whose first containers are at work is not stuck, however long they take', async () => {
+  const running = testBuildPod({ state: { kind: 'running' }, nodeName: 'n1' })
+  const begun = testBuildPod({ state: { kind: 'pending', begun: true }, nodeName: 'n1' })
+  let looks = 0
+  const waitForPod = async (_ref: object, isNews: (p: PodFacts) => boolean, signal: AbortSignal) => {
+    looks++
+    if (looks === 1) await new Promise((_resolve, reject) => signal.addEventListener('abort', reject))
+    expect(isNews(begun)).toBe(false)
+    return running
+  }
+  const deps = { cache: { waitForPod } } as unknown as Dependencies
+  const ref = { namespace: 'drivers', name: 'p', uid: 'pod-1' }
+  const never = new AbortController().signal
+  const done = (p: PodFacts | undefined) => p?.state.kind === 'running'
+  expect(await waitSaying(deps, ref, done, async () => expect.fail('nothing is to be said'), never, 1)).toBe(
+    running,
+  )
+  expect(looks).toBe(2)
+})

@@ -53,7 +53,7 @@ function whyOf(pod: PodFacts | undefined, stuck: boolean): Why | undefined {
   if (pod?.state.kind !== 'pending') return undefined
   const { reason, message = '' } = pod.state
   if (reason === undefined) {
-    if (!stuck || pod.nodeName === undefined) return undefined
+    if (!stuck || pod.nodeName === undefined || pod.state.begun) return undefined
     return { reason: stuckReason, message: `node ${pod.nodeName} has not started it yet.` }
   }
   // Both mean one thing to a user, and the kubelet goes from one to the other and back.

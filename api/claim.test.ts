@@ -141,8 +141,47 @@ describe('rivals (images:MIC-2, BLD-S10)', () => {
       [],
     ],
     ['another has found it', undefined, sharing([entry({ digest })]), []],
+    [
+      'another is about to sign it',
+      { ref: other, kernel: testKernel, pod: 'sign-1', inputs: 'other' },
+      sharing([entry({ phase: 'Signing', buildPod: 'sign-1', inputHash: 'h2' })]),
+      [],
+    ],
+    [
+      'another cannot sign it, for want of something',
+      undefined,
+      sharing([entry({ phase: 'Signing', reason: 'SecretMissing' })]),
+      [],
+    ],
   ])('%s', (_name, rival, module, pods) => {
     expect(rivalOf(cluster(module, pods), wanted)).toEqual(rival)
+  })
+
+  test('images:SGN-7 of two that sign one image, neither waits for the other before a pod does', () => {
+    const own = guardedModule({}, { status: { kernels: [entry({ phase: 'Signing' })] } })
+    const module = sharing([entry({ phase: 'Signing', buildPod: 'sign-1' })])
+    expect(rivalOf(testCluster({ modules: [own, module] }), wanted)).toBeUndefined()
+  })
+
+  test('images:SGN-7 what is built to be signed counts until it is written down', () => {
+    const sign = { keySecret: { name: 's' }, certSecret: { name: 's' }, filesToSign: ['/opt/lib/a.ko'] }
+    const mapping = { containerImage: image, build: { dockerfileConfigMap: { name: 'd' } }, sign }
+    const configMaps = [{ namespace: testRef.namespace, name: 'd', dockerfile: 'FROM a' }]
+    const seen = (state: PodFacts['state'], change: Partial<KernelStatus> = {}) => {
+      const made = guardedModule({ mapping }, { status: { kernels: [entry(change)] } })
+      const signing = { ...made, metadata: { ...made.metadata, ...other } }
+      const things = testCluster({ modules: [guardedModule({ mapping }), signing], configMaps })
+      const { wish } = wantedImage(things, testRef, testKernel)
+      if (wish.kind !== 'wanted' || wish.build.kind !== 'ready') throw new Error(wish.kind)
+      const unsigned = wish.unsigned?.image ?? ''
+      const its = { [annotations.kernel]: testKernel, [annotations.image]: unsigned }
+      const pods = [testBuildPod({ name: 'b-1', annotations: its, state })]
+      const cluster = { ...things, pods: (ref: { name: string }) => (ref.name === other.name ? pods : []) }
+      return rivalOf(cluster, { ref: testRef, kernel: testKernel, image, inputHash: wish.build.inputHash })
+    }
+    const rival = { ref: other, kernel: testKernel, pod: 'b-1', inputs: 'same' }
+    expect(seen({ kind: 'running' })).toEqual(rival)
+    expect(seen(well)).toEqual(rival)
   })
 
   test('another kernel of the same Module is one, the kernel itself is not', () => {

@@ -1,6 +1,7 @@
 import { isLeaving, type ClusterSnapshot, type PodFacts } from './facts.ts'
 import { formatImageReference, ImageReferenceError, parseImageReference } from './imageReference.ts'
 import { wantedImage } from './imageWish.ts'
+import type { KernelStatus } from './module.ts'
 import { annotations, kernelOfRun, labels, sha256, type KernelRef } from './names.ts'
 import { isLost } from './viewBuildPods.ts'
 
@@ -101,11 +102,14 @@ export function rivalOf(
       if (entry.image === undefined || (own && kernel === wanted.kernel)) continue
       if (canonicalImage(entry.image) !== image) continue
       const pods = buildsOf(cluster, { ref, kernel }, image)
-      const pod = pods.find(isActive) ?? unsignedBuild(cluster, { ref, kernel })
-      if (pod !== undefined) {
+      const pod = pods.find(isActive) ?? unsignedBuild(cluster, { ref, kernel }, entry)
+      // Between its build and the pod that signs it, an image is being made, too. Of two that sign, a claim decides.
+      const isSigned = entry.phase === 'Signing' && entry.reason === undefined && digest === undefined
+      if (pod !== undefined || (isSigned && ownPhase(cluster, wanted) !== 'Signing')) {
         const same =
-          pod.labels[labels.inputHash] === wanted.inputHash || agrees(cluster, { ref, kernel }, wanted)
-        return { ref, kernel, pod: pod.name, inputs: same ? 'same' : 'other' }
+          pod?.labels[labels.inputHash] === wanted.inputHash || agrees(cluster, { ref, kernel }, wanted)
+        const by = pod?.name ?? entry.buildPod
+        return { ref, kernel, ...(by !== undefined && { pod: by }), inputs: same ? 'same' : 'other' }
       }
       // A build that went well counts before its digest is verified and written down.
       const hasBuilt = pods.some(({ labels: its }) => its[labels.inputHash] !== wanted.inputHash)
@@ -117,11 +121,22 @@ export function rivalOf(
   return built[0]
 }
 
-/** The pod that builds what this kernel's image is made of by signing. */
-function unsignedBuild(cluster: ClusterSnapshot, of: KernelRef): PodFacts | undefined {
+/** The pod that builds what this kernel's image is made of by signing, until its image is written down. */
+function unsignedBuild(
+  cluster: ClusterSnapshot,
+  of: KernelRef,
+  { unsigned: known }: Pick<KernelStatus, 'unsigned'>,
+): PodFacts | undefined {
   const { wish } = wantedImage(cluster, of.ref, of.kernel)
   const unsigned = wish.kind === 'wanted' ? wish.unsigned?.image : undefined
-  return unsigned === undefined ? undefined : buildsOf(cluster, of, unsigned).find(isActive)
+  if (unsigned === undefined) return undefined
+  const pods = buildsOf(cluster, of, unsigned)
+  return pods.find(isActive) ?? (known?.image === unsigned ? undefined : pods[0])
+}
+
+function ownPhase(cluster: ClusterSnapshot, { ref, kernel }: KernelRef): KernelStatus['phase'] | undefined {
+  const entries = cluster.module(ref)?.status?.kernels
+  return entries?.find((entry) => entry.kernel === kernel)?.phase
 }
 
 /** Does this kernel want the image from the same inputs now? No, while that cannot be told. */

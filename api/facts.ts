@@ -28,7 +28,13 @@ export interface NodeFacts {
  * its termination message.
  */
 export type PodState =
-  | { readonly kind: 'pending'; readonly reason?: string; readonly message?: string }
+  | {
+      readonly kind: 'pending'
+      readonly reason?: string
+      readonly message?: string
+      /** One of its containers runs, before the last of them does. */
+      readonly begun?: true
+    }
   | { readonly kind: 'running' }
   | { readonly kind: 'succeeded'; readonly message: string; readonly finishedAt: string }
   | {

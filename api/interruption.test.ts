@@ -123,6 +123,17 @@ describe('what the cluster ended', () => {
       'The node lost the pod.',
     ],
     [
+      'a reboot while an init container runs',
+      {
+        phase: 'Failed',
+        initContainerStatuses: [
+          { name: 'signer', state: { terminated: { exitCode: 255, reason: 'Unknown' } } },
+        ],
+      },
+      'NodeLost',
+      'The node lost the pod.',
+    ],
+    [
       'a reboot, as containerd sees it',
       { phase: 'Failed', ...ended({ exitCode: 255, reason: 'Unknown' }) },
       'NodeLost',

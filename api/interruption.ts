@@ -39,7 +39,10 @@ export function interruptionOf(pod: PodObject): Interruption | undefined {
     byReason[status.reason ?? ''] ??
     (target === undefined ? undefined : (byCondition[target.reason ?? ''] ?? 'Evicted')) ??
     refusalOf(status, ends) ??
-    lostContainer(ends)
+    lostContainer([
+      ...ends,
+      ...(status.initContainerStatuses ?? []).flatMap((c) => c.state?.terminated ?? []),
+    ])
   if (reason === undefined) return undefined
   const message = status.message ?? target?.message ?? sentences[reason]
   return { reason, message: message.slice(0, 300) }

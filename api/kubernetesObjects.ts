@@ -23,6 +23,7 @@ export interface ContainerStatusObject {
   readonly name: string
   readonly state?: {
     readonly waiting?: { readonly reason?: string; readonly message?: string }
+    readonly running?: object
     readonly terminated?: {
       readonly exitCode: number
       readonly reason?: string

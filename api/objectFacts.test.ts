@@ -72,6 +72,14 @@ describe('podFacts', () => {
     expect(state(waiting('image-extractor', 'no space left'))).toMatchObject(pending)
     expect(state(waiting('kaniko', message))).toMatchObject(pending)
   })
+  test('pending, and begun while an init container runs', () => {
+    const status = (of: object) => ({
+      phase: 'Pending',
+      initContainerStatuses: [{ name: 'signer', state: of }],
+    })
+    expect(state(status({ running: {} }))).toEqual({ kind: 'pending', begun: true })
+    expect(state(status({ waiting: { reason: 'PodInitializing' } }))).toEqual({ kind: 'pending' })
+  })
   test('where it is and whose', () => {
     expect(pod({ phase: 'Running' }, { labels: { a: 'b' }, annotations: { c: 'd' } })).toEqual({
       namespace: 'drivers',

@@ -74,8 +74,12 @@ function podState(pod: PodObject): PodState {
     case 'Running':
       return { kind: 'running' }
     default:
-      return notCreated(pod, all) ?? { kind: 'pending', ...pendingReason(pod, all) }
+      return notCreated(pod, all) ?? { kind: 'pending', ...pendingReason(pod, all), ...begun(all) }
   }
+}
+
+function begun(containers: readonly ContainerStatusObject[]): { begun?: true } {
+  return containers.some(({ state }) => state?.running !== undefined) ? { begun: true } : {}
 }
 
 /** Does a container runtime say that an image lacks the program of a container? In the words of runc and of crun. */

@@ -92,7 +92,9 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   if (claimed.kind === 'theirs') {
     const holder = kernelOfRun(claimed.claim.holder)
     const who = holder === undefined ? claimed.claim.holder : kernelWords(holder)
-    return await wait('ImageClaimed', imageClaimed(image, who), claimPaceMs)
+    const ofUnsigned = `Image ${image}, which is to be signed, is being built for ${who}. It is built here after that.`
+    const says = image === mapping.image ? imageClaimed(image, who) : ofUnsigned
+    return await wait('ImageClaimed', says, claimPaceMs)
   }
   // Many that begin at once do not see each other in the caches; their claims are in order.
   const claims = builds ? 0 : await claimsBefore(deps, image)

@@ -70,16 +70,21 @@ function reportKernel({ kernel, view, nodes }: SeenKernel): KernelReport {
   }
 }
 
+/** Is this the name of a pod that signs? */
+function isSignPod(name: string): boolean {
+  return /-sign-[0-9a-f]{8}-\d+$/.test(name)
+}
+
 /** The pod that is there now, else the last one that status knows. */
 function buildOf(
   stored: KernelStatus | undefined,
   pods: SeenKernel['view']['pods'],
 ): BuildReport | undefined {
   const errorLines = stored?.errorLines
-  // Of a build that is collected later and its signing, the signing is the newer one.
-  const newest = pods.toSorted(
-    (a, b) => Number(b.source !== undefined) - Number(a.source !== undefined) || b.attempt - a.attempt,
-  )[0]
+  // The one that status names; of a build that is collected later and its signing, the signing.
+  const rank = ({ name, source }: SeenKernel['view']['pods'][number]) =>
+    name === stored?.buildPod ? 2 : Number(source !== undefined)
+  const newest = pods.toSorted((a, b) => rank(b) - rank(a) || b.attempt - a.attempt)[0]
   if (newest !== undefined) {
     const { name: pod, attempt, state, source } = newest
     return {
@@ -91,7 +96,8 @@ function buildOf(
     }
   }
   const { buildPod: pod, attempt = 1 } = stored ?? {}
-  return pod === undefined ? undefined : { pod, attempt, state: 'gone', errorLines }
+  if (pod === undefined) return undefined
+  return { pod, attempt, state: 'gone', ...(isSignPod(pod) && { signs: true as const }), errorLines }
 }
 
 /** The tree for people; `now` in milliseconds since 1970. */

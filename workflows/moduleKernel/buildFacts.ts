@@ -5,7 +5,7 @@ import { buildPodName, signPodName } from '../../api/names.ts'
 import { dropUndefined } from '../../api/dropUndefined.ts'
 import { interruptionsOf } from './attempts.ts'
 import { interruptedPod, maxReruns } from './endedBuilds.ts'
-import { dueView, knownDigest } from './known.ts'
+import { dueView, knownDigest, lastMadeView } from './known.ts'
 import type { KernelMemory, KernelPlan, Step } from './plan.ts'
 
 /** What status knows of the last build. */
@@ -36,7 +36,7 @@ export function buildFacts(
   const due = dueView(view, memory)
   return dropUndefined({
     ...lastBuild(module, due, memory, imageStep(plan)),
-    interruptions: countedInterruptions(due, memory, plan),
+    interruptions: countedInterruptions(lastMadeView(view, memory), memory, plan),
   })
 }
 

@@ -17,6 +17,7 @@ import {
   knownImage,
   knownLabels,
   knownUnsigned,
+  lastMadeView,
 } from './known.ts'
 import type { KernelMemory, KernelPlan } from './plan.ts'
 import { troubles, troubleSentence } from './troubles.ts'
@@ -86,14 +87,13 @@ function rebuildFact(view: KernelView, memory: KernelMemory): KernelStatus['rebu
   return rebuildAsked ? { from, done: true } : undefined
 }
 
-/** What was signed stays, with the image that was made of it, and while it cannot be told what is wanted. */
+/** What was signed stays, as long as the registry has not lost it: another tag is signed from it without a build. */
 function unsignedFact(view: KernelView, memory: KernelMemory): KernelStatus['unsigned'] {
   const { wish, stored } = view
-  const known = knownUnsigned(view, memory)
-  if (known !== undefined || wish.kind === 'none') return known
-  const isKept =
-    wish.kind === 'invalid' || (stored?.image === wish.image && knownDigest(view, memory) !== undefined)
-  return isKept ? stored?.unsigned : undefined
+  if (wish.kind === 'none' || (wish.kind === 'wanted' && !wish.signs)) return undefined
+  const kept = stored?.unsigned
+  const isLost = memory.answers?.some(({ kind, image }) => kind === 'absent' && image === kept?.image)
+  return knownUnsigned(view, memory) ?? (isLost ? undefined : kept)
 }
 
 /** With the image: of the one that was wanted last while it cannot be told which is. */
@@ -161,7 +161,7 @@ function speak(
   if (trouble !== undefined) return { reason: trouble.reason, message: troubleSentence(trouble, nodes) }
   const step = imageStep(plan)
   if (step?.kind === 'pause') {
-    const why = interruptionsOf(dueView(view, memory), memory).at(-1)?.message ?? ''
+    const why = interruptionsOf(lastMadeView(view, memory), memory).at(-1)?.message ?? ''
     const message = `${why} It is made again after a pause, for the ${step.rerun}. time of ${maxReruns}.`
     return { reason: step.reason, message }
   }

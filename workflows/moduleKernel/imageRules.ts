@@ -5,8 +5,25 @@ import { kernelWords } from '../../api/names.ts'
 import { inputHashes } from '../../api/viewBuildPods.ts'
 import { buildKey, counts, isOf, isRecorded, nextAttempt } from './attempts.ts'
 import { failed, interrupted, unbuildable, unverified, vanished } from './endedBuilds.ts'
-import { answerFor, dueView, knownDigest, knownUnsigned, sourceOf, unsignedQuestion } from './known.ts'
-import { hold, lookOf, questionOf, remove, wayBack, type KernelMemory, type KernelPlan } from './plan.ts'
+import {
+  answerFor,
+  dueView,
+  knownDigest,
+  knownUnsigned,
+  lastMadeView,
+  sourceOf,
+  unsignedQuestion,
+} from './known.ts'
+import {
+  hold,
+  lookOf,
+  questionOf,
+  remove,
+  wayBack,
+  type Hold,
+  type KernelMemory,
+  type KernelPlan,
+} from './plan.ts'
 
 /** Speaks with a plan, or is silent. */
 type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | undefined
@@ -16,17 +33,27 @@ type Rule = (view: KernelView, memory: KernelMemory) => Partial<KernelPlan> | un
  * here, whoever helps from outside pushes the image that is wanted in the end: that one is looked at.
  */
 const due =
-  (rule: Rule): Rule =>
+  (rule: Rule, choose = dueView): Rule =>
   (view, memory) => {
-    const next = dueView(view, memory)
+    const next = choose(view, memory)
     const plan = rule(next, memory)
     const { wish } = view
-    if (wish.kind !== 'wanted' || plan?.holds === undefined || isNamed(next)) return plan
+    if (wish.kind !== 'wanted' || plan?.holds === undefined) return plan
+    if (isNamed(next))
+      return next === view ? plan : { ...plan, holds: plan.holds.map((held) => orPush(held, wish.image)) }
     const holds = plan.holds.map((held) =>
       held.look.kind === 'image' ? { ...held, look: { ...held.look, image: wish.image } } : held,
     )
     return { ...plan, holds }
   }
+
+/** Only the image that is to be signed is looked at. */
+function orPush(held: Hold, image: string): Hold {
+  return {
+    ...held,
+    unblock: `${held.unblock} Or push ${image} itself, signed, and send the signal \`retryBuild\`.`,
+  }
+}
 
 /** Is this an image that nobody here builds? */
 function isNamed({ wish }: KernelView): boolean {
@@ -61,9 +88,9 @@ const imageRules: readonly Rule[] = [
   verified,
   uncovered,
   due(active),
-  due(interrupted),
+  due(interrupted, lastMadeView),
   due(failed),
-  due(vanished),
+  due(vanished, lastMadeView),
   due(unverified),
   cancelled,
   rivalled,

@@ -73,7 +73,6 @@ export function knownUnsigned(view: KernelView, memory: KernelMemory): KernelSta
   const kept = stored?.unsigned
   // Whoever may write status may have written anything.
   if (kept?.image !== wish.image || !isDigest(kept.digest)) return undefined
-  if ((stored?.imageGeneration ?? null) !== wish.generation) return undefined
   const counts = rebuildFrom === undefined || kept.rebuildFrom === rebuildFrom
   const isSigned = pods.some(({ source }) => source === sourceOf(kept))
   return counts && (wish.build.kind !== 'none' || isSigned) ? kept : undefined
@@ -96,6 +95,17 @@ export function dueView(view: KernelView, memory: KernelMemory): KernelView {
   return knownUnsigned(view, memory) === undefined ? (unsignedView(view) ?? view) : view
 }
 
+/**
+ * What was made last, of which interruptions count: an image that was being signed, too, although what it is made of has
+ * to be asked for anew.
+ */
+export function lastMadeView(view: KernelView, memory: KernelMemory): KernelView {
+  const { wish, stored } = view
+  const last = memory.interruption?.inputHash ?? stored?.inputHash
+  const wasSigned = wish.kind === 'wanted' && wish.build.kind === 'ready' && wish.build.inputHash === last
+  return wasSigned ? view : dueView(view, memory)
+}
+
 /** Is the wanted image made by signing, and what is to be signed known? */
 export function isSigning(view: KernelView, memory: KernelMemory): boolean {
   return knownUnsigned(view, memory) !== undefined
@@ -108,7 +118,8 @@ function unsignedView(view: KernelView) {
   if (view.wish.kind !== 'wanted' || unsigned === undefined) return undefined
   const { image, generation } = view.wish
   const wish = { kind: 'wanted' as const, generation, ...unsigned }
-  const stored = entry?.image === image ? { ...entry, image: unsigned.image } : entry
+  const isItsBuild = unsigned.build.kind === 'ready' && entry?.inputHash === unsigned.build.inputHash
+  const stored = entry && (entry.image === image || isItsBuild) ? { ...entry, image: unsigned.image } : entry
   // One that is not built here is the same after a rebuild.
   const isBuilt = unsigned.build.kind !== 'none'
   return { ...rest, wish, ...dropUndefined({ stored, rebuildFrom: isBuilt ? rebuildFrom : undefined }) }
@@ -120,7 +131,8 @@ function unsignedWish({ wish, stored }: KernelView): UnsignedWish | undefined {
     return wish.kind === 'wanted' ? wish.unsigned : undefined
   const { image, build, signs } = wish
   if (!signs || build.kind !== 'invalid' || stored?.image !== image) return undefined
-  if (stored.unsigned !== undefined) return { image: stored.unsigned.image, build }
+  const isBuilding = stored.phase === 'Building' || stored.phase === 'BuildFailed'
+  if (stored.unsigned !== undefined && !isBuilding) return { image: stored.unsigned.image, build }
   return stored.inputHash === undefined
     ? undefined
     : { image: unsignedImageOf(image, stored.inputHash), build }

@@ -208,8 +208,11 @@ export class Performer {
     const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [request])
     const at = new Date().toISOString()
     if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
-    // Whatever the registry said before this build is of no value after it.
-    learn(({ making: _making, ...memory }) => withoutAnswer(memory, question.image))
+    // Whatever the registry said before this build is of no value after it, nor what it said of an image that was signed:
+    // the next pod signs what stands under its name then.
+    learn(({ making: _making, answers, ...memory }) =>
+      build.signs ? memory : withoutAnswer({ ...memory, ...(answers && { answers }) }, question.image),
+    )
     const pushed = outcome.kind === 'succeeded' ? { digest: outcome.digest } : undefined
     // Under the tag of an image that is to be signed may stand anybody's: only its build says what it has pushed.
     const mayAsk = pushed?.digest !== undefined || question.image === entry()?.image

@@ -22,6 +22,8 @@ const unsigned = 'reg.example/fpga:kmm-unsigned-b'
 /** A cluster whose Module is built and signed, with a registry that keeps images apart. */
 class SigningCluster extends SimulatedCluster {
   readonly there = new Set<string>()
+  /** What stands under the name of the unsigned image. */
+  named = digest
 
   constructor() {
     super()
@@ -30,7 +32,8 @@ class SigningCluster extends SimulatedCluster {
   override async checkImage(request?: CheckRequest): Promise<ImageAnswer> {
     const of = request?.image ?? ''
     this.calls.push(`check ${of}`)
-    return this.there.has(of) ? { kind: 'present', digest, architectures } : { kind: 'absent' }
+    const found = of === unsigned ? this.named : digest
+    return this.there.has(of) ? { kind: 'present', digest: found, architectures } : { kind: 'absent' }
   }
   override async createBuildPod(request: BuildRequest): Promise<BuildStart> {
     const { image: target, inputHash, attempt, source } = request
@@ -107,6 +110,24 @@ test('a build that does not say what it has pushed is not signed, whatever stand
     await expect.poll(() => cluster.stored?.reason, { timeout: 60_000 }).toBe('BuiltButMissing')
     expect(cluster.made).toEqual([`build ${unsigned} 1`])
     await run.terminate()
+  })
+})
+
+test('what the Module names is signed as it is when its pod is made', async () => {
+  const cluster = new SigningCluster()
+  cluster.unsigned = { image: unsigned, build: { kind: 'none' } }
+  cluster.there.add(unsigned)
+  cluster.outcomes = [failure]
+  await withRun(cluster, async (run) => {
+    await expect.poll(() => cluster.stored?.phase, { timeout: 60_000 }).toBe('SignFailed')
+    cluster.named = `sha256:${'2'.repeat(64)}`
+    await run.signal(retryBuild, {})
+    await run.result()
+    const signed = cluster.made.filter((call) => call.startsWith('sign'))
+    expect(signed).toEqual([
+      `sign ${source} as ${image} 1`,
+      `sign ${unsigned}@${cluster.named} as ${image} 2`,
+    ])
   })
 })
 

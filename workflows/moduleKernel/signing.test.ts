@@ -166,10 +166,10 @@ describe('images:SGN-7 Better: the image is there when it is signed, never befor
       [],
     ],
     [
-      'the unsigned image of another generation is built anew',
+      'one that is there serves another generation, too',
       { stored: stored({ imageGeneration: 1 }) },
       knows(absent(image)),
-      [buildIt],
+      [signIt.replace(/1$/, '2')],
       [],
     ],
     [
@@ -251,6 +251,25 @@ describe('images:MIC-8 Better: a failed signing is held, and only that is tried 
     // A failed signing stays one.
     const signing = { wish: lost, pods: [failed], stored: stored({ phase: 'SignFailed' }) }
     expect(told(signing).entry).toMatchObject({ phase: 'SignFailed', unsigned: kept })
+  })
+  test('pods that sign what the Module names are made again three times at most, whoever looks', () => {
+    const interruptions = [1, 2, 3, 4].map((attempt) => ({
+      attempt,
+      reason: 'Evicted',
+      message: 'm',
+      at: testRun.now,
+    }))
+    const held = { wish: signsOnly, stored: stored({ interruptions, attempt: 4, buildPod: undefined }) }
+    const { steps, holds, entry } = told(held)
+    expect([steps, holds]).toEqual([[], ['Evicted']])
+    expect(entry?.interruptions).toHaveLength(4)
+  })
+  test('what was signed is kept in status, whatever is wanted under it', () => {
+    const other = { ...wish, unsigned: { image: 'reg.example/fpga:kmm-unsigned-x', build: wish.build } }
+    expect(told({ wish: other, stored: stored() }).entry).toMatchObject({ unsigned: kept })
+    expect(told({ stored: stored() }, knows(absent(unsigned))).entry).not.toHaveProperty('unsigned')
+    const plain = { kind: 'wanted', image, generation: null, build: wish.build } as const
+    expect(told({ wish: plain, stored: stored() }).entry).not.toHaveProperty('unsigned')
   })
   test('another way to sign supersedes it, and builds nothing', () => {
     const before = signPod({ state: 'failed', inputHash: 'd'.repeat(40) })

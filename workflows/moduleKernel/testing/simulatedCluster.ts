@@ -63,7 +63,7 @@ export class SimulatedCluster implements KernelActivities {
       image,
       generation,
       build: this.build ?? { kind: 'ready', inputHash: this.inputHash },
-      ...(this.unsigned && { unsigned: this.unsigned }),
+      ...(this.unsigned && { signs: true as const, unsigned: this.unsigned }),
     } as const
     const rebuild = viewRebuild(this.rebuildAsked, wish, this.stored, this.pods)
     const known = rebuild.rebuildFrom === undefined ? this.stored?.digest : undefined
