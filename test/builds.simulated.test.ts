@@ -53,8 +53,8 @@ test('images:BLD-S12: of builds that begin at once as many run as may, the other
   await story.untilKernel(first, 'says what it waits for, and that no node takes that', ({ message }) => {
     expect(message).toBe(
       '1 build is before it, and at most one runs at once in the cluster. 1 build pod has no node to run on: ' +
-        'kubectl get pods -A -l kmm.node.kubernetes.io/resource-type=BuildImage shows which. It begins by itself ' +
-        "when its turn comes; a greater build.maxParallel in the operator's configuration lets more run.",
+        "kubectl get pods -A -l 'kmm.node.kubernetes.io/resource-type in (BuildImage,SignImage)' shows which. It begins " +
+        "by itself when its turn comes; a greater build.maxParallel in the operator's configuration lets more run.",
     )
   })
 
