@@ -110,7 +110,10 @@ export interface BuildTraces {
   readonly secrets?: SecretVersions
 }
 
-/** How a pod that builds or signs ended. `log` is its tail, at most 64 KiB, secrets masked; `errorLines` at most 2 KiB of it. */
+/**
+ * How a pod that builds or signs ended. `log` is its tail, at most 64 KiB, secrets masked; `errorLines` at most 2 KiB
+ * of it.
+ */
 export type BuildOutcome =
   | { readonly kind: 'succeeded'; readonly digest: string | undefined; readonly log: string }
   | ({
@@ -174,8 +177,8 @@ export interface KernelActivities {
   /** Asks the registry until it answers; while it does not, says so in status. */
   checkImage(request: CheckRequest): Promise<ImageAnswer>
   /**
-   * Claims the image and creates the pod that builds or signs it, or finds it created; while another run has the claim, or the cluster
-   * refuses the pod, says so in status.
+   * Claims the image and creates the pod that builds or signs it, or finds it created; while another run has the claim,
+   * or the cluster refuses the pod, says so in status.
    */
   createBuildPod(request: BuildRequest): Promise<BuildStart>
   /** Waits for the end of a build pod, heartbeating its last log line, and gives the claim up. */

@@ -156,6 +156,11 @@ export function signPodName(module: string, inputHash: string, attempt: number):
   return `${module.slice(0, 40)}-sign-${inputHash.slice(0, 8)}-${attempt}`
 }
 
+/** Is this the name of a pod that signs? Status keeps only the name of a pod that is gone. */
+export function isSignPodName(name: string): boolean {
+  return /-sign-[0-9a-f]{8}-\d+$/.test(name)
+}
+
 /** `<module>-pull-<hash of the kernel>`: one pull check per Module and kernel at a time. */
 export function pullPodName(module: string, kernel: string): string {
   return `${module.slice(0, 40)}-pull-${sha256(kernel).slice(0, 8)}`

@@ -38,8 +38,8 @@ const turnPaceMs = 5_000
 const longestTurnPaceMs = 60_000
 
 /**
- * Creates the pod of one attempt to build or sign an image, once this run has the claim on the image and the registry has said again
- * that it does not exist (images:BLD-S10), unless it is built again all the same, and fewer than `build.maxParallel`
+ * Creates the pod of one attempt to build or sign an image, once this run has the claim on the image and the registry
+ * has said again that it does not exist (images:BLD-S10), unless it is built again all the same, and fewer than `build.maxParallel`
  * builds are before it (images:BLD-S12). The name depends on inputs and attempt alone, so a repeated call finds the pod
  * it made before. What another run builds, missing Secrets and a refusing cluster are said in status and looked at
  * again; meanwhile the image is not claimed.
@@ -104,9 +104,8 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     const answer = await checkImage(deps, { ...request, image })
     // The run has not heard yet that another's, from other inputs, is under way or there: it decides what to make of it.
     const isOthers = view.rival?.inputs === 'other'
-    if (answer.kind === 'present' && isOthers)
-      return { kind: 'obsolete', why: 'it is built from other inputs' }
-    if (answer.kind === 'present') return answer
+    if (answer.kind === 'present')
+      return isOthers ? { kind: 'obsolete', why: 'it is built from other inputs' } : answer
   }
   if (source !== undefined) {
     const { kind } = await checkImage(deps, { ...request, image: source })

@@ -66,7 +66,7 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
       }
     },
   )
-  if (outcome.kind !== 'gone') await tell(deps, subject, buildEnded(pod, image, outcome, object))
+  if (outcome.kind !== 'gone') await tell(deps, subject, buildEnded(pod, image, outcome, stage, object))
   return outcome
 }
 
@@ -74,6 +74,7 @@ function buildEnded(
   pod: PodRef,
   image: string,
   outcome: Exclude<BuildOutcome, { kind: 'gone' }>,
+  stage: ImageStage,
   object: Pod | undefined,
 ): ModuleEvent {
   const { kind: result } = outcome
@@ -81,7 +82,6 @@ function buildEnded(
   const lines = result === 'failed' ? { errorLines: outcome.errorLines } : {}
   const created = object?.metadata.creationTimestamp
   const seconds = created === undefined ? {} : { seconds: (Date.now() - Date.parse(created)) / 1000 }
-  const stage = stageOf(object?.metadata.labels ?? {})
   return { kind: 'BuildEnded', stage, pod, image, result, reason, message, ...lines, ...seconds }
 }
 

@@ -28,8 +28,8 @@ interface Pace {
 const usualPace: Pace = { lag: 2_000, again: 10_000 }
 
 /**
- * Reads the log of a pod that builds or signs to its end, secrets masked. A log that breaks off (the kubelet or the API server was
- * started anew) is no reason to lose the build, nor its last words: it is read again from its beginning.
+ * Reads the log of a pod that builds or signs to its end, secrets masked. A log that breaks off (the kubelet or the API
+ * server was started anew) is no reason to lose the build, nor its last words: it is read again from its beginning.
  */
 export async function readBuildLog(reading: Reading): Promise<void> {
   const { ending, signal, pace = usualPace } = reading

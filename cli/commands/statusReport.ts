@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from '../../api/facts.ts'
 import { storedModule } from '../../api/facts.ts'
 import type { Condition, KernelStatus } from '../../api/module.ts'
-import { moduleKey, type ModuleRef } from '../../api/names.ts'
+import { isSignPodName, moduleKey, type ModuleRef } from '../../api/names.ts'
 import { warningTypes } from '../../api/warnings.ts'
 import { reportNode, type NodeReport } from '../cluster/nodeWords.ts'
 import { seeKernels, type SeenKernel } from '../cluster/views.ts'
@@ -70,11 +70,6 @@ function reportKernel({ kernel, view, nodes }: SeenKernel): KernelReport {
   }
 }
 
-/** Is this the name of a pod that signs? */
-function isSignPod(name: string): boolean {
-  return /-sign-[0-9a-f]{8}-\d+$/.test(name)
-}
-
 /** The pod that is there now, else the last one that status knows. */
 function buildOf(
   stored: KernelStatus | undefined,
@@ -97,7 +92,7 @@ function buildOf(
   }
   const { buildPod: pod, attempt = 1 } = stored ?? {}
   if (pod === undefined) return undefined
-  return { pod, attempt, state: 'gone', ...(isSignPod(pod) && { signs: true as const }), errorLines }
+  return { pod, attempt, state: 'gone', ...(isSignPodName(pod) && { signs: true as const }), errorLines }
 }
 
 /** The tree for people; `now` in milliseconds since 1970. */

@@ -113,9 +113,9 @@ export function isSigning(view: KernelView, memory: KernelMemory): boolean {
 
 /** The unsigned image in place of the wanted one; undefined where nothing is signed, or it cannot be told. */
 function unsignedView(view: KernelView) {
-  const { digest: _digest, rival: _rival, rebuildFrom, stored: entry, ...rest } = view
   const unsigned = unsignedWish(view)
   if (view.wish.kind !== 'wanted' || unsigned === undefined) return undefined
+  const { digest: _digest, rival: _rival, rebuildFrom, stored: entry, ...rest } = view
   const { image, generation } = view.wish
   const wish = { kind: 'wanted' as const, generation, ...unsigned }
   const isItsBuild = unsigned.build.kind === 'ready' && entry?.inputHash === unsigned.build.inputHash

@@ -12,6 +12,7 @@ import {
   questionOf,
   withAnswer,
   withoutAnswer,
+  withoutAnswers,
   type Hold,
   type KernelMemory,
   type Question,
@@ -68,7 +69,7 @@ export class Performer {
         return await this.#follow(step, this.#podRef(step.pod), step.pod)
       case 'await':
         // What the registry said before is of no value afterwards.
-        this.#run.learn(({ answers: _answers, ...memory }) => memory)
+        this.#run.learn(withoutAnswers)
         await condition(() => false)
         return 'done'
       case 'remove':
@@ -179,7 +180,7 @@ export class Performer {
     }
     const start = await activities.asking.createBuildPod.executeWithOptions({ summary }, [request])
     if (start.kind === 'obsolete') {
-      learn(({ answers: _answers, ...memory }) => memory)
+      learn(withoutAnswers)
       return `obsolete: ${start.why}`
     }
     if (start.kind === 'sourceGone') {
@@ -194,24 +195,24 @@ export class Performer {
       return 'present: it was built elsewhere meanwhile'
     }
     hear(start.seen)
-    return await this.#follow(step, start.pod, { inputHash, attempt, ...(source && { signs: true }) })
+    return await this.#follow(step, start.pod, { inputHash, attempt, ...(source && { source }) })
   }
 
   async #follow(
     question: Question,
     pod: PodRef,
-    build: { readonly inputHash: string; readonly attempt: number; readonly signs?: boolean },
+    build: { readonly inputHash: string; readonly attempt: number; readonly source?: string },
   ): Promise<string> {
     const { activities, about, learn, entry } = this.#run
-    const summary = `${build.signs ? 'sign' : 'build'} ${question.image} in pod ${pod.name}`
+    const summary = `${build.source === undefined ? 'build' : 'sign'} ${question.image} in pod ${pod.name}`
     const request = { ...about(), pod, image: question.image, entry: entry() }
     const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [request])
     const at = new Date().toISOString()
     if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
     // Whatever the registry said before this build is of no value after it, nor what it said of an image that was signed:
     // the next pod signs what stands under its name then.
-    learn(({ making: _making, answers, ...memory }) =>
-      build.signs ? memory : withoutAnswer({ ...memory, ...(answers && { answers }) }, question.image),
+    learn(({ making: _making, ...memory }) =>
+      build.source === undefined ? withoutAnswer(memory, question.image) : withoutAnswers(memory),
     )
     const pushed = outcome.kind === 'succeeded' ? { digest: outcome.digest } : undefined
     // Under the tag of an image that is to be signed may stand anybody's: only its build says what it has pushed.
@@ -236,7 +237,7 @@ export class Performer {
     switch (news.kind) {
       case 'podGone':
         timeline.release(hold.key, podIsGone(pod?.name ?? ''))
-        return learn(({ answers: _answers, ...memory }) => memory)
+        return learn(withoutAnswers)
       case 'secretChanged':
         timeline.release(hold.key, `Secret ${news.secret} has changed`)
         return this.#release(hold.releases)

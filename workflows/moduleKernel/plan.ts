@@ -49,6 +49,11 @@ export function withoutAnswer(memory: KernelMemory, image: string) {
   return { ...memory, answers: (memory.answers ?? []).filter((answer) => answer.image !== image) }
 }
 
+/** A memory that knows nothing of any image any more. */
+export function withoutAnswers({ answers: _answers, ...memory }: KernelMemory): KernelMemory {
+  return memory
+}
+
 /** A build, or signing, that ended without a usable image. */
 export interface BuildFailure extends BuildTraces {
   readonly inputHash: string

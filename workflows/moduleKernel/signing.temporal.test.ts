@@ -149,6 +149,11 @@ test('a run that begins anew follows the pod that signs, and builds nothing', as
   await withRun(cluster, async (run) => {
     await run.result()
     expect(cluster.made).toEqual(['remove sign-1'])
+    const { events } = await run.fetchHistory()
+    const summaries = (events ?? []).map(({ userMetadata }) =>
+      Buffer.from(userMetadata?.summary?.data ?? []).toString(),
+    )
+    expect(summaries).toContain(`"sign ${image} in pod sign-1"`)
     expect(cluster.stored).toMatchObject({ digest })
   })
 })

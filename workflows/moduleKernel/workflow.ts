@@ -25,7 +25,7 @@ import { describeDetails } from './details.ts'
 import { describeEntry, sameButNodes, sameEntry, type RunIdentity } from './describe.ts'
 import type { KernelRunInput } from './input.ts'
 import { Operations } from './operations.ts'
-import { holdChanges, releasesOf, type KernelMemory, type KernelPlan } from './plan.ts'
+import { holdChanges, releasesOf, withoutAnswers, type KernelMemory, type KernelPlan } from './plan.ts'
 import { Timeline } from './timeline.ts'
 
 /**
@@ -91,8 +91,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       Object.entries(memory.refused).filter(([key]) => !released.includes(key)),
     )
     // The registry is asked anew as well: the image may be there, or another, by now.
-    const { answers: _answers, ...kept } = memory
-    memory = { ...kept, refused, released: [...memory.released, ...released] }
+    memory = { ...withoutAnswers(memory), refused, released: [...memory.released, ...released] }
     ring()
     return released
   }
