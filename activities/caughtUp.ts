@@ -3,7 +3,7 @@ import type { ClusterCache } from './cluster/cache.ts'
 import type { Seen } from './contract.ts'
 
 /** How long an activity waits for its own cache to be as new as what its run has seen. */
-const catchUpMs = 10_000
+export const catchUpMs = 10_000
 
 /**
  * Makes activities act on nothing older than their run has seen: each replica has caches of its own, and a run's

@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common'
 import { annotations, labels, workerPodName } from '../../api/names.ts'
 import { accessHash } from '../../api/workerPodCommand.ts'
+import { catchUpMs } from '../caughtUp.ts'
 import type { PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { classifyPodRejection, type PodRejection } from '../kube/errors.ts'
@@ -9,9 +10,6 @@ import { pods, type Pod } from '../kube/resources.ts'
 import type { Created } from '../kube/kube.ts'
 import type { PodBody } from '../podBody.ts'
 import type { RecordRef } from './record.ts'
-
-/** How long the cache may take to hear of a pod. */
-const catchUpMs = 10_000
 
 /**
  * Finds or makes the worker pod of an action. Undefined when a pod of another action or config has the name, which

@@ -198,18 +198,22 @@ export function sameEntry(a: KernelStatus | undefined, b: KernelStatus | undefin
   return canonicalJson(comparable(a)) === canonicalJson(comparable(b))
 }
 
+/** Between these a kernel goes to and fro as nodes come, load and fail. */
+const phasesOfNodes: ReadonlySet<KernelPhase> = new Set(['Loading', 'Loaded', 'LoadFailed'])
+
 /**
- * Do the two differ in counts of nodes alone, and in what is said of them? With many nodes they differ all the time, and
- * nodes that are away or tried again come and go.
+ * Do the two differ alone in how far nodes are, and in what is said of them? With many nodes they differ all the time:
+ * nodes come, load, are away or tried again.
  */
 export function sameButNodes(a: KernelStatus | undefined, b: KernelStatus | undefined): boolean {
   if (a === undefined || b === undefined) return false
-  const { nodes: _nodes, reason: _reason, message: _message, ...wanted } = a
-  const { nodes: _stored, reason: _because, message: _said, ...stored } = b
-  return sameEntry(wanted, stored)
+  if (a.phase !== b.phase && !(phasesOfNodes.has(a.phase) && phasesOfNodes.has(b.phase))) return false
+  const { phase: _phase, nodes: _nodes, reason: _reason, message: _message, ...wanted } = a
+  const { phase: _was, nodes: _stored, reason: _because, message: _said, ...stored } = b
+  return canonicalJson(comparable(wanted)) === canonicalJson(comparable(stored))
 }
 
-function comparable(entry: KernelStatus | undefined) {
+function comparable(entry: Partial<KernelStatus> | undefined) {
   if (entry === undefined) return null
   const { since: _since, runId: _runId, workflowId: _workflowId, ...rest } = entry
   return rest

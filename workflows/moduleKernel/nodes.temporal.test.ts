@@ -22,6 +22,8 @@ class SimulatedNodes extends SimulatedCluster {
   readonly maxParallel: number
   readonly begun: string[] = []
   most = 0
+  /** So many were loaded when the run last looked. */
+  seen = 0
   /** As the last request said it. */
   retries: number | undefined
   #now = 0
@@ -53,6 +55,7 @@ class SimulatedNodes extends SimulatedCluster {
 
   override async readKernel() {
     const plans = [...this.plans.values()].map((plan) => ({ target: true, plan }))
+    this.seen = plans.filter(({ plan }) => plan.kind === 'loaded').length
     const stored = this.stored === undefined ? {} : { stored: this.stored }
     const view = testView({ digest: 'd', nodes: viewNodes(plans, this.maxParallel), ...stored })
     return { uid: 'uid-1', view }
@@ -101,6 +104,26 @@ test('no more than maxParallel nodes at once, and a node that fails stops no oth
     await expect.poll(() => nodes.begun.slice(20), { timeout: 60_000 }).toEqual(['n1'])
     expect(nodes.retries).toBe(1)
   })
+})
+
+test('nodes that come and load one after another: status is not written for each', async () => {
+  const count = 20
+  const nodes = new SimulatedNodes(1, count)
+  const loaded = (so: number) => expect.poll(() => nodes.seen, { timeout: 60_000 }).toBe(so)
+  const body = async (run: WorkflowHandle) => {
+    await loaded(1)
+    for (let index = 1; index < count; index++) {
+      nodes.want(`n${index}`)
+      await run.signal(doorbell, ring)
+      await loaded(index + 1)
+    }
+    const written = nodes.calls.filter((call) => call.startsWith('report'))
+    // Then as many last words as may be said ahead.
+    expect(written.slice(0, 2)).toEqual(['report Loading', 'report Loaded'])
+    expect(written.length).toBeLessThan(10)
+    expect(nodes.stored?.nodes?.loaded).toBeLessThan(count)
+  }
+  await withRun(nodes, body, { quietMs: 3_600_000 })
 })
 
 test("nodes whose pod is stuck, or that are in use, take nobody's place", async () => {

@@ -27,6 +27,7 @@ import type { KernelRunInput } from './input.ts'
 import { Operations } from './operations.ts'
 import { holdChanges, releasesOf, withoutAnswers, type KernelMemory, type KernelPlan } from './plan.ts'
 import { Timeline } from './timeline.ts'
+import { WritePace } from './writePace.ts'
 
 /**
  * One run for one (Module, kernel): reads the truth, does what is missing, completes when nothing is left to do.
@@ -53,9 +54,9 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
   let entry: KernelStatus | undefined
   /** Holds that stand in status: those that an earlier run has told of, too. */
   let told: readonly HoldRef[] | undefined
-  /** When status was last written, and how long news of nodes alone still has to wait, in milliseconds. */
-  let writtenAt = Number.NEGATIVE_INFINITY
+  /** How long news of nodes alone still has to wait, in milliseconds. */
   let owed = 0
+  const pace = new WritePace(input.quietMs)
   let said: { phase: string | undefined; held: boolean } | undefined
 
   const ring = () => void bells++
@@ -145,17 +146,17 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       const goesOn = plan.steps.length + plan.holds.length > 0
       if (!goesOn || entry?.runId === view.stored?.runId) return
     }
-    const more = plan.steps.some(({ kind }) => kind === 'node')
-    if (more && sameButNodes(entry, view.stored)) {
-      owed = Math.max(0, writtenAt + input.quietMs - Date.now())
+    const { begun, ended } = holdChanges(told ?? [], plan.holds)
+    if (begun.length + ended.length === 0 && sameButNodes(entry, view.stored)) {
+      const more = plan.steps.some(({ kind }) => kind === 'node')
+      owed = pace.owed(more ? 'more is to come' : 'last word', Date.now())
       if (owed > 0) return
     }
-    writtenAt = Date.now()
+    pace.written(Date.now())
     // Nodes work towards the digest in status: once it is written, there is more to read.
     if (entry?.digest !== view.stored?.digest) ring()
     const summary =
       entry === undefined ? 'status: forget this kernel' : `status: ${entry.phase} ${entry.reason ?? ''}`
-    const { begun, ended } = holdChanges(told ?? [], plan.holds)
     const holds = { begun, ended: ended.map((held) => ({ ...held, by: story.releaseOf(held.key) })) }
     const request = { ...about(), entry, holds }
     told = plan.holds
@@ -164,7 +165,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
 
   /** Until the next bell, or until what is owed may be written. */
   const listen = async (heard: number): Promise<void> => {
-    const summary = 'pause between two writes of node counts'
+    const summary = 'pause between two writes of what nodes came to'
     if (owed > 0) await condition(() => bells > heard, owed, { summary })
     else await condition(() => bells > heard)
   }
@@ -207,7 +208,7 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       memory = forgetWritten(memory, entry)
       if (isTooLong()) await goOn()
       operations.start(plan, view.nodes.maxParallel)
-      if (operations.busy()) {
+      if (operations.busy() || owed > 0) {
         await listen(heard)
       } else if (plan.holds.length > 0 || operations.pauses()) {
         if (isLong()) await goOn()
