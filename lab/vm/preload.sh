@@ -27,7 +27,8 @@ for archive in "$archives"/*.tar; do
   # Unpacked, a layer is not needed packed: containerd fetches none of which it has the snapshot.
   tar -t -f "$archive" | sed -n 's/\.tar\.gz$//p' | while read -r layer; do
     ctr content rm "sha256:$layer"
-    rm "$blobs/$layer"
+    # Its collection of garbage may have been here before.
+    rm -f "$blobs/$layer"
   done
 done
 kill "$containerd"
