@@ -28,7 +28,7 @@ const folder = '/run/kmm'
 /** Where containerd looks for registries. */
 export const registriesFolder = `${folder}/certs.d`
 const socket = 'unix:///run/containerd/containerd.sock'
-const scripts = ['boot.sh', 'containerd.sh', 'kubelet.sh', 'log.sh', 'agent.sh'] as const
+const scripts = ['boot.sh', 'containerd.sh', 'kubelet.sh', 'log.sh', 'agent.sh', 'crun.sh'] as const
 
 const containerdConfig = (node: GuestNode): string => `version = 2
 disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs"]
@@ -42,7 +42,7 @@ default_runtime_name = "crun"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.crun]
 runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.crun.options]
-BinaryName = "crun"
+BinaryName = "${folder}/crun.sh"
 
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "/usr/lib/cni"
