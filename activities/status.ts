@@ -1,7 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common'
-import { storedModule } from '../api/facts.ts'
+import { storedEntry, storedModule } from '../api/facts.ts'
 import type { KernelStatus, Module } from '../api/module.ts'
 import { apiVersion, kernelFieldManager } from '../api/names.ts'
+import { catchUpMs } from './caughtUp.ts'
 import type { KernelSubject, ModuleSubject, Seen } from './contract.ts'
 import type { Dependencies } from './dependencies.ts'
 import { waitReason } from './events/eventReasons.ts'
@@ -31,7 +32,7 @@ export async function applyKernelStatus(
 ): Promise<Seen> {
   const module = storedModule(deps.cache, subject.ref)
   if (module?.metadata.uid !== subject.uid) return {}
-  const stored = module.status?.kernels?.find((k) => k.kernel === subject.kernel)
+  const stored = storedEntry(module, subject.kernel)
   const raises =
     (entry?.attempt !== undefined && entry.attempt !== stored?.attempt) ||
     (entry?.rebuild !== undefined && entry.rebuild.from !== stored?.rebuild?.from)
@@ -58,6 +59,28 @@ export async function applyKernelStatus(
   }
 }
 
+/** Kernels of Modules of which `applyOnce` writes. */
+const beingWritten = new Set<string>()
+
+/**
+ * `applyKernelStatus` where many would write at the same time and one says it for all: does nothing while another
+ * writes, which ends when this process has read what was written.
+ */
+export async function applyOnce(
+  deps: Dependencies,
+  subject: KernelSubject,
+  entry: KernelStatus,
+): Promise<void> {
+  const key = `${subject.uid} ${subject.kernel}`
+  if (beingWritten.has(key)) return
+  beingWritten.add(key)
+  try {
+    await deps.cache.caughtUp(await applyKernelStatus(deps, subject, entry), catchUpMs)
+  } finally {
+    beingWritten.delete(key)
+  }
+}
+
 /** Tells what a kernel has come to wait for; news of other facts, or of the same reason, is none (images:EVT-4 Better). */
 async function tellWait(
   deps: Dependencies,
@@ -72,13 +95,9 @@ async function tellWait(
   await tell(deps, subject, { kind: 'Waits', reason, message, activity: thisActivity() })
 }
 
-function storedEntry(deps: Dependencies, subject: KernelSubject): KernelStatus | undefined {
-  return deps.cache.module(subject.ref)?.status?.kernels?.find((k) => k.kernel === subject.kernel)
-}
-
 /** The reason that stands in the kernel's entry in status now. */
 export function storedReason(deps: Dependencies, subject: KernelSubject): string | undefined {
-  return storedEntry(deps, subject)?.reason
+  return storedEntry(deps.cache.module(subject.ref), subject.kernel)?.reason
 }
 
 /**
@@ -92,7 +111,7 @@ export async function waitBecause(
   because: { readonly reason: string; readonly message: string; readonly delayMs?: number },
 ): Promise<never> {
   const { reason, message, delayMs } = because
-  const stored = storedEntry(deps, subject)
+  const stored = storedEntry(deps.cache.module(subject.ref), subject.kernel)
   if (entry !== undefined && (stored?.reason !== reason || stored.message !== message)) {
     await applyKernelStatus(deps, subject, { ...entry, reason, message })
   }

@@ -1,4 +1,4 @@
-import { isLeaving, type ClusterSnapshot, type PodFacts } from './facts.ts'
+import { isLeaving, storedEntry, type ClusterSnapshot, type PodFacts } from './facts.ts'
 import { formatImageReference, ImageReferenceError, parseImageReference } from './imageReference.ts'
 import { wantedImage } from './imageWish.ts'
 import type { KernelStatus } from './module.ts'
@@ -92,6 +92,7 @@ export function rivalOf(
   wanted: KernelRef & { readonly image: string; readonly inputHash: string },
 ): Rival | undefined {
   const image = canonicalImage(wanted.image)
+  const signsToo = storedEntry(cluster.module(wanted.ref), wanted.kernel)?.phase === 'Signing'
   const built: Rival[] = []
   for (const module of cluster.modules()) {
     const { namespace, name, deletionTimestamp } = module.metadata
@@ -105,7 +106,7 @@ export function rivalOf(
       const pod = pods.find(isActive) ?? unsignedBuild(cluster, { ref, kernel }, entry)
       // Between its build and the pod that signs it, an image is being made, too. Of two that sign, a claim decides.
       const isSigned = entry.phase === 'Signing' && entry.reason === undefined && digest === undefined
-      if (pod !== undefined || (isSigned && ownPhase(cluster, wanted) !== 'Signing')) {
+      if (pod !== undefined || (isSigned && !signsToo)) {
         const same =
           pod?.labels[labels.inputHash] === wanted.inputHash || agrees(cluster, { ref, kernel }, wanted)
         const by = pod?.name ?? entry.buildPod
@@ -132,11 +133,6 @@ function unsignedBuild(
   if (unsigned === undefined) return undefined
   const pods = buildsOf(cluster, of, unsigned)
   return pods.find(isActive) ?? (known?.image === unsigned ? undefined : pods[0])
-}
-
-function ownPhase(cluster: ClusterSnapshot, { ref, kernel }: KernelRef): KernelStatus['phase'] | undefined {
-  const entries = cluster.module(ref)?.status?.kernels
-  return entries?.find((entry) => entry.kernel === kernel)?.phase
 }
 
 /** Does this kernel want the image from the same inputs now? No, while that cannot be told. */

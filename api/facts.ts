@@ -1,4 +1,4 @@
-import type { Module } from './module.ts'
+import type { KernelStatus, Module } from './module.ts'
 import type { ModuleRef } from './names.ts'
 import type { StoredModule, UnreadableModule } from './readModule.ts'
 import type { NodeModulesConfig } from './nodeModulesConfig.ts'
@@ -97,6 +97,14 @@ export interface ClusterSnapshot {
 /** What is known of a Module that is there, readable or not. */
 export function storedModule(cluster: ClusterSnapshot, ref: ModuleRef): StoredModule | undefined {
   return cluster.module(ref) ?? cluster.unreadable(ref)
+}
+
+/** What status says of one kernel of a Module. */
+export function storedEntry(
+  module: Pick<StoredModule, 'status'> | undefined,
+  kernel: string,
+): KernelStatus | undefined {
+  return module?.status?.kernels?.find((entry) => entry.kernel === kernel)
 }
 
 /** Is the Module gone, or going? */

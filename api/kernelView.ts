@@ -35,8 +35,8 @@ export type BuildWish =
 
 /**
  * A pod of this Module and kernel that builds or signs an image. `lost`: the cluster takes it away, so that its end is
- * nobody's wish: it was evicted, or it is to go and its node does not answer, so nobody knows whether it still runs. `collectAt` (RFC 3339)
- * is when a succeeded one may go (`job.gcDelay`).
+ * nobody's wish: it was evicted, or it is to go and its node does not answer, so nobody knows whether it still runs.
+ * `collectAt` (RFC 3339) is when a succeeded one may go (`job.gcDelay`).
  */
 export interface BuildPodView {
   readonly name: string

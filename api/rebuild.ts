@@ -1,5 +1,5 @@
 import { rivalOf } from './claim.ts'
-import type { ClusterSnapshot } from './facts.ts'
+import { storedEntry, type ClusterSnapshot } from './facts.ts'
 import { wantedImage } from './imageWish.ts'
 import type { BuildPodView, ImageWish, KernelView } from './kernelView.ts'
 import type { KernelStatus } from './module.ts'
@@ -94,7 +94,7 @@ export function rebuildAnswers(
   for (const kernel of which === 'all' ? kernels : [which]) {
     const { wish } = wantedImage(cluster, ref, kernel)
     const why = rebuildObstacle(cluster, { ref, kernel }, wish)
-    const stored = module.status?.kernels?.find((entry) => entry.kernel === kernel)
+    const stored = storedEntry(module, kernel)
     if (takenUp(stored, wish) !== undefined) continue
     if (why === undefined) open.push(kernel)
     else if (wish.kind === 'wanted' || which !== 'all') refused.push({ kernel, why })

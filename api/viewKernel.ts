@@ -1,7 +1,7 @@
 import { uncoveredBy } from './architectures.ts'
 import { rivalOf } from './claim.ts'
 import { nodeEligibility } from './eligibility.ts'
-import { storedModule, type ClusterSnapshot } from './facts.ts'
+import { storedEntry, storedModule, type ClusterSnapshot } from './facts.ts'
 import { forceReason } from './forceFinalize.ts'
 import { wantedImage } from './imageWish.ts'
 import type { KernelView, ViewSettings } from './kernelView.ts'
@@ -67,7 +67,7 @@ export function viewKernel(
   const life = lifeOf(cluster, ref)
   const there = storedModule(cluster, ref)
   const { wish, architectures, mapping, dockerfile } = wantedImage(cluster, ref, kernel)
-  const stored = there?.status?.kernels?.find((entry) => entry.kernel === kernel)
+  const stored = storedEntry(there, kernel)
   const pods = cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings, cluster))
   const which = life === 'alive' ? rebuildAnnotation(there) : undefined
   const asked =

@@ -3,20 +3,18 @@ import { Context } from '@temporalio/activity'
 import { dropUndefined } from '../../api/dropUndefined.ts'
 import { isLeaving, storedModule, type NodeFacts } from '../../api/facts.ts'
 import { forceReason } from '../../api/forceFinalize.ts'
-import type { KernelStatus } from '../../api/module.ts'
 import type { ModuleRef } from '../../api/names.ts'
 import { loadedNow, type NodePlan, type NodeWork } from '../../api/nodePlan.ts'
 import { recordEntries, type ModuleEntry } from '../../api/nodeModulesConfig.ts'
 import { retries } from '../../api/nodesView.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
 import type { WorkerPodCommand } from '../../api/workerPodCommand.ts'
-import { catchUpMs } from '../caughtUp.ts'
-import type { KernelSubject, NodeOutcome, NodeRequest, PodRef } from '../contract.ts'
+import type { NodeOutcome, NodeRequest, PodRef } from '../contract.ts'
 import { viewSettings, type Dependencies } from '../dependencies.ts'
 import { heartbeating } from '../heartbeat.ts'
 import type { PodRejection } from '../kube/errors.ts'
 import { podRefusedReason } from '../podRefused.ts'
-import { applyKernelStatus, waitBecause } from '../status.ts'
+import { applyOnce, waitBecause } from '../status.ts'
 import { recordFailure, recordSuccess, verdictOf } from './conclude.ts'
 import { ensureWorkerPod } from './ensureWorkerPod.ts'
 import { leaveLoaded } from './leaveLoaded.ts'
@@ -162,23 +160,8 @@ async function refused({ deps, request, node }: Task, rejection: PodRejection): 
   const held = view.nodes.failures.some((failure) => !retries(failure))
   const said = view.stored?.reason === reason || held || (phase !== 'Loading' && phase !== 'Unloading')
   const message = `worker pod on node ${node.name}: ${rejection.message}`
-  if (!said && entry !== undefined) await sayOnce(deps, subject, { ...entry, reason, message })
+  if (!said && entry !== undefined) await applyOnce(deps, subject, { ...entry, reason, message })
   return await waitBecause(deps, subject, undefined, { reason, message, delayMs: refusedPaceMs })
-}
-
-/** Kernels of Modules of which a refusal is being said. */
-const saying = new Set<string>()
-
-/** Writes status unless another node does so now; until this process has read what was written. */
-async function sayOnce(deps: Dependencies, subject: KernelSubject, entry: KernelStatus): Promise<void> {
-  const key = `${subject.uid} ${subject.kernel}`
-  if (saying.has(key)) return
-  saying.add(key)
-  try {
-    await deps.cache.caughtUp(await applyKernelStatus(deps, subject, entry), catchUpMs)
-  } finally {
-    saying.delete(key)
-  }
 }
 
 /** Follows a worker pod to its end, writes down what came of it, and removes it. */

@@ -8,6 +8,7 @@ import {
   type Resource,
   type StoredObject,
 } from '../../activities/kube/resources.ts'
+import { storedEntry } from '../../api/facts.ts'
 import { annotations } from '../../api/names.ts'
 import { moduleSchema, type Condition, type KernelStatus, type Module } from '../../api/module.ts'
 import { addSimulatedNode } from '../../lab/simulated/nodes.ts'
@@ -84,7 +85,7 @@ export class Scenario {
 
   /** A kernel's entry in a Module's status. */
   async kernelStatus(name: string, of = kernel): Promise<KernelStatus | undefined> {
-    return (await this.module(name))?.status?.kernels?.find((entry) => entry.kernel === of)
+    return storedEntry(await this.module(name), of)
   }
 
   /** Waits until a kernel's entry passes `check`. */

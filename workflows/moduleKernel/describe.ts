@@ -206,14 +206,14 @@ const phasesOfNodes: ReadonlySet<KernelPhase> = new Set(['Loading', 'Loaded', 'L
  * nodes come, load, are away or tried again.
  */
 export function sameButNodes(a: KernelStatus | undefined, b: KernelStatus | undefined): boolean {
-  if (a === undefined || b === undefined) return false
-  if (a.phase !== b.phase && !(phasesOfNodes.has(a.phase) && phasesOfNodes.has(b.phase))) return false
-  const { phase: _phase, nodes: _nodes, reason: _reason, message: _message, ...wanted } = a
-  const { phase: _was, nodes: _stored, reason: _because, message: _said, ...stored } = b
-  return canonicalJson(comparable(wanted)) === canonicalJson(comparable(stored))
+  return a !== undefined && b !== undefined && sameEntry(withoutNodes(a), withoutNodes(b))
 }
 
-function comparable(entry: Partial<KernelStatus> | undefined) {
+function withoutNodes({ phase, nodes: _nodes, reason: _reason, message: _message, ...rest }: KernelStatus) {
+  return { ...rest, phase: phasesOfNodes.has(phase) ? ('Loaded' as const) : phase }
+}
+
+function comparable(entry: KernelStatus | undefined) {
   if (entry === undefined) return null
   const { since: _since, runId: _runId, workflowId: _workflowId, ...rest } = entry
   return rest

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { buildLog, doorbell, retry, retryBuild, state } from '../messages.ts'
+import { summaryOf } from '../testing/readableHistory.ts'
 import {
   digest,
   evicted,
@@ -28,8 +29,7 @@ describe('a build without an image', () => {
         expect(cluster.stored).toMatchObject({ phase: 'Loaded', attempt: 3 })
         const { events } = await run.fetchHistory()
         const timers = (events ?? []).filter((event) => event.timerStartedEventAttributes)
-        const summaries = timers.map(({ userMetadata }) => JSON.parse(String(userMetadata?.summary?.data)))
-        expect(summaries).toEqual([
+        expect(timers.map(summaryOf)).toEqual([
           'Evicted: once more, 1 of 3, after a pause',
           'Evicted: once more, 2 of 3, after a pause',
           expect.stringContaining('nothing left to do'),

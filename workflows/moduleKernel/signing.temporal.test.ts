@@ -7,6 +7,7 @@ import type {
   ImageAnswer,
 } from '../../activities/contract.ts'
 import { retryBuild } from '../messages.ts'
+import { summaryOf } from '../testing/readableHistory.ts'
 import {
   architectures,
   digest,
@@ -150,10 +151,7 @@ test('a run that begins anew follows the pod that signs, and builds nothing', as
     await run.result()
     expect(cluster.made).toEqual(['remove sign-1'])
     const { events } = await run.fetchHistory()
-    const summaries = (events ?? []).map(({ userMetadata }) =>
-      Buffer.from(userMetadata?.summary?.data ?? []).toString(),
-    )
-    expect(summaries).toContain(`"sign ${image} in pod sign-1"`)
+    expect(events?.map(summaryOf)).toContain(`sign ${image} in pod sign-1`)
     expect(cluster.stored).toMatchObject({ digest })
   })
 })

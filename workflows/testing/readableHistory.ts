@@ -24,6 +24,12 @@ export function expectReadable({ events }: History): void {
   }
 }
 
+/** The summary of a step, as people read it. */
+export function summaryOf({ userMetadata }: HistoryEvent): unknown {
+  const data = userMetadata?.summary?.data
+  return data ? JSON.parse(new TextDecoder().decode(data)) : undefined
+}
+
 /** An activity or a timer begins. */
 function stepOf(event: HistoryEvent): string | undefined {
   const { activityTaskScheduledEventAttributes: activity, timerStartedEventAttributes: timer } = event
