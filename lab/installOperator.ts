@@ -86,6 +86,8 @@ async function helm({ state, programs, signal }: InstallTarget, ...args: readonl
 /** Values of the chart for a lab: its Temporal has no TLS, and only its build node has the power to run the operator. */
 function chartValues({ temporal, images }: InstallTarget['state'], installation: Installation): object {
   const { image, replicas, settings = {}, values = {} } = installation
+  const { podAddress, namespace } = temporal
+  if (podAddress === null) throw new Error('pods do not reach the Temporal of a simulated lab')
   const { build, ...config } = settings
   return {
     controller: {
@@ -94,7 +96,7 @@ function chartValues({ temporal, images }: InstallTarget['state'], installation:
       nodeSelector: { ...buildNodeLabels },
       ...(images === null ? {} : { buildImage: images.kaniko }),
     },
-    temporal: { address: temporal.address, namespace: temporal.namespace, tls: { enabled: false } },
+    temporal: { address: podAddress, namespace, tls: { enabled: false } },
     config: { build: { maxParallel: maxParallelBuilds, ...build }, ...config },
     ...values,
   }

@@ -143,10 +143,10 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       stage('Temporal', () =>
         startTemporal({
           ...shared,
-          ip: address,
           port: settings.temporalPort,
           uiPort: settings.uiPort,
           namespace: 'kmm',
+          ...(nodes === 'real' ? { podHost: address } : {}),
           database: join(dir, 'temporal', 'temporal.db'),
         }),
       ),
@@ -161,7 +161,12 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       address,
       kubernetes: { server: controlPlane.server, kubeconfig, auditLog: controlPlane.auditLog },
       registry: registry.host,
-      temporal: { address: temporal.address, namespace: temporal.namespace, ui: temporal.ui },
+      temporal: {
+        address: temporal.address,
+        podAddress: temporal.podAddress,
+        namespace: temporal.namespace,
+        ui: temporal.ui,
+      },
       nodes: {
         build: nodes === 'real' ? buildNodeName : null,
         load: options.vm === true ? { name: loadNodeName, dir: loadNodeFolder(dir) } : null,
@@ -231,8 +236,9 @@ async function requirePorts(settings: LabSettings, address: string): Promise<voi
   const wanted = [
     { program: 'the API server', address, setting: 'apiPort' },
     { program: 'the registry', address, setting: 'registryPort' },
-    { program: 'Temporal', address, setting: 'temporalPort' },
-    { program: "Temporal's UI", address, setting: 'uiPort' },
+    { program: 'Temporal', address: '127.0.0.1', setting: 'temporalPort' },
+    { program: 'Temporal for pods', address, setting: 'temporalPort' },
+    { program: "Temporal's UI", address: '127.0.0.1', setting: 'uiPort' },
   ] as const
   for (const { program, address: at, setting } of wanted) {
     await requireFree({ program, address: at, port: settings[setting], setting: settingVariables[setting] })

@@ -26,15 +26,20 @@ export async function startDns(options: {
   const corefile = join(dir, 'Corefile')
   writeFileSync(
     corefile,
-    `.:53 {
+    `${clusterDomain}:53 {
   bind ${address}
   errors
   ready 127.0.0.1:${readyPort}
-  kubernetes ${clusterDomain} {
+  kubernetes {
     kubeconfig ${kubeconfig}
     ttl 5
   }
-  template ANY ANY . {
+}
+
+.:53 {
+  bind ${address}
+  errors
+  template ANY ANY {
     rcode NXDOMAIN
   }
 }

@@ -13,10 +13,14 @@ export interface Relay {
 }
 
 /**
- * Lets pods, at `address`, reach a port of this machine's own address 127.0.0.1, until `close`; with `tls` over TLS,
- * which ends here.
+ * Lets pods, at `address`, reach HOST:PORT of this machine, until `close`. `tls`: clients speak TLS, which ends here.
+ * `port`: where it listens; by default a free one.
  */
-export async function openRelay(address: string, target: string, tls?: TlsOptions): Promise<Relay> {
+export async function openRelay(
+  address: string,
+  target: string,
+  { tls, port: listenPort = 0 }: { readonly tls?: TlsOptions; readonly port?: number } = {},
+): Promise<Relay> {
   const [host = '', port = ''] = target.split(':')
   const open = new Set<() => void>()
   let isCut = false
@@ -33,7 +37,8 @@ export async function openRelay(address: string, target: string, tls?: TlsOption
     socket.pipe(onward).pipe(socket)
   }
   const server = tls === undefined ? createServer(accept) : createTlsServer(tls, accept)
-  server.listen(0, address)
+  // It keeps no process alive that has nothing else to do.
+  server.listen(listenPort, address).unref()
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
@@ -42,7 +47,10 @@ export async function openRelay(address: string, target: string, tls?: TlsOption
       for (const end of open) end()
     },
     mend: () => void (isCut = false),
-    close: () => void server.close(),
+    close: () => {
+      server.close()
+      for (const end of open) end()
+    },
   }
 }
 
