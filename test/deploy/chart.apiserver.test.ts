@@ -176,6 +176,9 @@ describe('values that are refused', () => {
     ['temporal.clusterName=A', 'temporal.clusterName: "A" must be lower-case'],
     ['temporal.tls.enabled=false,temporal.tls.secretName=a', 'temporal.tls.secretName: "a" needs TLS'],
     ['temporal.tls.enabled=false,temporal.apiKeySecret.name=a', 'temporal.apiKeySecret.name: "a" needs TLS'],
+    ['config.healthProbeBindAddress=localhost', 'config.healthProbeBindAddress: must end in a port'],
+    ['config.metrics.bindAddress=:99999', 'config.metrics.bindAddress: must end in a port'],
+    ['proxy=null', "missing property 'proxy'"],
     ['proxy.https=proxy:3128', 'proxy.https: "proxy:3128" is not a URL'],
   ])('%s', (setting, message) => {
     expect(() => template(helm, namespace, '--set', setting)).toThrow(message)

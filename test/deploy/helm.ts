@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { type KubernetesObject, loadAllYaml } from '@kubernetes/client-node'
+import type { KubernetesObject } from '@kubernetes/client-node'
+import { parseAllDocuments } from 'yaml'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 
 export const chart = join(import.meta.dirname, '../../deploy/chart')
@@ -42,7 +43,9 @@ export function template(helm: Command, namespace: string, ...args: string[]): M
 }
 
 export function readObjects(text: string): ManifestObject[] {
-  return (loadAllYaml(text) as (ManifestObject | null)[]).filter((object) => object !== null)
+  // Not the client's reader: it renames fields of definitions.
+  const objects = parseAllDocuments(text).map((document) => document.toJS() as ManifestObject | null)
+  return objects.filter((object) => object !== null)
 }
 
 /** The object of this kind, by its name where there are several. Throws when there is none. */
