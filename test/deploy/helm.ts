@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { KubernetesObject } from '@kubernetes/client-node'
 import { parseAllDocuments } from 'yaml'
+import { renderedFor } from '../../deploy/render.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 
 export const chart = join(import.meta.dirname, '../../deploy/chart')
@@ -39,7 +40,10 @@ export interface Rule {
 
 /** The chart's objects in this namespace; `args` are more arguments of `helm template`. */
 export function template(helm: Command, namespace: string, ...args: string[]): ManifestObject[] {
-  return readObjects(helm('template', 'kmm-temporal', chart, '--namespace', namespace, ...args))
+  const kubernetes = ['--kube-version', renderedFor]
+  return readObjects(
+    helm('template', 'kmm-temporal', chart, '--namespace', namespace, ...kubernetes, ...args),
+  )
 }
 
 export function readObjects(text: string): ManifestObject[] {
