@@ -12,6 +12,9 @@ export const kustomizeFolder = join(import.meta.dirname, 'kustomize')
 /** The namespace of deploy/namespace.yaml. */
 const namespace = 'kmm-operator-system'
 
+/** The Kubernetes that charts are rendered for. */
+export const renderedFor = '1.34'
+
 /** Templates in a folder become a file of its name, the definitions a file of theirs, the rest is the operator. */
 const fileOf = (template: string): string => {
   const [name = '', ...below] = template.split('/')
@@ -24,12 +27,15 @@ const fileOf = (template: string): string => {
  * reports.
  */
 export function renderedFiles(helm: string): ReadonlyMap<string, string> {
+  // Not the Kubernetes that this helm was built for, which may be older than the chart allows.
+  const kubernetes = ['--kube-version', renderedFor]
   // Only Helm obeys helm.sh/resource-policy.
   const values = ['--set', 'crds.keep=false']
-  const text = execFileSync(helm, ['template', 'kmm-temporal', chart, '--namespace', namespace, ...values], {
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  })
+  const text = execFileSync(
+    helm,
+    ['template', 'kmm-temporal', chart, '--namespace', namespace, ...kubernetes, ...values],
+    { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
+  )
   const files = new Map<string, string>()
   for (const document of text.split(/^---\n/m)) {
     const [, template, object] = /^# Source: [^/]+\/templates\/(\S+)\n([^]*)$/.exec(document) ?? []
