@@ -94,12 +94,10 @@ export async function startOwnLab(): Promise<OpenLab> {
     settingVariables[name as keyof LabSettings],
     String(value),
   ])
+  const up = ['up', '--vm', '--dir', dir, '--audit-user', operatorAccount]
   const child = spawn(
     'setpriv',
-    [
-      ...['--pdeathsig', 'TERM', process.execPath, join(root, 'lab/main.ts')],
-      ...['up', '--vm', '--dir', dir, '--audit-user', operatorAccount],
-    ],
+    ['--pdeathsig', 'TERM', process.execPath, join(root, 'lab/main.ts'), ...up],
     { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...Object.fromEntries(variables) } },
   )
   const exited = once(child, 'exit')
