@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import type { NativeConnection, Worker } from '@temporalio/worker'
 import type { Logger } from 'pino'
 import {
@@ -11,35 +12,43 @@ import { viewSettings } from '../activities/dependencies.ts'
 import { createEventRecorder } from '../activities/events/eventRecorder.ts'
 import { createKube } from '../activities/kube/client.ts'
 import type { Kube } from '../activities/kube/kube.ts'
-import { namespaces, secrets } from '../activities/kube/resources.ts'
+import { namespaces } from '../activities/kube/resources.ts'
+import type { OperatorConfig } from '../api/config.ts'
 import { createBell } from './bell.ts'
 import { logEvent } from './eventLog.ts'
-import { serveHealth } from './health.ts'
+import type { Health } from './health.ts'
 import { runWhileLeader } from './leaderElection.ts'
-import { installTemporalRuntime } from './log.ts'
-import { isServed, startMetrics, type Metrics } from './metrics/start.ts'
-import { chooseTemporalMetrics } from './metrics/temporalMetrics.ts'
+import { startMetrics, type Metrics } from './metrics/start.ts'
 import type { OperatorOptions } from './options.ts'
 import { askApiServer, askTemporal } from './readiness.ts'
 import { retentionFault } from './retention.ts'
 import { connectTemporal, createWorkers, temporalClient } from './temporal.ts'
 import { Watcher } from './watcher.ts'
 
+/** What outlives a configuration of the process. */
+export interface OperatorSurroundings {
+  readonly log: Logger
+  readonly health: Pick<Health, 'setChecks'>
+  /** Where the Temporal SDK serves its metrics; absent: nowhere. */
+  readonly temporalMetricsUrl: string | undefined
+}
+
 /**
- * Runs until the signal aborts: caches first, then Temporal (each waited for as long as it takes), then workers on
+ * Runs with one configuration until the signal aborts: caches first, then Temporal (each waited for as long as it takes), then workers on
  * every replica and the watcher on the leader. Ends in the opposite order, and leaves every pod alone.
  */
-export async function runOperator(options: OperatorOptions, log: Logger, signal: AbortSignal): Promise<void> {
-  const { config, warnings } = options
-  for (const warning of warnings) log.warn(warning)
-  const temporalMetrics = isServed(config.metrics) ? await chooseTemporalMetrics() : undefined
-  installTemporalRuntime(log, temporalMetrics?.exporter)
+export async function runOperator(
+  options: OperatorOptions,
+  { log, health, temporalMetricsUrl: temporalUrl }: OperatorSurroundings,
+  signal: AbortSignal,
+): Promise<void> {
+  const { config } = options
   const kube = createKube(options.kubeconfig)
   const cache = createClusterCache(kube, log)
   let temporal: NativeConnection | undefined
   let workers: readonly Worker[] = []
   let cached = false
-  const health = await serveHealth(config.healthProbeBindAddress, {
+  health.setChecks({
     'API server': async () =>
       cached ? await askApiServer(kube.transport) : 'the first lists are not in yet',
     Temporal: async () => {
@@ -51,13 +60,12 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
   })
   let metrics: Metrics | undefined
   try {
-    const { url: temporalUrl } = temporalMetrics ?? {}
     const counted = await startMetrics({ settings: config.metrics, kube, cache, temporalUrl, log })
     metrics = counted
     await Promise.race([cache.synced, aborted(signal)])
     cached = true
     const cluster = config.temporal.clusterName ?? (await clusterName(kube))
-    const connection = await connectTemporal(config.temporal, await apiKey(kube, options), log, signal)
+    const connection = await connectTemporal(config.temporal, await apiKey(config), log, signal)
     temporal = connection
     const short = await retentionFault(connection, config.temporal.namespace)
     if (short !== undefined) log.warn(short)
@@ -88,7 +96,6 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
       await connection.close()
     }
   } finally {
-    health.close()
     metrics?.close()
     await cache.stop()
     await kube.close()
@@ -131,13 +138,8 @@ async function clusterName(kube: Kube): Promise<string> {
   return found.metadata.uid.slice(0, 8)
 }
 
-async function apiKey(kube: Kube, { config, namespace }: OperatorOptions): Promise<string | undefined> {
-  const ref = config.temporal.apiKeySecret
-  if (ref === undefined) return undefined
-  const secret = await kube.get(secrets, { namespace, name: ref.name })
-  const value = secret?.data?.[ref.key]
-  if (value !== undefined) return Buffer.from(value, 'base64').toString('utf8').trim()
-  throw new Error(`temporal.apiKeySecret: Secret ${namespace}/${ref.name} has no key "${ref.key}"`)
+async function apiKey({ temporal: { apiKeyFile } }: OperatorConfig): Promise<string | undefined> {
+  return apiKeyFile === undefined ? undefined : (await readFile(apiKeyFile, 'utf8')).trim()
 }
 
 async function aborted(signal: AbortSignal): Promise<never> {
