@@ -1,159 +1,127 @@
 import { parseDocument } from 'yaml'
-import { z } from 'zod'
-import { DurationError, parseDuration } from './duration.ts'
+import type { z } from 'zod'
+import { type Environment, type UsedVariables, withEnvironment } from './config/environment.ts'
+import { configSchema, type OperatorConfig } from './config/schema.ts'
+import { isMap, keyName, knownKeys } from './config/shape.ts'
 
-/** A Go duration of at least zero, read as milliseconds. */
-const duration = z.string().transform((text, context) => {
-  try {
-    const milliseconds = parseDuration(text)
-    if (milliseconds >= 0) return milliseconds
-    context.addIssue(`"${text}" is negative`)
-  } catch (error) {
-    if (!(error instanceof DurationError)) throw error
-    context.addIssue(error.message)
-  }
-  return z.NEVER
-})
+export type { OperatorConfig } from './config/schema.ts'
 
-const resources = z.record(z.string(), z.string())
-
-const temporal = z.strictObject({
-  /** host:port of the Temporal service. */
-  address: z.string().min(1).default('localhost:7233'),
-  namespace: z.string().min(1).default('default'),
-  /** Part of every workflow id; absent: the first 8 digits of the uid of namespace kube-system. */
-  clusterName: z
-    .string()
-    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and "-", at most 63')
-    .optional(),
-  /** Present, even empty, means TLS. Paths of PEM files in the operator's container. */
-  tls: z
-    .strictObject({
-      serverName: z.string().min(1).optional(),
-      caFile: z.string().min(1).optional(),
-      certFile: z.string().min(1).optional(),
-      keyFile: z.string().min(1).optional(),
-    })
-    .refine((tls) => (tls.certFile === undefined) === (tls.keyFile === undefined), {
-      message: 'give certFile and keyFile together',
-    })
-    .optional(),
-  /** A Secret in the operator's namespace that holds an API key. */
-  apiKeySecret: z
-    .strictObject({ name: z.string().min(1), key: z.string().min(1).default('apiKey') })
-    .optional(),
-})
-
-const build = z.strictObject({
-  /** The build executor. */
-  image: z.string().min(1).default('gcr.io/kaniko-project/executor:v1.24.0'),
-  /** A Secret in the Module's namespace with which nodes pull the executor. */
-  pullSecret: z.string().min(1).optional(),
-  /** More environment variables of the executor, such as a proxy. */
-  env: z.array(z.strictObject({ name: z.string().min(1), value: z.string() })).default([]),
-  resources: z.strictObject({ requests: resources.optional(), limits: resources.optional() }).optional(),
-  /** Seconds after which a build pod is stopped; absent: never. */
-  deadlineSeconds: z.int().min(1).optional(),
-  /** Builds that run at once in the cluster. */
-  maxParallel: z.int().min(1).default(10),
-  pushRetry: z.int().min(0).default(3),
-  downloadRetry: z.int().min(0).default(3),
-  /** Where builds run whose Module says nothing. */
-  nodeSelector: z.record(z.string(), z.string()).optional(),
-})
-
-const registry = z.strictObject({
-  /**
-   * A PEM bundle in the operator's container: authorities of registries beside the usual ones. It is read at each
-   * check, so that a renewed one counts at once.
-   */
-  caFile: z.string().startsWith('/', 'must be an absolute path').optional(),
-  /** Where a registry refuses the operator or cannot be reached, a target node is asked to pull the image. */
-  nodePullCheck: z.boolean().default(false),
-})
-
-const worker = z.strictObject({
-  runAsUser: z.int().min(0).nullable().default(0),
-  seLinuxType: z.string().default('spc_t'),
-  /** Firmware directory of the nodes; null: none, and Modules with firmware are refused. */
-  firmwareHostPath: z
-    .string()
-    .startsWith('/', 'must be an absolute path')
-    .nullable()
-    .default('/lib/firmware'),
-})
-
-/** The operator's configuration: KMM's keys (images:CFG, nodes:CFG), `temporal` and `build`. Unknown keys are errors. */
-const configSchema = z.strictObject({
-  temporal: temporal.prefault({}),
-  build: build.prefault({}),
-  /** How the operator asks registries for images. */
-  registry: registry.prefault({}),
-  /** How long pods of successful builds are kept; milliseconds once read. */
-  job: z.strictObject({ gcDelay: duration.prefault('0s') }).prefault({}),
-  worker: worker.prefault({}),
-  leaderElection: z
-    .strictObject({
-      enabled: z.boolean().default(true),
-      resourceID: z.string().min(1).default('kmm.sigs.x-k8s.io'),
-    })
-    .prefault({}),
-  metrics: z
-    .strictObject({
-      /** "0": no metrics. */
-      bindAddress: z.string().min(1).default('0.0.0.0:8443'),
-      enableAuthnAuthz: z.boolean().default(true),
-      secureServing: z.boolean().default(true),
-    })
-    .prefault({}),
-  healthProbeBindAddress: z.string().min(1).default(':8081'),
-  /** Node actions in flight at once, per kernel run. */
-  maxParallel: z.int().min(1).max(2000).default(200),
-})
-export type OperatorConfig = z.infer<typeof configSchema>
-
-/** A configuration, with warnings about keys that have no effect; or what is wrong, one line per key. */
+/** A configuration, or everything that is wrong with it. Warnings name keys without effect. */
 export type ParsedConfig =
-  | { readonly ok: true; readonly config: OperatorConfig; readonly warnings: readonly string[] }
-  | { readonly ok: false; readonly message: string }
+  | {
+      readonly ok: true
+      readonly config: OperatorConfig
+      readonly warnings: readonly string[]
+      /** The environment variables that count, by the keys that they stand for. */
+      readonly fromEnvironment: ReadonlyMap<string, string>
+    }
+  | {
+      readonly ok: false
+      /** One sentence each: the key or the environment variable, and what would be right. */
+      readonly faults: readonly string[]
+      /** The faults, one a line. */
+      readonly message: string
+      readonly warnings: readonly string[]
+      /** Where probes are answered meanwhile: as it is given, if that is valid, else the default. */
+      readonly healthProbeBindAddress: string
+    }
 
 /**
- * Reads the text under `controller_config.yaml`. Values given stand over the defaults, an empty text is all defaults.
- * One bad key refuses the whole text (nodes:CFG-3), and the message names it; the caller keeps its last good one.
+ * Reads the text under `controller_config.yaml`. What it gives counts; what it leaves out comes from the environment;
+ * what that leaves out is the default. An empty text gives nothing. Unknown keys are warnings; a wrong value of a known
+ * key refuses the whole text.
  */
-export function parseConfig(yamlText: string): ParsedConfig {
+export function parseConfig(yamlText: string, environment: Environment = {}): ParsedConfig {
+  const read = readMap(yamlText)
+  if (!read.ok) return refused([read.fault], [], undefined)
+  const warnings: string[] = []
+  const renamed = withoutOldNames(read.map, warnings)
+  const known =
+    knownKeys(configSchema, renamed, (path, member) => warnings.push(...unknownKeys(path, member))) ?? {}
+  const { value, used } = withEnvironment(known as Record<string, unknown>, environment)
+  const parsed = configSchema.safeParse(value)
+  if (parsed.success) {
+    const fromEnvironment = new Map(used.map(({ name, path }) => [keyName(path), name]))
+    warnings.push(...unusedTls(renamed, parsed.data))
+    return { ok: true, config: parsed.data, warnings, fromEnvironment }
+  }
+  const faults = parsed.error.issues.map((issue) => describeIssue(issue, used))
+  return refused(faults, warnings, value['healthProbeBindAddress'])
+}
+
+function refused(
+  faults: readonly string[],
+  warnings: readonly string[],
+  probes: unknown,
+): Extract<ParsedConfig, { ok: false }> {
+  const address = configSchema.shape.healthProbeBindAddress
+  const given = address.safeParse(probes)
+  const healthProbeBindAddress = given.success ? given.data : address.parse(undefined)
+  return { ok: false, faults, message: faults.join('\n'), warnings, healthProbeBindAddress }
+}
+
+type ReadMap =
+  | { readonly ok: true; readonly map: Record<string, unknown> }
+  | { readonly ok: false; readonly fault: string }
+
+function readMap(yamlText: string): ReadMap {
   const document = parseDocument(yamlText)
   const [syntaxError] = document.errors
-  if (syntaxError !== undefined) return { ok: false, message: `not valid YAML: ${syntaxError.message}` }
-  const { value, warnings } = acceptKmmKeys(document.toJS() ?? {})
-  const parsed = configSchema.safeParse(value)
-  if (parsed.success) return { ok: true, config: parsed.data, warnings }
-  return { ok: false, message: parsed.error.issues.map(describeIssue).join('\n') }
+  if (syntaxError !== undefined) return { ok: false, fault: `not valid YAML: ${syntaxError.message}` }
+  try {
+    const value: unknown = document.toJS() ?? {}
+    if (isMap(value)) return { ok: true, map: value }
+    return { ok: false, fault: 'the configuration must be a map of keys, such as "worker: {runAsUser: 0}"' }
+  } catch (error) {
+    // Such as more aliases than anybody writes by hand.
+    if (!(error instanceof ReferenceError)) throw error
+    return { ok: false, fault: `not valid YAML: ${error.message}` }
+  }
 }
 
-/** Keys of KMM that mean nothing here, or by a name its documentation only has (nodes:CFG-5 Better). */
-function acceptKmmKeys(value: unknown): { value: unknown; warnings: string[] } {
-  const warnings: string[] = []
-  if (!isMap(value)) return { value, warnings }
-  const { webhookPort, ...rest } = value
-  if (webhookPort !== undefined) {
-    warnings.push('webhookPort has no effect: the API server itself checks Modules, there is no webhook')
-  }
-  const { worker } = rest
-  if (!isMap(worker) || !('setFirmwareClassPath' in worker)) return { value: rest, warnings }
+/** KMM's documentation has a name for `worker.firmwareHostPath` that its code never read. */
+function withoutOldNames(map: Record<string, unknown>, warnings: string[]): Record<string, unknown> {
+  const { worker } = map
+  if (!isMap(worker) || !('setFirmwareClassPath' in worker)) return map
   const { setFirmwareClassPath, ...others } = worker
   warnings.push('worker.setFirmwareClassPath is called worker.firmwareHostPath')
-  return { value: { ...rest, worker: { firmwareHostPath: setFirmwareClassPath, ...others } }, warnings }
+  return { ...map, worker: { firmwareHostPath: setFirmwareClassPath, ...others } }
 }
 
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+const noWebhook = 'the API server itself checks Modules, there is no webhook'
+/** Keys of KMM that have no effect here, and why. */
+const withoutEffect: Readonly<Record<string, string>> = {
+  webhookPort: noWebhook,
+  'webhook.port': noWebhook,
+  'webhook.disableHTTP2': noWebhook,
+  'metrics.disableHTTP2': 'metrics are served over HTTP/1.1 alone',
+  'temporal.apiKeySecret': 'mount the Secret and name its file in temporal.apiKeyFile',
 }
 
-function describeIssue(issue: z.core.$ZodIssue): string {
-  const at = (path: readonly PropertyKey[]) => path.map(String).join('.') || 'the configuration'
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => `${at([...issue.path, key])}: unknown key`).join('\n')
+/** A section that is not known is named key by key. */
+function unknownKeys(path: readonly PropertyKey[], value: unknown): string[] {
+  if (isMap(value) && Object.keys(value).length > 0 && !(keyName(path) in withoutEffect)) {
+    return Object.entries(value).flatMap(([key, member]) => unknownKeys([...path, key], member))
   }
-  return `${at(issue.path)}: ${issue.message}`
+  const name = keyName(path)
+  return [`${name} has no effect: ${withoutEffect[name] ?? 'unknown key'}`]
+}
+
+function unusedTls(given: Record<string, unknown>, { temporal }: OperatorConfig): string[] {
+  if (temporal.tls.enabled || !isMap(given['temporal']) || !isMap(given['temporal']['tls'])) return []
+  const { enabled: _enabled, ...others } = given['temporal']['tls']
+  return Object.keys(others)
+    .filter((key) => key in temporal.tls)
+    .map((key) => `temporal.tls.${key} has no effect: temporal.tls.enabled is false`)
+}
+
+function describeIssue({ path, message }: z.core.$ZodIssue, used: UsedVariables): string {
+  const name = keyName(path)
+  const [variable, ...more] = used.filter((its) => path.every((key, index) => its.path[index] === key))
+  if (variable === undefined) return `${name}: ${message}`
+  if (more.length === 0 && variable.path.length === path.length) {
+    return `environment variable ${variable.name} (${name}): ${message}`
+  }
+  const names = [variable, ...more].map((its) => its.name).join(', ')
+  return `${name} (with ${names} of the environment): ${message}`
 }

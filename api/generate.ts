@@ -2,12 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
+import { configTable } from './config/table.ts'
 import { crdFileName, customResourceDefinition, resources } from './crds.ts'
 import { kubernetesTypeNames } from './crdSchema.ts'
 import { type SchemasByName, structuralSchema } from './openApiTypes.ts'
 
 const typesFile = join(import.meta.dirname, 'kubernetesTypes.json')
 const crdFolder = join(import.meta.dirname, '../deploy/crds')
+const configurationPage = join(import.meta.dirname, '../docs/configuration.md')
 
 /** The files of deploy/crds, by path, as they should be. */
 export function generatedFiles(): ReadonlyMap<string, string> {
@@ -23,6 +25,16 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   )
 }
 
+/** The page on configuration, by path, with the table of keys as it should be. */
+export function generatedPages(): ReadonlyMap<string, string> {
+  const page = readFileSync(configurationPage, 'utf8')
+  const table = page.replace(
+    /(<!-- keys: .*-->\n)[^]*(<!-- end of keys -->)/,
+    (_all, begin: string, end: string) => `${begin}\n${configTable()}\n\n${end}`,
+  )
+  return new Map([[configurationPage, table]])
+}
+
 /** Takes the structural schemas of Kubernetes' own types that we use out of OpenAPI v3 documents of an API server. */
 function extractKubernetesTypes(version: string, documents: readonly string[]): string {
   const all: SchemasByName = Object.assign(
@@ -35,7 +47,7 @@ function extractKubernetesTypes(version: string, documents: readonly string[]): 
 }
 
 /**
- * `npm run generate` writes deploy/crds. To take over the types of another Kubernetes version first:
+ * `npm run generate` writes deploy/crds and the table of keys in docs/configuration.md. To take over the types of another Kubernetes version first:
  *
  *     kubectl get --raw /openapi/v3/api/v1 > core.json
  *     kubectl get --raw /openapi/v3/apis/resource.k8s.io/v1 > resource.json
@@ -49,7 +61,7 @@ function main(): void {
   if (values.kubernetes !== undefined) {
     writeFileSync(typesFile, extractKubernetesTypes(values.kubernetes, positionals))
   }
-  for (const [file, text] of generatedFiles()) writeFileSync(file, text)
+  for (const [file, text] of [...generatedFiles(), ...generatedPages()]) writeFileSync(file, text)
 }
 
 if (import.meta.main) main()

@@ -62,7 +62,8 @@ export async function startOperator(options: OperatorOptions): Promise<ManagedPr
   writeFileSync(
     config,
     stringify({
-      temporal: { address, namespace: temporalNamespace },
+      // The lab's Temporal has no TLS, and is not always on loopback.
+      temporal: { address, namespace: temporalNamespace, tls: { enabled: false } },
       healthProbeBindAddress: health,
       metrics: { bindAddress: '0' },
       build: {

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { serveHealth, type ReadinessCheck } from './health.ts'
+import { createHealth, type Health, type ReadinessCheck } from './health.ts'
 
 const faults: Record<string, string | undefined> = {}
-let server: Server
+let server: Health
+beforeEach(() => {
+  server = createHealth()
+})
 afterEach(() => {
   for (const name of Object.keys(faults)) delete faults[name]
   server.close()
@@ -14,9 +15,12 @@ afterEach(() => {
 
 async function get(path: string, address = '127.0.0.1:0'): Promise<[number, string]> {
   const checks = { 'API server': () => faults['API server'], Temporal: () => faults['Temporal'] }
-  server = await serveHealth(address, checks)
-  const { port } = server.address() as AddressInfo
-  const answer = await fetch(`http://127.0.0.1:${port}${path}`)
+  server.setChecks(checks)
+  await server.listen(address)
+  return await ask(path)
+}
+async function ask(path: string): Promise<[number, string]> {
+  const answer = await fetch(`http://127.0.0.1:${server.port()}${path}`)
   return [answer.status, await answer.text()]
 }
 
@@ -37,11 +41,10 @@ test('not ready while something throws or does not answer', async () => {
     },
     Temporal: () => new Promise(() => undefined),
   }
-  server = await serveHealth('127.0.0.1:0', checks, 50)
-  const { port } = server.address() as AddressInfo
-  const answer = await fetch(`http://127.0.0.1:${port}/readyz`)
-  expect(answer.status).toBe(503)
-  expect(await answer.text()).toBe('API server: refused\nTemporal: no answer within 50 ms\n')
+  server = createHealth(50)
+  server.setChecks(checks)
+  await server.listen('127.0.0.1:0')
+  expect(await ask('/readyz')).toEqual([503, 'API server: refused\nTemporal: no answer within 50 ms\n'])
 })
 
 test('alive whatever is missing', async () => {
@@ -68,8 +71,37 @@ test('an address without host is every interface', async () => {
   expect(await get('/healthz', ':0')).toEqual([200, 'ok\n'])
 })
 
-test('a port that is taken is an error', async () => {
+test('not ready before anything is asked', async () => {
+  await server.listen('127.0.0.1:0')
+  expect(await ask('/readyz')).toEqual([503, 'operator: it is starting\n'])
+})
+
+test('notes do not decide, and stand below what does', async () => {
+  server.setNotes(['configuration: maxParallel is wrong'])
+  expect(await get('/readyz')).toEqual([200, 'ok\nconfiguration: maxParallel is wrong\n'])
+  faults['Temporal'] = 'no connection'
+  expect(await ask('/readyz')).toEqual([
+    503,
+    'Temporal: no connection\nconfiguration: maxParallel is wrong\n',
+  ])
+  server.setNotes([])
+  expect(await ask('/readyz')).toEqual([503, 'Temporal: no connection\n'])
+})
+
+test('a port that is taken is an error, and the one that was served stays', async () => {
   await get('/healthz')
-  const { port } = server.address() as AddressInfo
-  await expect(serveHealth(`127.0.0.1:${port}`, {})).rejects.toThrow('EADDRINUSE')
+  const other = createHealth()
+  await other.listen('127.0.0.1:0')
+  await expect(other.listen(`127.0.0.1:${server.port()}`)).rejects.toThrow('EADDRINUSE')
+  expect((await fetch(`http://127.0.0.1:${other.port()}/healthz`)).status).toBe(200)
+  other.close()
+})
+
+test('another address takes the place of the one before', async () => {
+  await get('/healthz')
+  const before = server.port()
+  await server.listen('localhost:0')
+  expect(server.port()).not.toBe(before)
+  expect(await ask('/healthz')).toEqual([200, 'ok\n'])
+  await expect(fetch(`http://127.0.0.1:${before}/healthz`)).rejects.toThrow('fetch failed')
 })

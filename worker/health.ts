@@ -1,44 +1,71 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { listen } from './listen.ts'
 
 /** What readiness asks: undefined when well, otherwise what is wrong. May throw, and take its time. */
 export type ReadinessCheck = () => string | undefined | Promise<string | undefined>
+export type ReadinessChecks = Readonly<Record<string, ReadinessCheck>>
+
+/**
+ * `/healthz` says that the process lives, whatever it depends on; `/readyz` whether every check passes now. Both are
+ * served through all configurations of a process.
+ */
+export interface Health {
+  /** Replaces what `/readyz` asks. Before the first call it is not ready. */
+  setChecks(checks: ReadinessChecks): void
+  /** Replaces lines of the answer of `/readyz` that do not decide it. */
+  setNotes(notes: readonly string[]): void
+  /**
+   * Serves on `address`, which is host:port or `:port` for every interface, and on no other any more. Throws, and
+   * changes nothing, when it cannot.
+   */
+  listen(address: string): Promise<void>
+  /** The port that is served. */
+  port(): number
+  close(): void
+}
 
 /** A check that has not answered by then has failed; well within the probe's own timeout. */
 const patienceMs = 3_000
 
-/**
- * `/healthz` says that the process lives, whatever it depends on; `/readyz` that API server and Temporal answer now.
- * `address` is host:port, `:port` means every interface.
- */
-export async function serveHealth(
-  address: string,
-  checks: Readonly<Record<string, ReadinessCheck>>,
-  timeoutMs = patienceMs,
-): Promise<Server> {
-  const server = createServer((request, response) => {
-    const answer = (status: number, text: string) =>
-      response.writeHead(status, { 'content-type': 'text/plain' }).end(`${text}\n`)
+export function createHealth(timeoutMs = patienceMs): Health {
+  let checks: ReadinessChecks = { operator: () => 'it is starting' }
+  let notes: readonly string[] = []
+  let served: { readonly address: string; readonly server: Server } | undefined
+  const handle: RequestListener = (request, response) => {
+    const answer = (status: number, lines: readonly string[]) =>
+      response.writeHead(status, { 'content-type': 'text/plain' }).end(`${lines.join('\n')}\n`)
     switch (request.url) {
       case '/healthz':
-        return void answer(200, 'ok')
+        return void answer(200, ['ok'])
       case '/readyz':
         return void faultsOf(checks, timeoutMs).then((faults) =>
-          faults.length === 0 ? answer(200, 'ok') : answer(503, faults.join('\n')),
+          faults.length === 0 ? answer(200, ['ok', ...notes]) : answer(503, [...faults, ...notes]),
         )
       default:
         return void response.writeHead(404).end()
     }
-  })
-  await listen(server, address)
-  return server
+  }
+  return {
+    setChecks: (next) => (checks = next),
+    setNotes: (next) => (notes = next),
+    async listen(address) {
+      if (served?.address === address) return
+      const server = createServer(handle)
+      await listen(server, address)
+      served?.server.close()
+      served = { address, server }
+    },
+    port: () => (served?.server.address() as AddressInfo | undefined)?.port ?? 0,
+    close() {
+      served?.server.close()
+      served = undefined
+    },
+  }
 }
 
 /** Never throws. */
-async function faultsOf(
-  checks: Readonly<Record<string, ReadinessCheck>>,
-  timeoutMs: number,
-): Promise<string[]> {
+async function faultsOf(checks: ReadinessChecks, timeoutMs: number): Promise<string[]> {
   const faults = Object.entries(checks).map(async ([name, check]) => {
     const fault = await faultOf(check, timeoutMs)
     return fault === undefined ? [] : [`${name}: ${fault}`]

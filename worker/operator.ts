@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import type { NativeConnection, Worker } from '@temporalio/worker'
 import type { Logger } from 'pino'
 import {
@@ -11,14 +12,13 @@ import { viewSettings } from '../activities/dependencies.ts'
 import { createEventRecorder } from '../activities/events/eventRecorder.ts'
 import { createKube } from '../activities/kube/client.ts'
 import type { Kube } from '../activities/kube/kube.ts'
-import { namespaces, secrets } from '../activities/kube/resources.ts'
+import { namespaces } from '../activities/kube/resources.ts'
+import type { OperatorConfig } from '../api/config.ts'
 import { createBell } from './bell.ts'
 import { logEvent } from './eventLog.ts'
-import { serveHealth } from './health.ts'
+import type { Health } from './health.ts'
 import { runWhileLeader } from './leaderElection.ts'
-import { installTemporalRuntime } from './log.ts'
-import { isServed, startMetrics, type Metrics } from './metrics/start.ts'
-import { chooseTemporalMetrics } from './metrics/temporalMetrics.ts'
+import { startMetrics, type Metrics } from './metrics/start.ts'
 import type { OperatorOptions } from './options.ts'
 import { type Competition, replicaIdentity } from './preconditions/competingOperators.ts'
 import { operatorPreconditions } from './preconditions/operatorPreconditions.ts'
@@ -29,7 +29,17 @@ import { retentionFault } from './retention.ts'
 import { connectTemporal, createWorkers, temporalClient } from './temporal.ts'
 import { Watcher } from './watcher.ts'
 
-/** What a process has of its work, for /readyz. */
+/** What outlives a configuration of the process. */
+export interface OperatorSurroundings {
+  readonly log: Logger
+  readonly health: Pick<Health, 'setChecks'>
+  /** Where the Temporal SDK serves its metrics; absent: nowhere. */
+  readonly temporalMetricsUrl: string | undefined
+  /** Makes a fault of a precondition known outside the process; must not throw. */
+  readonly report: (fault: Fault) => void
+}
+
+/** What the process has of its work, for /readyz. */
 interface Progress {
   cached: boolean
   temporal: NativeConnection | undefined
@@ -37,24 +47,21 @@ interface Progress {
 }
 
 /**
- * Runs until the signal aborts: preconditions first (each waited for as long as it takes), then the work. Every fault of
- * a precondition is given to `report` once. Leaves every pod alone when it ends.
+ * Runs with one configuration until the signal aborts: preconditions first (each waited for as long as it takes), then
+ * the work, as long as they are met. Leaves every pod alone when it ends.
  */
 export async function runOperator(
   options: OperatorOptions,
-  log: Logger,
+  surroundings: OperatorSurroundings,
   signal: AbortSignal,
-  report: (fault: Fault) => void = () => undefined,
 ): Promise<void> {
-  const { config, warnings } = options
-  for (const warning of warnings) log.warn(warning)
-  const temporalMetrics = isServed(config.metrics) ? await chooseTemporalMetrics() : undefined
-  installTemporalRuntime(log, temporalMetrics?.exporter)
+  const { config } = options
+  const { log, health, report } = surroundings
   const kube = createKube(options.kubeconfig)
   const { preconditions, competition } = operatorPreconditions(kube, options)
   const runner = new PreconditionRunner({ preconditions, log, signal, report })
   const progress: Progress = { cached: false, temporal: undefined, workers: [] }
-  const health = await serveHealth(config.healthProbeBindAddress, {
+  health.setChecks({
     Preconditions: () => runner.readiness(),
     'API server': async () =>
       progress.cached ? await askApiServer(kube.transport) : 'the first lists are not in yet',
@@ -68,10 +75,9 @@ export async function runOperator(
   })
   try {
     await runner.run(async (term) => {
-      await manageModules({ options, kube, log, temporalMetrics, competition, progress }, term)
+      await manageModules({ options, kube, surroundings, competition, progress }, term)
     })
   } finally {
-    health.close()
     await kube.close()
     log.info('the operator has ended')
   }
@@ -85,26 +91,25 @@ async function manageModules(
   context: {
     readonly options: OperatorOptions
     readonly kube: Kube
-    readonly log: Logger
-    readonly temporalMetrics: Awaited<ReturnType<typeof chooseTemporalMetrics>> | undefined
+    readonly surroundings: OperatorSurroundings
     readonly competition: Competition
     readonly progress: Progress
   },
   term: Term,
 ): Promise<void> {
-  const { options, kube, log, temporalMetrics, competition, progress } = context
+  const { options, kube, surroundings, competition, progress } = context
+  const { log, temporalMetricsUrl: temporalUrl } = surroundings
   const { config } = options
   const { signal } = term
   const cache = createClusterCache(kube, log)
   let metrics: Metrics | undefined
   try {
-    const { url: temporalUrl } = temporalMetrics ?? {}
     const counted = await startMetrics({ settings: config.metrics, kube, cache, temporalUrl, log })
     metrics = counted
     await Promise.race([cache.synced, aborted(signal)])
     progress.cached = true
     const cluster = config.temporal.clusterName ?? (await clusterName(kube))
-    const connection = await connectTemporal(config.temporal, await apiKey(kube, options), log, signal)
+    const connection = await connectTemporal(config.temporal, await apiKey(config), log, signal)
     progress.temporal = connection
     const short = await retentionFault(connection, config.temporal.namespace)
     if (short !== undefined) log.warn(short)
@@ -188,13 +193,8 @@ async function clusterName(kube: Kube): Promise<string> {
   return found.metadata.uid.slice(0, 8)
 }
 
-async function apiKey(kube: Kube, { config, namespace }: OperatorOptions): Promise<string | undefined> {
-  const ref = config.temporal.apiKeySecret
-  if (ref === undefined) return undefined
-  const secret = await kube.get(secrets, { namespace, name: ref.name })
-  const value = secret?.data?.[ref.key]
-  if (value !== undefined) return Buffer.from(value, 'base64').toString('utf8').trim()
-  throw new Error(`temporal.apiKeySecret: Secret ${namespace}/${ref.name} has no key "${ref.key}"`)
+async function apiKey({ temporal: { apiKeyFile } }: OperatorConfig): Promise<string | undefined> {
+  return apiKeyFile === undefined ? undefined : (await readFile(apiKeyFile, 'utf8')).trim()
 }
 
 async function aborted(signal: AbortSignal): Promise<never> {

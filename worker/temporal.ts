@@ -36,7 +36,7 @@ async function connectionOptions(
   apiKey: string | undefined,
 ): Promise<NativeConnectionOptions> {
   const key = apiKey === undefined ? {} : { apiKey }
-  if (tls === undefined) return { address, ...key }
+  if (!tls.enabled) return { address, ...key, tls: false }
   const { caFile, certFile, keyFile, serverName } = tls
   const pair =
     certFile === undefined || keyFile === undefined

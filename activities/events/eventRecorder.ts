@@ -12,9 +12,12 @@ export interface InvolvedObject {
   readonly uid: string
 }
 
+/** An Event of any object. */
+export type RecordedText = Omit<EventText, 'about' | 'reason'> & { readonly reason: string }
+
 /** Writes Events of Kubernetes. They are for people: one that cannot be written is lost, and stops nothing. */
 export interface EventRecorder {
-  record(about: InvolvedObject, text: EventText): Promise<void>
+  record(about: InvolvedObject, text: RecordedText): Promise<void>
 }
 
 /** The API server forgets Events after an hour (`--event-ttl`); what is said again then is news. */
@@ -49,7 +52,7 @@ export function createEventRecorder(kube: Pick<Kube, 'create'>, now: () => numbe
   }
 }
 
-function eventOf(involvedObject: InvolvedObject, text: EventText, at: string) {
+function eventOf(involvedObject: InvolvedObject, text: RecordedText, at: string) {
   const { annotations, reason, message, type, key } = text
   const { namespace, name, uid } = involvedObject
   return {

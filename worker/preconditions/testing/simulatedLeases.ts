@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { KubeError } from '../../../activities/kube/errors.ts'
+import type { KubeError } from '../../../activities/kube/errors.ts'
 import type { Kube } from '../../../activities/kube/kube.ts'
 import { type Lease, leases, type Resource, type StoredObject } from '../../../activities/kube/resources.ts'
 import type { Wait } from '../precondition.ts'
