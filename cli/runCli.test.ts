@@ -199,3 +199,24 @@ describe('exit codes', () => {
     expect(new Set(cases.map(([code]) => code))).toEqual(new Set(Object.values(exitCodes)))
   })
 })
+
+describe('a cluster without the definitions', () => {
+  const lines = [
+    ['list'],
+    ['list', '-A'],
+    ...['status', 'why', 'retry', 'cancel', 'logs', 'open', 'support-bundle'].map((name) => [name, 'fpga']),
+    ['plan', '-f', manifest],
+  ]
+  test.each(lines.flatMap((line) => [[line], [[...line, '--as', 'nobody']]]))(
+    '%j says that it is not installed, and how to install it',
+    async (line) => {
+      api.hold(none)
+      api.removeDefinitions()
+      const ending = await runLine([...line, '--kubeconfig', api.kubeconfig])
+      expect(ending).toMatchObject({ code: exitCodes.failed, stdout: '' })
+      expect(ending.stderr).toContain('kmm-temporal is not installed in the cluster http://127.0.0.1:')
+      expect(ending.stderr).toContain('helm install kmm-temporal deploy/chart')
+      expect(ending.stderr).toContain('kubectl apply -k deploy/')
+    },
+  )
+})

@@ -1,9 +1,10 @@
 import { HttpMethod, KubeConfig, RequestContext } from '@kubernetes/client-node'
 import { type Dispatcher, request as send } from 'undici'
 import { CliError, exitCodes } from '../exitCodes.ts'
-import { ApiError, ForbiddenError, rightFor } from './errors.ts'
+import { ApiError, ForbiddenError, isUnknownPath, messageOf, NotInstalledError, rightFor } from './errors.ts'
 import { forwardPort, type Forward } from './portForward.ts'
-import { kinds, pathOf, type Kind, type Place, type StoredObject } from './resources.ts'
+import { group } from '../../api/names.ts'
+import { discoveryPath, kinds, pathOf, type Kind, type Place, type StoredObject } from './resources.ts'
 
 /** Whom to ask, and as whom. */
 export interface Access {
@@ -14,7 +15,18 @@ export interface Access {
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** One API server, seen with the rights of the user who calls. Throws ForbiddenError and ApiError only. */
+/** The parts of a request beside its path. */
+interface Details {
+  readonly query?: Query
+  readonly body?: object
+  readonly accept?: string
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * One API server, seen with the rights of the user who calls. Throws ForbiddenError, NotInstalledError and ApiError
+ * only.
+ */
 export interface Cluster {
   readonly server: string
   /** Of the kubeconfig's context, else `default`. */
@@ -87,19 +99,42 @@ export function openCluster(access: Access): Cluster {
     verb: string,
     kind: Kind,
     place: Place,
-    more: {
-      readonly query?: Query
-      readonly body?: object
-      readonly accept?: string
-      readonly signal?: AbortSignal | undefined
-    } = {},
+    more: Details = {},
   ): Promise<Dispatcher.ResponseData['body']> {
-    const url = new URL(server + pathOf(kind, place))
+    const { statusCode, headers, body } = await request(method, pathOf(kind, place), more)
+    const date = Date.parse(String(headers['date']))
+    if (!Number.isNaN(date)) aheadMs = date - Date.now()
+    if (statusCode < 300) return body
+    const text = await body.text()
+    const message = messageOf(text)
+    const isForbidden = statusCode === 403 && !isImpersonation(message)
+    const isMissing = isUnknownPath(statusCode, text) || (isForbidden && (await lacks(kind)))
+    if (kind.group === group && isMissing) throw new NotInstalledError(server ?? '')
+    if (isForbidden) throw new ForbiddenError(rightFor(verb, kind, place))
+    throw new ApiError(`the API server says: ${message}`, statusCode)
+  }
+
+  /**
+   * Does the cluster lack the definition of this kind? Authorization comes before routing, so a user without rights is
+   * refused a kind that does not exist; discovery is open to everybody.
+   */
+  async function lacks(kind: Kind): Promise<boolean> {
+    if (kind.group !== group) return false
+    const { statusCode, body } = await request('GET', discoveryPath(kind), {})
+    return isUnknownPath(statusCode, await body.text())
+  }
+
+  async function request(
+    method: 'GET' | 'PATCH',
+    path: string,
+    more: Details,
+  ): Promise<Dispatcher.ResponseData> {
+    const url = new URL(server + path)
     for (const [name, value] of Object.entries(more.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value))
     }
     const follows = more.signal !== undefined
-    const { statusCode, headers, body } = await connected(async () => {
+    return await connected(async () => {
       const context = new RequestContext(url.href, HttpMethod.GET)
       await config.applySecurityAuthentication(context)
       // One pool for the whole command; client-node would open one for each request.
@@ -120,14 +155,6 @@ export function openCluster(access: Access): Cluster {
         ...(more.signal === undefined ? {} : { signal: more.signal }),
       })
     })
-    const date = Date.parse(String(headers['date']))
-    if (!Number.isNaN(date)) aheadMs = date - Date.now()
-    if (statusCode < 300) return body
-    const message = messageOf(await body.text())
-    if (statusCode === 403 && !isImpersonation(message)) {
-      throw new ForbiddenError(rightFor(verb, kind, place))
-    }
-    throw new ApiError(`the API server says: ${message}`, statusCode)
   }
 
   async function connected<T>(work: () => Promise<T>): Promise<T> {
@@ -208,15 +235,6 @@ function actingAs(config: KubeConfig, { as }: Access): KubeConfig {
 
 function onlyForbidden(error: unknown): void {
   if (error instanceof ForbiddenError) throw error
-}
-
-function messageOf(text: string): string {
-  try {
-    const status = JSON.parse(text) as { readonly message?: string }
-    return status.message ?? text
-  } catch {
-    return text.trim().slice(0, 300)
-  }
 }
 
 /** That `--as` is refused is about another right than the one of the request. */

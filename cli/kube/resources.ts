@@ -51,6 +51,11 @@ export function pathOf(kind: Kind, { namespace, name, subresource }: Place): str
   ].join('/')
 }
 
+/** Path of the list of what the API server serves of the kind's group and version. */
+export function discoveryPath({ group: name, version: served }: Kind): string {
+  return name === '' ? `/api/${served}` : `/apis/${name}/${served}`
+}
+
 /** Any object the API server gives. */
 export interface StoredObject {
   readonly apiVersion?: string

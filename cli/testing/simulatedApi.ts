@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
+import { group } from '../../api/names.ts'
 
 interface ApiObject {
   readonly metadata: {
@@ -28,8 +29,10 @@ export interface SimulatedApi {
   readonly patches: readonly unknown[]
   /** The plurals that somebody watches now. */
   readonly watched: readonly string[]
-  /** Replaces all objects, and forgets the patches. */
+  /** Replaces all objects, and forgets the patches; the definitions are there again. */
   hold(objects: ApiObjects): void
+  /** Takes the definitions away, until the next `hold`. */
+  removeDefinitions(): void
   /** Changes an object, or adds it, and tells those who watch. */
   put(plural: string, object: object): void
   close(): Promise<void>
@@ -38,13 +41,21 @@ export interface SimulatedApi {
 /** `log` is what every pod has said. */
 export async function openSimulatedApi(log = 'a log\n'): Promise<SimulatedApi> {
   let objects: Record<string, readonly ApiObject[]> = {}
+  let defined = true
   const patches: unknown[] = []
   const watches = new Set<{ readonly plural: string; readonly response: ServerResponse }>()
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { plural, namespace, name, subresource, query } = target(request)
     const send = (code: number, body: object) => response.writeHead(code).end(JSON.stringify(body))
-    if (request.headers['impersonate-user'] === 'nobody') return void send(403, { message: 'forbidden' })
+    const isOfGroup = request.url?.startsWith(`/apis/${group}/`) === true
+    const isDiscovery = plural === ''
+    if (request.headers['impersonate-user'] === 'nobody' && !isDiscovery) {
+      return void send(403, { message: 'forbidden' })
+    }
+    // As the API server answers for a path that nothing serves.
+    if (isOfGroup && !defined) return void response.writeHead(404).end('404 page not found\n')
+    if (isDiscovery) return void send(200, { resources: [] })
     const found = (objects[plural] ?? []).filter(({ metadata }) => {
       const wanted = [
         ...(query.get('labelSelector')?.split(',') ?? []),
@@ -85,6 +96,10 @@ export async function openSimulatedApi(log = 'a log\n'): Promise<SimulatedApi> {
     hold(all) {
       objects = { ...all } as typeof objects
       patches.length = 0
+      defined = true
+    },
+    removeDefinitions() {
+      defined = false
     },
     put(plural, object) {
       const added = object as ApiObject
