@@ -2,7 +2,8 @@ import { labels, moduleKey, type ModuleRef } from '../../api/names.ts'
 import { kinds, type Kind, type StoredObject } from '../kube/resources.ts'
 import { daemonSetKind, definitionKind, helmAnnotations } from './installation.ts'
 import { labelsOfNode, moduleWaits, type ModuleWait } from './remains.ts'
-import { isOperator, type DeploymentObject, type UninstallSnapshot } from './snapshot.ts'
+import { refusal } from './refusal.ts'
+import { isOperator, type UninstallSnapshot } from './snapshot.ts'
 
 /** `unload`: modules leave the kernels first. `keepLoaded`: they stay until the nodes' next boot. */
 export type Way = 'unload' | 'keepLoaded'
@@ -74,50 +75,6 @@ export function planUninstall(snapshot: UninstallSnapshot, options: PlanOptions)
     warnings: warningsOf(snapshot, options),
     stays: staysOf(snapshot, options),
   }
-}
-
-function refusal(snapshot: UninstallSnapshot, { way }: PlanOptions) {
-  const { deployments, modules, operatorNamespace: namespace } = snapshot
-  const operator = deployments.find(isOperator)
-  const kmm = deployments.find((found) => !isOperator(found) && found.metadata.name === controllerName)
-  if (operator === undefined && kmm !== undefined) {
-    return {
-      why: `Deployment ${namespace}/${controllerName} is not of kmm-temporal but of KMM, which uses the same definitions and Modules.`,
-      fix: 'Uninstall KMM as its own documentation says.',
-    }
-  }
-  const isLive = operatorIsLive(snapshot, operator)
-  if (way === 'unload' && modules.length > 0 && !isLive) {
-    const start =
-      operator === undefined
-        ? 'Install the operator again'
-        : `Start the operator (kubectl -n ${namespace} scale deployment/${operator.metadata.name} --replicas=1)`
-    return {
-      why: `No operator is live in namespace ${namespace}: nobody would unload ${count(modules.length, 'Module')}.`,
-      fix: `${start} and wait until it renews its Lease, or leave what is loaded with --keep-loaded.`,
-    }
-  }
-  if (way === 'keepLoaded' && operator === undefined && isLive) {
-    return {
-      why: `An operator is live (${snapshot.lease?.spec?.holderIdentity}), and there is no Deployment of it in namespace ${namespace} to stop: it would unload what is to stay.`,
-      fix: 'Stop its process first, or name its namespace with --operator-namespace.',
-    }
-  }
-  return undefined
-}
-
-const controllerName = 'kmm-operator-controller'
-
-/** Is there an operator that acts? Without leader election there is no Lease to tell it. */
-function operatorIsLive(
-  { lease, election, now }: UninstallSnapshot,
-  operator: DeploymentObject | undefined,
-): boolean {
-  if (!election) return (operator?.status?.readyReplicas ?? 0) > 0
-  const { holderIdentity, renewTime, leaseDurationSeconds: seconds = 15 } = lease?.spec ?? {}
-  if (!holderIdentity || renewTime === undefined) return false
-  // Run out, another replica may take it; after as much time again none has.
-  return now - Date.parse(renewTime) <= 2 * seconds * 1000
 }
 
 /** A live operator would put finalizers, labels and records back. */
@@ -257,9 +214,4 @@ function target(of: Kind, { metadata: { namespace, name, uid } }: StoredObject):
 /** `namespace/name`, or `name`. */
 export function targetKey({ namespace, name }: Pick<Target, 'namespace' | 'name'>): string {
   return namespace === undefined ? name : moduleKey({ namespace, name })
-}
-
-/** `1 Module`, `3 Modules` */
-export function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`
 }

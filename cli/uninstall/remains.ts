@@ -6,6 +6,7 @@ import { isLeftLoaded, recordEntries } from '../../api/nodeModulesConfig.ts'
 import { snapshotOf } from '../cluster/snapshot.ts'
 import { storedOf } from '../cluster/storedOf.ts'
 import type { StoredObject } from '../kube/resources.ts'
+import { count } from '../output/count.ts'
 import type { UninstallSnapshot } from './snapshot.ts'
 
 /** What a Module's deletion waits for. */
@@ -76,7 +77,7 @@ function moduleWait(cluster: ClusterSnapshot, object: StoredObject): ModuleWait 
 export function waitLines(wait: ModuleWait): string[] {
   const { module, nodes, away, pods, reasons, wayOut } = wait
   const left = [
-    ...(nodes.length === 0 ? [] : [`${nodes.length} nodes left: ${nodes.join(', ')}`]),
+    ...(nodes.length === 0 ? [] : [`${count(nodes.length, 'node')} left: ${nodes.join(', ')}`]),
     ...(pods.length === 0 ? [] : [`pods: ${pods.join(', ')}`]),
   ]
   return [

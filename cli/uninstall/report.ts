@@ -1,6 +1,7 @@
 import { moduleKey } from '../../api/names.ts'
 import { resourceName } from '../kube/errors.ts'
-import { count, targetKey, type Group, type Target, type UninstallStep } from './plan.ts'
+import { count } from '../output/count.ts'
+import { targetKey, type Group, type Target, type UninstallStep } from './plan.ts'
 import { waitLines } from './remains.ts'
 
 /** A step for programs: as it is planned, with kinds by their names. */
