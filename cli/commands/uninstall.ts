@@ -8,7 +8,7 @@ import { planUninstall, type UninstallPlan, type UninstallStep, type Way } from 
 import { planText, reportStep } from '../uninstall/report.ts'
 import { missingRights, refuseWithout, rightsFor } from '../uninstall/rights.ts'
 import { terminateRuns } from '../uninstall/runs.ts'
-import { checkOperatorNamespace, readRights, readSnapshot } from '../uninstall/snapshot.ts'
+import { readRights, readSnapshot } from '../uninstall/snapshot.ts'
 
 const command = { name: 'uninstall' }
 type Steps = UninstallPlan & { readonly kind: 'steps' }
@@ -19,7 +19,6 @@ export async function uninstall(call: Call): Promise<ExitCode> {
   const timeoutMs = timeoutOf(call)
   const { cluster } = call
   const namespace = operatorNamespace(call)
-  await checkOperatorNamespace(cluster, namespace)
   refuseWithout(await missingRights(cluster, readRights(namespace)))
   const snapshot = await readSnapshot(cluster, namespace)
   const plan = planUninstall(snapshot, { way, keepDefinitions: call.isSet('keep-definitions') })

@@ -16,9 +16,11 @@ function object(name: string, more: Partial<StoredObject['metadata']> = {}): Sto
   return { metadata: { name, uid: `uid-${name}`, resourceVersion: '1', labels: own, ...more } }
 }
 
-const deployment = (change: { replicas?: number; container?: string; readyReplicas?: number } = {}) =>
+const deployment = (
+  change: { replicas?: number; container?: string; readyReplicas?: number; namespace?: string } = {},
+) =>
   ({
-    ...object('kmm-operator-controller', { namespace: operatorNamespace }),
+    ...object('kmm-operator-controller', { namespace: change.namespace ?? operatorNamespace }),
     spec: {
       replicas: change.replicas ?? 2,
       selector: { matchLabels: { app: 'kmm' } },
@@ -130,6 +132,24 @@ describe('refused', () => {
     ['no replica is Ready, without election', { election: false }, unload, /replicas=1/],
     ['an operator without a Deployment acts', { deployments: [] }, keepLoaded, /Stop its process/],
     ['KMM itself is installed', { deployments: [deployment({ container: 'manager' })] }, keepLoaded, /KMM/],
+    [
+      'KMM is beside it',
+      { deployments: [deployment(), deployment({ container: 'manager', namespace: 'x' })] },
+      unload,
+      /KMM/,
+    ],
+    [
+      'the operator is elsewhere',
+      { deployments: [deployment({ namespace: 'x' })] },
+      unload,
+      /--operator-namespace x/,
+    ],
+    [
+      'there are two',
+      { deployments: [deployment(), deployment({ namespace: 'x' })] },
+      unload,
+      /-n x delete deployment/,
+    ],
   ])('%s', (_name, change, options, fix) => {
     expect(planUninstall(snapshot(change), options)).toMatchObject({
       kind: 'refused',

@@ -1,9 +1,9 @@
 import { labels, moduleKey, type ModuleRef } from '../../api/names.ts'
 import { kinds, type Kind, type StoredObject } from '../kube/resources.ts'
 import { daemonSetKind, definitionKind, helmAnnotations } from './installation.ts'
-import { labelsOfNode, moduleWaits, type ModuleWait } from './remains.ts'
+import { awaySentence, labelsOfNode, moduleWaits, type ModuleWait } from './remains.ts'
 import { refusal } from './refusal.ts'
-import { isOperator, type UninstallSnapshot } from './snapshot.ts'
+import { operatorOf, type UninstallSnapshot } from './snapshot.ts'
 
 /** `unload`: modules leave the kernels first. `keepLoaded`: they stay until the nodes' next boot. */
 export type Way = 'unload' | 'keepLoaded'
@@ -78,8 +78,9 @@ export function planUninstall(snapshot: UninstallSnapshot, options: PlanOptions)
 }
 
 /** A live operator would put finalizers, labels and records back. */
-function stopSteps({ deployments, operatorPods }: UninstallSnapshot): UninstallStep[] {
-  const operator = deployments.find(isOperator)
+function stopSteps(snapshot: UninstallSnapshot): UninstallStep[] {
+  const { operatorPods } = snapshot
+  const operator = operatorOf(snapshot)
   const replicas = operator?.spec.replicas ?? 1
   if (operator === undefined || (replicas === 0 && operatorPods.length === 0)) return []
   const { namespace = '', name } = operator.metadata
@@ -151,16 +152,17 @@ function isOwnNamespace({ namespace, otherPods }: UninstallSnapshot): boolean {
 }
 
 function warningsOf(snapshot: UninstallSnapshot, { way }: PlanOptions): string[] {
-  const away = [...new Set(moduleWaits(snapshot).flatMap((wait) => wait.away.map(({ says }) => says)))]
-  const consequence =
-    way === 'unload'
-      ? 'Its Modules are waited for until it returns, or until they are given up.'
-      : 'It stays loaded there until its next boot, as everywhere.'
+  const found = moduleWaits(snapshot).flatMap(({ away }) => away)
+  const away = [...new Map(found.map((its) => [its.node, its])).values()]
+  const consequence = (state: 'notReady' | 'gone') => {
+    if (way === 'unload') return 'Its Modules are waited for until it returns, or until they are given up.'
+    return state === 'gone' ? '' : 'What is loaded there stays until its next boot, as everywhere.'
+  }
   const busy = snapshot.pods.filter(
     ({ metadata, status }) => metadata.labels?.[labels.workerAction] && !hasEnded(status?.phase),
   )
   return [
-    ...away.map((says) => `${says} ${consequence}`),
+    ...away.map((its) => `${awaySentence(its)} ${consequence(its.state)}`.trimEnd()),
     ...(way === 'unload'
       ? []
       : busy.map(

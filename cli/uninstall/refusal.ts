@@ -1,6 +1,6 @@
 import { count } from '../output/count.ts'
 import type { PlanOptions } from './plan.ts'
-import { isOperator, type DeploymentObject, type UninstallSnapshot } from './snapshot.ts'
+import { isOperator, operatorOf, type DeploymentObject, type UninstallSnapshot } from './snapshot.ts'
 
 /** Why an uninstallation must not begin. */
 export interface Refusal {
@@ -10,15 +10,10 @@ export interface Refusal {
 
 /** What makes an uninstallation harmful or endless; undefined when it may begin. */
 export function refusal(snapshot: UninstallSnapshot, { way }: PlanOptions): Refusal | undefined {
-  const { deployments, modules, operatorNamespace: namespace } = snapshot
-  const operator = deployments.find(isOperator)
-  const kmm = deployments.find((found) => !isOperator(found) && found.metadata.name === controllerName)
-  if (operator === undefined && kmm !== undefined) {
-    return {
-      why: `Deployment ${namespace}/${controllerName} is not of kmm-temporal but of KMM, which uses the same definitions and Modules.`,
-      fix: 'Uninstall KMM as its own documentation says.',
-    }
-  }
+  const { modules, operatorNamespace: namespace } = snapshot
+  const operator = operatorOf(snapshot)
+  const other = otherOperator(snapshot)
+  if (other !== undefined) return other
   const isLive = operatorIsLive(snapshot, operator)
   if (way === 'unload' && modules.length > 0 && !isLive) {
     const start =
@@ -40,6 +35,30 @@ export function refusal(snapshot: UninstallSnapshot, { way }: PlanOptions): Refu
 }
 
 const controllerName = 'kmm-operator-controller'
+
+/** Definitions, Modules and cluster roles are one for all operators: none is taken from another. */
+function otherOperator(snapshot: UninstallSnapshot): Refusal | undefined {
+  const { deployments, operatorNamespace } = snapshot
+  const key = ({ metadata }: DeploymentObject) => `${metadata.namespace}/${metadata.name}`
+  const kmm = deployments.find((found) => !isOperator(found) && found.metadata.name === controllerName)
+  if (kmm !== undefined) {
+    return {
+      why: `Deployment ${key(kmm)} is KMM's, which uses the same definitions and Modules.`,
+      fix: 'Uninstall KMM first, as its own documentation says.',
+    }
+  }
+  const elsewhere = deployments.find(
+    (found) => isOperator(found) && found.metadata.namespace !== operatorNamespace,
+  )
+  if (elsewhere === undefined) return undefined
+  const why = `Deployment ${key(elsewhere)} is an operator in another namespace than ${operatorNamespace}.`
+  return operatorOf(snapshot) === undefined
+    ? { why, fix: `Give --operator-namespace ${elsewhere.metadata.namespace}.` }
+    : {
+        why: `${why} It acts on the same Modules.`,
+        fix: `Delete one of the two first (kubectl -n ${elsewhere.metadata.namespace} delete deployment ${elsewhere.metadata.name}).`,
+      }
+}
 
 /** Is there an operator that acts? Without leader election there is no Lease to tell it. */
 function operatorIsLive(

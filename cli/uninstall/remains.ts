@@ -15,7 +15,7 @@ export interface ModuleWait {
   /** Nodes on which it is, or may be, in the kernel. */
   readonly nodes: readonly string[]
   /** Those that nobody can reach now. */
-  readonly away: readonly { readonly node: string; readonly says: string }[]
+  readonly away: readonly { readonly node: string; readonly state: 'notReady' | 'gone' }[]
   readonly pods: readonly string[]
   /** Why it does not go on by itself, as status and records have it. */
   readonly reasons: readonly string[]
@@ -44,8 +44,7 @@ function moduleWait(cluster: ClusterSnapshot, object: StoredObject): ModuleWait 
   const away = found.flatMap(({ node }) => {
     const its = nodes.get(node)
     if (its?.ready === true) return []
-    const says = its === undefined ? `Node ${node} is gone.` : `Node ${node} is not Ready.`
-    return [{ node, says }]
+    return [{ node, state: its === undefined ? ('gone' as const) : ('notReady' as const) }]
   })
   const others = finalizers.filter((finalizer) => finalizer !== moduleFinalizer)
   const reasons = [
@@ -73,6 +72,11 @@ function moduleWait(cluster: ClusterSnapshot, object: StoredObject): ModuleWait 
   }
 }
 
+/** Why nothing happens on a node. */
+export function awaySentence({ node, state }: ModuleWait['away'][number]): string {
+  return state === 'gone' ? `Node ${node} is gone.` : `Node ${node} is not Ready.`
+}
+
 /** Progress for people: one line for each Module, with what is in its way below. */
 export function waitLines(wait: ModuleWait): string[] {
   const { module, nodes, away, pods, reasons, wayOut } = wait
@@ -82,7 +86,10 @@ export function waitLines(wait: ModuleWait): string[] {
   ]
   return [
     `Module ${moduleKey(module)}: ${left.length === 0 ? 'its finalizer is left' : left.join('; ')}`,
-    ...away.map(({ says }) => `  ${says} It is unloaded when the node returns.`),
+    ...away.map(
+      (its) =>
+        `  ${awaySentence(its)}${its.state === 'gone' ? '' : ' It is unloaded when the node returns.'}`,
+    ),
     ...reasons.map((reason) => `  ${reason}`),
     ...(wayOut === undefined ? [] : [`  To give it up, and leave it loaded: ${wayOut}`]),
   ]

@@ -2,9 +2,8 @@ import type { NodeObject, PodObject } from '../../api/kubernetesObjects.ts'
 import { labels } from '../../api/names.ts'
 import { readOperatorConfig } from '../cluster/operatorConfig.ts'
 import { ownPods } from '../cluster/read.ts'
-import { CliError, exitCodes } from '../exitCodes.ts'
 import type { Cluster } from '../kube/cluster.ts'
-import { ApiError, ForbiddenError } from '../kube/errors.ts'
+import { ApiError } from '../kube/errors.ts'
 import { kinds, type Kind, type LeaseObject, type Place, type StoredObject } from '../kube/resources.ts'
 import {
   daemonSetKind,
@@ -45,7 +44,7 @@ export interface UninstallSnapshot {
   /** Milliseconds since 1970 by the API server's clock. */
   readonly now: number
   readonly operatorNamespace: string
-  /** Deployments with our labels in the operator's namespace, whoever they are of. */
+  /** Deployments with our labels in all namespaces; KMM's have the same. */
   readonly deployments: readonly DeploymentObject[]
   readonly operatorPods: readonly PodOfCluster[]
   /** The Lease of the leader; `election`: whether one is used. */
@@ -77,23 +76,12 @@ export function isOperator({ spec }: DeploymentObject): boolean {
   return spec.template.spec.containers.some(({ name }) => name === 'operator')
 }
 
-/**
- * Makes sure that an operator is not overlooked because it is in another namespace. Who may not look everywhere is
- * believed. Throws a CliError that names the namespace.
- */
-export async function checkOperatorNamespace(cluster: Cluster, namespace: string): Promise<void> {
-  const place = { labelSelector: ownPods }
-  const found = await cluster.list<DeploymentObject>(kinds.deployments, {}, place).catch((error: unknown) => {
-    if (error instanceof ForbiddenError) return { items: [] }
-    throw error
-  })
-  const namespaces = new Set(found.items.filter(isOperator).map(({ metadata }) => metadata.namespace ?? ''))
-  if (namespaces.size === 0 || namespaces.has(namespace)) return
-  const where = [...namespaces].join(', ')
-  throw new CliError(
-    `There is no operator in namespace ${namespace}, but in ${where}: give --operator-namespace.`,
-    exitCodes.usage,
-  )
+/** The operator's Deployment in the namespace that is looked at. */
+export function operatorOf(
+  snapshot: Pick<UninstallSnapshot, 'deployments' | 'operatorNamespace'>,
+): DeploymentObject | undefined {
+  const { deployments, operatorNamespace } = snapshot
+  return deployments.find((found) => isOperator(found) && found.metadata.namespace === operatorNamespace)
 }
 
 /** Reads what there is to uninstall. Throws ForbiddenError and ApiError. */
@@ -107,13 +95,13 @@ export async function readSnapshot(cluster: Cluster, operatorNamespace: string):
       readModules(cluster),
       cluster.list<PodOfCluster>(kinds.pods, {}, own),
       cluster.list<LeaseObject>(kinds.leases, { namespace }),
-      cluster.list<DeploymentObject>(kinds.deployments, { namespace }, own),
+      cluster.list<DeploymentObject>(kinds.deployments, {}, own),
       readInstallation(cluster, namespace),
       cluster.list<StoredObject>(definitionKind, {}, {}, 'identity'),
       cluster.get<StoredObject>(kinds.namespaces, { name: namespace }),
       cluster.get<StoredObject>(kinds.namespaces, { name: 'kube-system' }),
     ])
-  const operator = deployments.items.find(isOperator)
+  const operator = operatorOf({ deployments: deployments.items, operatorNamespace })
   const inNamespace = await cluster.list<PodOfCluster>(kinds.pods, { namespace })
   const isOfOperator = ({ metadata }: StoredObject) =>
     metadata.namespace === namespace && operator !== undefined && selects(operator, metadata.labels ?? {})
@@ -216,6 +204,7 @@ export function readRights(namespace: string): readonly { verb: string; kind: Ki
     kinds.nodes,
     kinds.namespaces,
     kinds.pods,
+    kinds.deployments,
     daemonSetKind,
     definitionKind,
   ]
