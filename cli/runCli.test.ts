@@ -62,6 +62,7 @@ describe('formats', () => {
     ['resolve', none, ['resolve', '-f', manifest, '--kernel', testKernel]],
     ['retry', held, ['retry', 'fpga']],
     ['cancel', building, ['cancel', 'fpga']],
+    ['uninstall', held, ['uninstall', '--keep-loaded']],
   ]
 
   test.each(lines)('%s: JSON and YAML say the same', async (_name, objects, line) => {
@@ -132,6 +133,8 @@ describe('exit codes', () => {
     [exitCodes.ok, 'open', held, ['open', 'fpga']],
     [exitCodes.ok, 'support-bundle', held, ['support-bundle', 'fpga', '--file', '-']],
 
+    [exitCodes.ok, 'uninstall: what it would do', loaded, ['uninstall', '--keep-loaded']],
+
     ...asking.flatMap((line): typeof cases => [
       [exitCodes.failed, `no API server: ${line.join(' ')}`, none, [...line, '--kubeconfig', away]],
       [exitCodes.forbidden, `forbidden: ${line.join(' ')}`, held, [...line, '--as', 'nobody']],
@@ -140,6 +143,11 @@ describe('exit codes', () => {
     [exitCodes.forbidden, 'plan is forbidden', none, ['plan', '-f', manifest, '--as', 'nobody']],
     [exitCodes.failed, 'a bundle that cannot be written', held, ['support-bundle', 'fpga', '--file', folder]],
 
+    [exitCodes.forbidden, 'uninstall is forbidden', held, ['uninstall', '--unload', '--as', 'nobody']],
+
+    [exitCodes.usage, 'uninstall: neither way', held, ['uninstall', '--yes']],
+    [exitCodes.usage, 'uninstall: both ways', held, ['uninstall', '--unload', '--keep-loaded']],
+    [exitCodes.usage, 'uninstall: no duration', held, ['uninstall', '--unload', '--timeout', 'soon']],
     [exitCodes.usage, 'no such command', none, ['nope']],
     [exitCodes.usage, 'no such flag', none, ['list', '--nope']],
     [exitCodes.usage, 'no such format', none, ['list', '-o', 'xml']],
@@ -171,6 +179,7 @@ describe('exit codes', () => {
       ['resolve', '-f', join(folder, 'nope'), '--kernel', 'k'],
     ],
 
+    [exitCodes.no, 'uninstall: nobody would unload', loaded, ['uninstall', '--unload']],
     [exitCodes.no, 'why: something fails', held, ['why', 'fpga']],
     [exitCodes.no, 'retry: nothing is held', loaded, ['retry', 'fpga']],
     [exitCodes.no, 'cancel: nothing is built', held, ['cancel', 'fpga']],

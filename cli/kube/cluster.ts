@@ -35,14 +35,19 @@ export interface Cluster {
   now(): number
   /** `identity`: only whether it is there; what it holds is not sent, and T then only has metadata. */
   get<T extends StoredObject>(kind: Kind, place: Place, part?: 'identity'): Promise<T | undefined>
-  /** `resourceVersion` is where a watch goes on. */
+  /** `resourceVersion` is where a watch goes on; `identity` as in `get`. */
   list<T extends StoredObject>(
     kind: Kind,
     place: Place,
     query?: Query,
+    part?: 'identity',
   ): Promise<{ readonly items: readonly T[]; readonly resourceVersion: string }>
+  /** Creates an object, or asks for a review; the API server's answer. */
+  create<T>(kind: Kind, place: Place, body: object): Promise<T>
   /** Applies a merge patch; a uid or resourceVersion in it must be the stored one. */
   patch(kind: Kind, place: Place, body: object): Promise<void>
+  /** Deletes the object with this uid; one that is gone, or has another uid by now, is no error. */
+  remove(kind: Kind, place: Place, uid: string): Promise<void>
   /** An answer as it comes: a log, a watch. `verb` is the right it takes. */
   stream(
     verb: 'get' | 'watch',
@@ -81,6 +86,11 @@ function loadConfig({ kubeconfig, context }: Access): KubeConfig {
   return config
 }
 
+/** Only metadata is sent. */
+const metadataOnly = (kind: 'PartialObjectMetadata' | 'PartialObjectMetadataList') =>
+  `application/json;as=${kind};g=meta.k8s.io;v=v1`
+const contentTypes = { PATCH: 'application/merge-patch+json', other: 'application/json' } as const
+
 /** Time for an answer to begin. */
 const answerTimeoutMs = 30_000
 
@@ -95,7 +105,7 @@ export function openCluster(access: Access): Cluster {
   let aheadMs = 0
 
   async function exchange(
-    method: 'GET' | 'PATCH',
+    method: 'GET' | 'PATCH' | 'POST' | 'DELETE',
     verb: string,
     kind: Kind,
     place: Place,
@@ -145,7 +155,9 @@ export function openCluster(access: Access): Cluster {
         headers: {
           'user-agent': 'kubectl-kmod',
           accept: more.accept ?? 'application/json, */*',
-          ...(more.body === undefined ? {} : { 'content-type': 'application/merge-patch+json' }),
+          ...(more.body === undefined
+            ? {}
+            : { 'content-type': method === 'PATCH' ? contentTypes.PATCH : contentTypes.other }),
           ...(access.as === undefined ? {} : { 'impersonate-user': access.as }),
           ...context.getHeaders(),
         },
@@ -173,22 +185,23 @@ export function openCluster(access: Access): Cluster {
     namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
     now: () => Date.now() + aheadMs,
     async get<T>(kind: Kind, place: Place, part?: 'identity') {
-      const accept = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
+      const accept = part === undefined ? {} : { accept: metadataOnly('PartialObjectMetadata') }
       try {
-        const body = await exchange('GET', 'get', kind, place, part === undefined ? {} : { accept })
+        const body = await exchange('GET', 'get', kind, place, accept)
         return (await body.json()) as T
       } catch (error) {
         if (error instanceof ApiError && error.code === 404) return undefined
         throw error
       }
     },
-    async list<T>(kind: Kind, place: Place, query: Query = {}) {
+    async list<T>(kind: Kind, place: Place, query: Query = {}, part?: 'identity') {
+      const accept = part === undefined ? {} : { accept: metadataOnly('PartialObjectMetadataList') }
       const items: T[] = []
       let next: string | undefined
       let resourceVersion = ''
       do {
         const page = { limit: 500, ...query, continue: next }
-        const body = await exchange('GET', 'list', kind, place, { query: page })
+        const body = await exchange('GET', 'list', kind, place, { query: page, ...accept })
         const list = (await body.json()) as {
           readonly items: readonly T[] | null
           readonly metadata: { readonly resourceVersion: string; readonly continue?: string }
@@ -199,8 +212,20 @@ export function openCluster(access: Access): Cluster {
       } while (next !== undefined)
       return { items, resourceVersion }
     },
+    async create<T>(kind: Kind, place: Place, body: object) {
+      return (await (await exchange('POST', 'create', kind, place, { body })).json()) as T
+    },
     async patch(kind, place, body) {
       await (await exchange('PATCH', 'patch', kind, place, { body })).dump()
+    },
+    async remove(kind, place, uid) {
+      const body = { propagationPolicy: 'Background', preconditions: { uid } }
+      try {
+        await (await exchange('DELETE', 'delete', kind, place, { body })).dump()
+      } catch (error) {
+        const isGone = error instanceof ApiError && (error.code === 404 || error.code === 409)
+        if (!isGone) throw error
+      }
     },
     stream: async (verb, kind, place, query, signal = new AbortController().signal) =>
       await exchange('GET', verb, kind, place, { query, signal }),

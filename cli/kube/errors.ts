@@ -11,9 +11,14 @@ export interface Right {
   readonly namespace?: string
 }
 
+/** A kind as RBAC and `kubectl` name it: `pods`, `modules.kmm.sigs.x-k8s.io`. */
+export function resourceName({ group, plural }: Kind): string {
+  return group === '' ? plural : `${plural}.${group}`
+}
+
 /** The right that a request needs. */
 export function rightFor(verb: string, kind: Kind, { namespace, subresource }: Place): Right {
-  const plural = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`
+  const plural = resourceName(kind)
   return {
     verb,
     resource: subresource === undefined ? plural : `${plural}/${subresource}`,

@@ -46,7 +46,7 @@ async function run(
 
 test('the package is the plugin alone: its code, its page and its licence', () => {
   const own = join(bin, '../lib/node_modules/kmm-temporal')
-  for (const file of ['LICENSE', 'README.md', 'troubleshooting.md'])
+  for (const file of ['LICENSE', 'README.md', 'troubleshooting.md', 'uninstall.md'])
     expect(existsSync(join(own, file))).toBe(true)
   for (const part of [
     'worker',

@@ -20,7 +20,7 @@ export type ApiObjects = Readonly<Record<string, readonly object[]>>
 
 /**
  * As much of an API server as the plugin speaks to, over HTTP: get, list, watch, patch and logs. It knows one user who
- * may do nothing, `nobody`.
+ * may do nothing, `nobody`; everybody else may do everything.
  */
 export interface SimulatedApi {
   /** The file with its address; its context is `simulated:drivers`, of that namespace. */
@@ -65,7 +65,9 @@ export async function openSimulatedApi(log = 'a log\n'): Promise<SimulatedApi> {
       return (
         (name === undefined || metadata.name === name) &&
         (namespace === undefined || metadata.namespace === namespace) &&
-        wanted.every(([key, value]) => of(key) === value)
+        wanted.every(([key, value]) =>
+          isKey(key) && value === undefined ? of(key) !== undefined : of(key) === value,
+        )
       )
     })
     if (query.get('watch') === 'true') {
@@ -74,6 +76,7 @@ export async function openSimulatedApi(log = 'a log\n'): Promise<SimulatedApi> {
       response.on('close', () => watches.delete(watch)).writeHead(200)
       return response.flushHeaders()
     }
+    if (plural === 'selfsubjectaccessreviews') return void send(201, { status: { allowed: true } })
     if (name === undefined) return void send(200, { metadata: { resourceVersion: '1' }, items: found })
     if (found[0] === undefined) return void send(404, { message: `${plural} "${name}" not found` })
     if (request.method === 'PATCH') patches.push(await json(request))
@@ -114,6 +117,11 @@ export async function openSimulatedApi(log = 'a log\n'): Promise<SimulatedApi> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** A label alone, which has to be there; a set of values (`in (...)`) is not known here, and takes all. */
+function isKey(part = ''): boolean {
+  return /^[\w./-]+$/u.test(part)
 }
 
 function target({ url = '' }: IncomingMessage) {
