@@ -187,6 +187,19 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/uninstall.ts')).uninstall,
   },
   {
+    name: 'images',
+    arguments: [],
+    summary: 'the images that an installation needs, to mirror them',
+    help:
+      'The images of the operator as it is installed and configured: its own, those of its pods, and those of the ' +
+      'embedded Temporal. Where it is not installed, and with --release, those that this release refers to by default. ' +
+      'Images of your Modules and the base images of their Dockerfiles are not among them.',
+    flags: [{ name: 'release', help: 'of this release; no cluster is asked' }, operatorNamespaceFlag],
+    without: ['namespace'],
+    examples: ['kubectl kmod images --release', 'kubectl kmod images -o json'],
+    load: async () => (await import('./commands/images.ts')).images,
+  },
+  {
     name: 'completion',
     arguments: [{ name: 'SHELL', choices: Object.keys(shells) }],
     summary: 'completion for bash, zsh or fish',

@@ -57,6 +57,7 @@ describe('formats', () => {
     ['list', held, ['list'], 'It does not compile.'],
     ['status', loaded, ['status', 'fpga'], 'n7  loaded'],
     ['why', held, ['why', 'fpga'], `$ kubectl kmod retry fpga -n drivers --kernel '${testKernel}'`],
+    ['images', none, ['images']],
     ['plan', held, ['plan', '-f', manifest], `--build-arg KERNEL_FULL_VERSION=${testKernel}`],
     ['open', held, ['open', 'fpga'], `${testKernel}   http://`],
     ['resolve', none, ['resolve', '-f', manifest, '--kernel', testKernel]],

@@ -86,6 +86,8 @@ function loadConfig({ kubeconfig, context }: Access): KubeConfig {
   return config
 }
 
+type Method = 'GET' | 'PATCH' | 'POST' | 'DELETE'
+
 /** Only metadata is sent. */
 const metadataOnly = (kind: 'PartialObjectMetadata' | 'PartialObjectMetadataList') =>
   `application/json;as=${kind};g=meta.k8s.io;v=v1`
@@ -105,7 +107,7 @@ export function openCluster(access: Access): Cluster {
   let aheadMs = 0
 
   async function exchange(
-    method: 'GET' | 'PATCH' | 'POST' | 'DELETE',
+    method: Method,
     verb: string,
     kind: Kind,
     place: Place,
@@ -135,7 +137,7 @@ export function openCluster(access: Access): Cluster {
   }
 
   async function request(
-    method: 'GET' | 'PATCH',
+    method: Method,
     path: string,
     more: Details,
   ): Promise<Dispatcher.ResponseData> {

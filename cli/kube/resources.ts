@@ -29,6 +29,7 @@ export const kinds = {
   events: core('events'),
   services: core('services'),
   leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', namespaced: true },
+  statefulSets: { group: 'apps', version: 'v1', plural: 'statefulsets', namespaced: true },
   deployments: { group: 'apps', version: 'v1', plural: 'deployments', namespaced: true },
 } as const satisfies Record<string, Kind>
 

@@ -73,6 +73,8 @@ test('it runs from where npm puts it, by its name', async () => {
   const help = await run('kubectl-kmod', ['--help'])
   expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('\nCommands:\n'), stderr: '' })
   expect(await run('kubectl-kmod', resolving)).toEqual({ code: 0, stdout: loads, stderr: '' })
+  const images = await run('kubectl-kmod', ['images', '--release'])
+  expect(images).toMatchObject({ code: 0, stdout: expect.stringContaining('executor') })
   expect((await run('kubectl_complete-kmod', ['li'])).stdout).toMatch(/^list\t/)
 })
 
