@@ -136,11 +136,7 @@ export function openCluster(access: Access): Cluster {
     return isUnknownPath(statusCode, await body.text())
   }
 
-  async function request(
-    method: Method,
-    path: string,
-    more: Details,
-  ): Promise<Dispatcher.ResponseData> {
+  async function request(method: Method, path: string, more: Details): Promise<Dispatcher.ResponseData> {
     const url = new URL(server + path)
     for (const [name, value] of Object.entries(more.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value))
