@@ -25,6 +25,9 @@ export const help = {
   createPullSecret: (namespace: string, name: string) =>
     `kubectl -n ${namespace} create secret docker-registry ${name} --from-file="$HOME/.docker/config.json"`,
   describeNamespace: (namespace: string) => `kubectl describe namespace ${namespace}`,
+  describeOperator: (namespace: string) =>
+    `kubectl -n ${namespace} describe deployment kmm-operator-controller`,
+  editConfigMap: (namespace: string, name: string) => `kubectl -n ${namespace} edit configmap ${name}`,
   operatorPods: (namespace: string) => `kubectl -n ${namespace} get pods`,
   operatorLog: (namespace: string) =>
     `kubectl -n ${namespace} logs deployment/kmm-operator-controller --tail=50`,

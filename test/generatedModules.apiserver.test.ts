@@ -91,6 +91,7 @@ function workerPodOf(module: Module, mapping: ResolvedMapping, action: 'Load' | 
     configHash: 'h',
     owner: { name: 'n1', uid: 'u' },
     worker,
+    pullSecrets: [],
     workerImage: 'reg.example/kmm:1',
   })
 }

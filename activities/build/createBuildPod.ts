@@ -3,8 +3,7 @@ import { kernelOfRun, kernelWords, labels } from '../../api/names.ts'
 import { buildQueued, buildsBefore, nodelessBuilds, queuedSentence } from '../../api/buildQueue.ts'
 import { imageClaimed, isBuilding } from '../../api/claim.ts'
 import { inputHashes } from '../../api/viewBuildPods.ts'
-import type { ResolvedMapping } from '../../api/mapping.ts'
-import { pullSecretNames } from '../registry/logins.ts'
+import { nodePullSecrets } from '../registry/logins.ts'
 import { ApplicationFailure } from '@temporalio/common'
 import type { BuildRequest, BuildStart } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
@@ -134,7 +133,12 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
           ...input,
           source,
           signerImage: deps.workerImage,
-          pullSecrets: await nodeLogins(deps, mapping, namespace),
+          pullSecrets: await nodePullSecrets(
+            deps.kube,
+            namespace,
+            mapping,
+            deps.config.worker.imagePullSecrets,
+          ),
         })
   try {
     const made = await deps.kube.create(pods, body)
@@ -161,14 +165,4 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     if (rejection === undefined) throw error
     return await wait(podRefusedReason(rejection.reason), rejection.message)
   }
-}
-
-/** The Secrets by which a node pulls images of the Module, as its worker pods have them. */
-async function nodeLogins(
-  { kube }: Dependencies,
-  { imageRepoSecret, serviceAccountName }: ResolvedMapping,
-  namespace: string,
-): Promise<readonly string[]> {
-  if (imageRepoSecret !== undefined) return [imageRepoSecret.name]
-  return (await pullSecretNames(kube, namespace, serviceAccountName)) ?? []
 }

@@ -37,9 +37,9 @@ beforeAll(async () => {
 const refusal = async () => {
   throw new Error('refused')
 }
-const ensure = async (name: string) => {
+const ensure = async (name: string, change: { settings?: object; entry?: object } = {}) => {
   const record = { name: 'n1', uid: 'record-1', seen: {} }
-  const entry = { config: testConfig(), serviceAccountName: 'default' }
+  const entry = { config: testConfig(), serviceAccountName: 'default', ...change.entry }
   const input = {
     ref: { namespace, name },
     node: testNode(),
@@ -47,13 +47,30 @@ const ensure = async (name: string) => {
     entry,
     configHash: 'c1',
   } as const
+  const its = { ...deps, config: { ...deps.config, worker: { ...deps.config.worker, ...change.settings } } }
   const environment = new MockActivityEnvironment()
-  const pod = await environment.run(ensureWorkerPod, deps, { ...input, record }, refusal)
+  const pod = await environment.run(ensureWorkerPod, its, { ...input, record }, refusal)
   return await kube.get(pods, pod as { namespace: string; name: string })
 }
 
 test('a worker pod is critical for its node', async () => {
   expect(await ensure('a')).toMatchObject({ spec: { priorityClassName: 'system-node-critical' } })
+})
+
+test('the worker image is pulled with the Secrets of the configuration, the kmod image as before', async () => {
+  const settings = { imagePullSecrets: ['worker'] }
+  const names = async (name: string, change: Parameters<typeof ensure>[1]) =>
+    (await ensure(name, change))?.spec?.imagePullSecrets?.map((its) => its.name)
+  await kube.create(v1('ServiceAccount', 'serviceaccounts'), {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { namespace, name: 'pulls' },
+    imagePullSecrets: [{ name: 'account' }],
+  })
+  const entry = { serviceAccountName: 'pulls' }
+  expect(await names('pulls-b', { entry, settings })).toEqual(['account', 'worker'])
+  const named = { ...entry, imageRepoSecret: { name: 'module' } }
+  expect(await names('pulls-c', { entry: named, settings })).toEqual(['module', 'worker'])
 })
 
 test('where a quota forbids that, it is made without', async () => {

@@ -5,6 +5,7 @@ import { catchUpMs } from '../caughtUp.ts'
 import type { PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { classifyPodRejection, type PodRejection } from '../kube/errors.ts'
+import { nodePullSecrets } from '../registry/logins.ts'
 import { workerPod, type WorkerPodInput } from './workerPod.ts'
 import { pods, type Pod } from '../kube/resources.ts'
 import type { Created } from '../kube/kube.ts'
@@ -17,7 +18,9 @@ import type { RecordRef } from './record.ts'
  */
 export async function ensureWorkerPod(
   deps: Dependencies,
-  input: Omit<WorkerPodInput, 'owner' | 'worker' | 'workerImage'> & { readonly record: RecordRef },
+  input: Omit<WorkerPodInput, 'owner' | 'worker' | 'workerImage' | 'pullSecrets'> & {
+    readonly record: RecordRef
+  },
   refused: (rejection: PodRejection) => Promise<never>,
 ): Promise<PodRef | undefined> {
   const { record, ref, node, action, configHash, entry } = input
@@ -25,7 +28,12 @@ export async function ensureWorkerPod(
   const name = workerPodName(node.uid, ref)
   const owner = { name: record.name, uid: record.uid }
   const { workerImage, config } = deps
-  const body = workerPod({ ...input, owner, worker: config.worker, workerImage })
+  const { worker } = config
+  const pullSecrets =
+    entry.imageRepoSecret === undefined && worker.imagePullSecrets.length === 0
+      ? []
+      : await nodePullSecrets(deps.kube, namespace, entry, worker.imagePullSecrets)
+  const body = workerPod({ ...input, owner, worker, pullSecrets, workerImage })
   const hash = { [annotations.workerHash]: accessHash(entry) }
   const metadata = { ...body.metadata, annotations: { ...body.metadata.annotations, ...hash } }
   const made = await create(deps, { ...body, metadata }, refused)

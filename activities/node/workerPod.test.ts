@@ -27,6 +27,7 @@ function pod(change: Partial<WorkerPodInput> & { modprobe?: Modprobe } = {}) {
     configHash: 'c1',
     owner: { name: 'n1', uid: 'record-1' },
     worker,
+    pullSecrets: [],
     workerImage: 'registry.example/kmm-temporal:1',
     ...rest,
   })
@@ -112,14 +113,13 @@ describe('what it runs with', () => {
     const entry = {
       config,
       serviceAccountName: 'loader',
-      imageRepoSecret: { name: 'pull' },
       tolerations: [...builtInTolerations],
     }
-    const { spec } = pod({ entry })
+    const { spec } = pod({ entry, pullSecrets: ['pull', 'worker'] })
     expect(spec).toMatchObject({
       nodeName: 'n1',
       serviceAccountName: 'loader',
-      imagePullSecrets: [{ name: 'pull' }],
+      imagePullSecrets: [{ name: 'pull' }, { name: 'worker' }],
       tolerations: builtInTolerations,
     })
     expect(spec.initContainers?.[0]).toMatchObject({

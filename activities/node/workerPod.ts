@@ -21,6 +21,8 @@ export interface WorkerPodInput {
   /** The node's NodeModulesConfig. */
   readonly owner: { readonly name: string; readonly uid: string }
   readonly worker: OperatorConfig['worker']
+  /** Secrets by which the node pulls; none: those of the service account. */
+  readonly pullSecrets: readonly string[]
   readonly workerImage: string
 }
 
@@ -116,9 +118,9 @@ export function workerPod(input: WorkerPodInput): PodBody {
       serviceAccountName: entry.serviceAccountName,
       priorityClassName: 'system-node-critical',
       securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
-      ...(entry.imageRepoSecret === undefined
+      ...(input.pullSecrets.length === 0
         ? {}
-        : { imagePullSecrets: [{ name: entry.imageRepoSecret.name }] }),
+        : { imagePullSecrets: input.pullSecrets.map((name) => ({ name })) }),
       tolerations: (entry.tolerations ?? []) as V1Toleration[],
       initContainers: extractors,
       containers: [

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseImageReference } from '../../api/imageReference.ts'
 import type { Kube } from '../kube/kube.ts'
-import { readLogins } from './logins.ts'
+import { nodePullSecrets, readLogins } from './logins.ts'
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 const login = (host: string, user: string) => ({
@@ -55,4 +55,24 @@ test.each([
   ['no service account', undefined, 'none', [], 'ServiceAccount ns/none does not exist'],
 ])('images:IMG-10 %s', async (_, secret, account, users, fix) => {
   expect(await read(secret, account)).toEqual({ users, fix: expect.stringContaining(fix) })
+})
+
+test.each<[string, string | undefined, string, readonly string[], readonly string[]]>([
+  ['of the Module alone', 'named', 'pulls', [], ['named']],
+  ['of the Module before others', 'named', 'pulls', ['worker', 'named'], ['named', 'worker']],
+  [
+    'of the service account, which the API server then leaves out',
+    undefined,
+    'pulls',
+    ['worker'],
+    ['other', 'first', 'second', 'worker'],
+  ],
+  ['of a service account that has none', undefined, 'default', ['worker'], ['worker']],
+  ['of a service account that is not there', undefined, 'none', ['worker'], ['worker']],
+])('pull secrets %s', async (_name, imageRepoSecret, serviceAccountName, more, names) => {
+  const source = {
+    serviceAccountName,
+    imageRepoSecret: imageRepoSecret === undefined ? undefined : { name: imageRepoSecret },
+  }
+  expect(await nodePullSecrets(kube, 'ns', source, more)).toEqual(names)
 })

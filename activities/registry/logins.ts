@@ -53,6 +53,29 @@ export async function pullSecretNames(
   return account && (account.imagePullSecrets ?? []).flatMap(({ name }) => name ?? [])
 }
 
+/**
+ * The Secrets by which a node pulls images for a pod of a Module: its `imageRepoSecret`, else those of its service
+ * account, which the API server adds only to a pod that names none; and `more`.
+ */
+export async function nodePullSecrets(
+  kube: Pick<Kube, 'get'>,
+  namespace: string,
+  {
+    imageRepoSecret,
+    serviceAccountName,
+  }: {
+    readonly imageRepoSecret?: { readonly name: string } | undefined
+    readonly serviceAccountName: string
+  },
+  more: readonly string[],
+): Promise<readonly string[]> {
+  const own =
+    imageRepoSecret === undefined
+      ? ((await pullSecretNames(kube, namespace, serviceAccountName)) ?? [])
+      : [imageRepoSecret.name]
+  return [...new Set([...own, ...more])]
+}
+
 async function readSecret(
   kube: Pick<Kube, 'get'>,
   namespace: string,

@@ -1,7 +1,12 @@
 import { operatorNamespace } from '../args/commonFlags.ts'
 import type { Call } from '../call.ts'
-import { readOperatorConfig } from '../cluster/operatorConfig.ts'
-import { kinds, type Kind, type StoredObject } from '../kube/resources.ts'
+import {
+  type OperatorConfiguration,
+  operatorDeployment,
+  readOperatorConfiguration,
+} from '../cluster/operatorConfig.ts'
+import { type EventObject, kinds, type Kind, type StoredObject } from '../kube/resources.ts'
+import { shortEvent } from './shortEvent.ts'
 import { redacted, redactedText } from './redact.ts'
 
 /** Lists what this user may; the right that is missing is noted elsewhere. */
@@ -11,19 +16,19 @@ export type ListAllowed = <T extends StoredObject>(
   query?: Readonly<Record<string, string>>,
 ) => Promise<readonly T[]>
 
-const deployment = 'kmm-operator-controller'
 /** Lines of each pod's log. */
 const logLines = 500
 
 /** The operator itself: how it is deployed and configured, and the ends of its logs, as far as this user may see. */
 export async function operatorInBundle(call: Call, list: ListAllowed) {
   const namespace = operatorNamespace(call)
-  const [deployments, pods, configuration] = await Promise.all([
+  const [deployments, pods, events, configuration] = await Promise.all([
     list(kinds.deployments, namespace),
     list(kinds.pods, namespace),
-    readOperatorConfig(call.cluster, namespace),
+    list<EventObject>(kinds.events, namespace, { fieldSelector: 'involvedObject.kind=Deployment' }),
+    readOperatorConfiguration(call.cluster, namespace),
   ])
-  const own = pods.filter(({ metadata: { name } }) => name.startsWith(`${deployment}-`))
+  const own = pods.filter(({ metadata: { name } }) => name.startsWith(`${operatorDeployment}-`))
   const logs = await Promise.all(
     own.map(async ({ metadata: { name } }) => ({
       pod: name,
@@ -32,10 +37,18 @@ export async function operatorInBundle(call: Call, list: ListAllowed) {
   )
   return {
     deployments: redacted(deployments),
-    configuration: redacted(configuration),
+    configuration: redacted(configurationInBundle(configuration)),
+    events: redacted(events.map(shortEvent)),
     pods: redacted(own),
     logs,
   }
+}
+
+function configurationInBundle(found: OperatorConfiguration | undefined) {
+  if (found === undefined) return undefined
+  const { configMap, parsed } = found
+  const { warnings } = parsed
+  return { configMap, warnings, ...(parsed.ok ? { values: parsed.config } : { faults: parsed.faults }) }
 }
 
 async function endOfLog(call: Call, pod: { readonly namespace: string; readonly name: string }) {

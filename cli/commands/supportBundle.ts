@@ -5,6 +5,7 @@ import type { StoredModule } from '../../api/readModule.ts'
 import { operatorNamespace } from '../args/commonFlags.ts'
 import { operatorInBundle, type ListAllowed } from '../bundle/operatorInBundle.ts'
 import { redacted, redactedText } from '../bundle/redact.ts'
+import { shortEvent } from '../bundle/shortEvent.ts'
 import type { Call } from '../call.ts'
 import { readAround } from '../cluster/read.ts'
 import type { ClusterObjects } from '../cluster/snapshot.ts'
@@ -80,11 +81,6 @@ function objectsInBundle(
       dockerfile: redactedText(data?.['dockerfile'] ?? ''),
     })),
   }
-}
-
-function shortEvent({ type, reason, message, lastTimestamp, eventTime, involvedObject }: EventObject) {
-  const { kind, name } = involvedObject ?? {}
-  return { at: lastTimestamp ?? eventTime, about: `${kind} ${name}`, type, reason, message }
 }
 
 async function writeBundle(call: Call, bundle: object): Promise<void> {

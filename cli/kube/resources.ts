@@ -79,6 +79,24 @@ export interface ServiceObject extends StoredObject {
   }
 }
 
+export interface DeploymentObject extends StoredObject {
+  readonly spec?: {
+    readonly template?: {
+      readonly spec?: {
+        readonly containers?: readonly {
+          readonly name: string
+          readonly env?: readonly { readonly name: string; readonly value?: string }[]
+          readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[]
+        }[]
+        readonly volumes?: readonly {
+          readonly name: string
+          readonly configMap?: { readonly name?: string }
+        }[]
+      }
+    }
+  }
+}
+
 export interface EventObject extends StoredObject {
   readonly type?: string
   readonly reason?: string

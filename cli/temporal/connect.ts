@@ -1,11 +1,13 @@
 import { Client, Connection, type TLSConfig } from '@temporalio/client'
 import { operatorNamespace } from '../args/commonFlags.ts'
 import type { Call } from '../call.ts'
-import { operatorConfigMap, readOperatorConfig } from '../cluster/operatorConfig.ts'
+import { operatorConfigMap, readOperatorConfiguration } from '../cluster/operatorConfig.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
 import type { Forward } from '../kube/portForward.ts'
 import { credentialsOf, profileOf } from './environment.ts'
 import { openTunnel } from './tunnel.ts'
+
+const defaultAddress = 'localhost:7233'
 
 /** Where Temporal is, and who says so. */
 export interface TemporalPlace {
@@ -25,8 +27,11 @@ export async function temporalPlace(call: Call): Promise<TemporalPlace | undefin
   const address = call.flag('temporal-address') ?? profile.address
   const namespace = call.flag('temporal-namespace') ?? profile.namespace
   if (address !== undefined) return { address, namespace: namespace ?? 'default', source: 'user' }
-  const own = (await readOperatorConfig(call.cluster, operatorNamespace(call)))?.temporal
-  if (own === undefined) return undefined
+  const found = await readOperatorConfiguration(call.cluster, operatorNamespace(call))
+  if (found?.parsed.ok !== true) return undefined
+  const own = found.parsed.config.temporal
+  // The environment that gives the address was not read: what is left is the default.
+  if (!found.withEnvironment && own.address === defaultAddress) return undefined
   const { enabled, serverName } = own.tls
   const tls = enabled ? { tls: serverName === undefined ? {} : { serverNameOverride: serverName } } : {}
   return { address: own.address, namespace: namespace ?? own.namespace, source: 'operator', ...tls }
@@ -38,7 +43,8 @@ export async function neededPlace(call: Call, what: string): Promise<TemporalPla
   if (place !== undefined) return place
   throw new CliError(
     `${what} is kept in Temporal: give --temporal-address HOST:PORT, or set TEMPORAL_ADDRESS. The operator's own is ` +
-      `temporal.address in its configuration (ConfigMap ${operatorConfigMap}), which could not be read here.`,
+      `temporal.address in its configuration (ConfigMap ${operatorConfigMap}) or TEMPORAL_ADDRESS of its Deployment, ` +
+      'which could not be read here.',
     exitCodes.usage,
   )
 }

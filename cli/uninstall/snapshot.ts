@@ -191,11 +191,6 @@ function selects({ spec }: DeploymentObject, of: Readonly<Record<string, string>
   return wanted.length > 0 && wanted.every(([key, value]) => of[key] === value)
 }
 
-function clusterNameOf(operator: DeploymentObject | undefined): string | undefined {
-  const env = operator?.spec.template.spec.containers.flatMap((container) => container.env ?? [])
-  return env?.find(({ name }) => name === 'KMM_CLUSTER_NAME')?.value || undefined
-}
-
 /** Rights that reading takes; `namespace` is the operator's. */
 export function readRights(namespace: string): readonly { verb: string; kind: Kind; namespace?: string }[] {
   const everywhere = [

@@ -21,9 +21,16 @@ export interface WhyFacts {
   readonly serviceAccounts: ReadonlyMap<string, boolean>
 }
 
+/** The operator's configuration where it is not valid. */
+export interface InvalidConfiguration {
+  readonly configMap: string
+  readonly faults: readonly string[]
+}
+
 /** The Lease of the replica that watches. `holder` is empty when it was given up. */
 export interface OperatorFacts {
   readonly namespace: string
+  readonly invalidConfiguration?: InvalidConfiguration | undefined
   readonly lease:
     | { readonly holder: string; readonly renewedAt: string; readonly seconds: number }
     | undefined

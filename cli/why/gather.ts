@@ -1,12 +1,17 @@
 import type { ModuleRef } from '../../api/names.ts'
-import { readOperatorConfig } from '../cluster/operatorConfig.ts'
+import {
+  operatorConfigMap,
+  operatorDeployment,
+  readOperatorConfiguration,
+} from '../cluster/operatorConfig.ts'
+import type { OperatorConfiguration } from '../cluster/operatorConfig.ts'
 import type { Gap, ReadObjects } from '../cluster/read.ts'
 import { snapshotOf } from '../cluster/snapshot.ts'
 import { seeKernels } from '../cluster/views.ts'
 import type { Cluster } from '../kube/cluster.ts'
 import { ForbiddenError, type Right } from '../kube/errors.ts'
-import { kinds, type Kind, type LeaseObject, type StoredObject } from '../kube/resources.ts'
-import type { OperatorFacts, WhyFacts } from './facts.ts'
+import { type EventObject, kinds, type Kind, type LeaseObject, type StoredObject } from '../kube/resources.ts'
+import type { InvalidConfiguration, OperatorFacts, WhyFacts } from './facts.ts'
 
 /**
  * Looks at everything else that can be the cause, with the rights of this user: what may not be looked at is a gap.
@@ -64,15 +69,43 @@ export async function gather(
 const defaultLease = 'kmm.sigs.x-k8s.io'
 
 async function readOperator(cluster: Cluster, namespace: string): Promise<OperatorFacts> {
-  const config = await readOperatorConfig(cluster, namespace)
-  const name = config?.leaderElection.resourceID ?? defaultLease
+  const configuration = await readOperatorConfiguration(cluster, namespace)
+  const parsed = configuration?.parsed
+  const name = parsed?.ok === true ? parsed.config.leaderElection.resourceID : defaultLease
   const lease = await cluster.get<LeaseObject>(kinds.leases, { namespace, name })
   const {
     holderIdentity: holder = '',
     renewTime: renewedAt,
     leaseDurationSeconds: seconds = 15,
   } = lease?.spec ?? {}
-  return { namespace, lease: renewedAt === undefined ? undefined : { holder, renewedAt, seconds } }
+  return {
+    namespace,
+    invalidConfiguration: await readInvalid(cluster, namespace, configuration),
+    lease: renewedAt === undefined ? undefined : { holder, renewedAt, seconds },
+  }
+}
+
+/** As the ConfigMap stands; what only the operator can see, such as a file that is not there, it says by Events. */
+async function readInvalid(
+  cluster: Cluster,
+  namespace: string,
+  configuration: OperatorConfiguration | undefined,
+): Promise<InvalidConfiguration | undefined> {
+  const configMap = configuration?.configMap ?? operatorConfigMap
+  if (configuration?.parsed.ok === false) return { configMap, faults: configuration.parsed.faults }
+  try {
+    const fieldSelector = `involvedObject.kind=Deployment,involvedObject.name=${operatorDeployment}`
+    const { items } = await cluster.list<EventObject>(kinds.events, { namespace }, { fieldSelector })
+    const time = ({ lastTimestamp = '' }: EventObject) => Date.parse(lastTimestamp) || 0
+    const [last] = items
+      .filter(({ reason }) => reason === 'InvalidConfiguration' || reason === 'ConfigurationReloaded')
+      .toSorted((a, b) => time(b) - time(a))
+    if (last?.reason !== 'InvalidConfiguration') return undefined
+    return { configMap, faults: [`${last.message} (Event of ${last.lastTimestamp})`] }
+  } catch (error) {
+    if (error instanceof ForbiddenError) return undefined
+    throw error
+  }
 }
 
 /** Only metadata is asked for: what Secrets hold does not come here. */

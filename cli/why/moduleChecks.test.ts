@@ -9,6 +9,21 @@ import {
 } from '../../api/testCluster.ts'
 import { ask, module, operator, selecting, taint, testCauses, unguarded } from './testing/whyTest.ts'
 
+const invalid = {
+  ...operator,
+  invalidConfiguration: {
+    configMap: 'kmm-operator-manager-config',
+    faults: ['maxParallel: wrong', 'job: wrong'],
+  },
+}
+
+test('an operator that runs with its last valid configuration is no reason for a Module', () => {
+  const report = ask({ modules: [module] }, { operator: invalid })
+  const found = report.sections[0]?.findings.find(({ check }) => check === 'operator')
+  expect(found).toMatchObject({ state: 'unknown', details: 'maxParallel: wrong\njob: wrong' })
+  expect(report.first).toEqual(ask({ modules: [module] }).first)
+})
+
 describe('the first thing that fails of the Module and where it may be', () => {
   testCauses([
     [
@@ -42,6 +57,27 @@ describe('the first thing that fails of the Module and where it may be', () => {
       {
         operator: {
           ...operator,
+          lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:30:00Z', seconds: 15 },
+        },
+      },
+    ],
+    [
+      'the operator does not start with its configuration',
+      { modules: [module] },
+      {
+        check: 'operator',
+        reason: 'InvalidConfiguration',
+        helps: /-n kmm-operator-system edit configmap kmm-operator-manager-config/,
+      },
+      { operator: { ...invalid, lease: undefined } },
+    ],
+    [
+      'the operator went down, and its configuration is not valid',
+      { modules: [module] },
+      { check: 'operator', reason: 'InvalidConfiguration' },
+      {
+        operator: {
+          ...invalid,
           lease: { holder: 'operator-1', renewedAt: '2026-01-01T00:30:00Z', seconds: 15 },
         },
       },

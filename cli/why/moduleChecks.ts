@@ -45,7 +45,26 @@ function deletion({ cluster, ref, stored }: ModuleFacts): Finding {
 }
 
 function operator(facts: ModuleFacts): Finding {
-  return leaseFault(facts) ?? notActedOn(facts) ?? watcherSeen(facts)
+  const lease = leaseFault(facts)
+  return configurationFault(facts, lease) ?? lease ?? notActedOn(facts) ?? watcherSeen(facts)
+}
+
+/** Without a valid configuration the operator does not start; one that runs already keeps its last valid one. */
+function configurationFault(
+  { operator: found }: ModuleFacts,
+  lease: Finding | undefined,
+): Finding | undefined {
+  if (found?.invalidConfiguration === undefined) return undefined
+  const { configMap, faults } = found.invalidConfiguration
+  const more = {
+    details: faults.join('\n'),
+    commands: [help.editConfigMap(found.namespace, configMap), help.describeOperator(found.namespace)],
+  }
+  if (found.lease === undefined || lease !== undefined) {
+    return fails('InvalidConfiguration', 'The operator does not run: its configuration is not valid.', more)
+  }
+  const says = `${found.lease.holder} watches with its last valid configuration; the present one is not valid.`
+  return unknown(says, more)
 }
 
 /** The Lease that is there tells that nobody watches. */

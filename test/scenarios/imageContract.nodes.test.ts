@@ -97,6 +97,7 @@ function workerOf({
     owner: { name: buildNodeName, uid: randomUUID() },
     // Not a directory of this machine that anything else looks at.
     worker: { ...parsed.config.worker, firmwareHostPath: join(lab.folder.dir, 'firmware') },
+    pullSecrets: [],
     workerImage: lab.state.images?.pause ?? '',
   })
   const spec = made.spec as unknown as NonNullable<Pod['spec']>

@@ -57,7 +57,10 @@ async function applyTemporal(story: Scenario, onward: number): Promise<void> {
     },
   } as WriteBody
   const ports = [{ port, targetPort: 'rpc' }]
-  const config = `temporal: { address: "${service}.${namespace}:${port}", namespace: ${temporal.namespace} }`
+  const configured = `${service}.${namespace}:${port}`
+  const config = JSON.stringify({
+    temporal: { address: configured, namespace: temporal.namespace, tls: { enabled: false } },
+  })
   // The operator's own client knows no Services.
   await lab.kube.transport.json({
     verb: 'create',
