@@ -207,7 +207,7 @@ test('a release of Helm is left to Helm; the definitions, which it keeps, go', a
   const done = await uninstall('--unload', '--yes')
   expect(done).toMatchObject({
     code: 0,
-    stderr: expect.stringContaining(`helm uninstall kmm -n ${operatorNamespace}`),
+    stdout: expect.stringContaining(`Helm's part; run: helm uninstall kmm -n ${operatorNamespace}\n`),
   })
   const isDefinition = (name: string) => name.startsWith('customresourcedefinition')
   const left = await eventually(

@@ -4,7 +4,7 @@ import { usageError } from '../args/parse.ts'
 import type { Call } from '../call.ts'
 import { CliError, exitCodes, type ExitCode } from '../exitCodes.ts'
 import { execute, type Outcome } from '../uninstall/execute.ts'
-import { planUninstall, type UninstallPlan, type UninstallStep, type Way } from '../uninstall/plan.ts'
+import { planUninstall, type UninstallPlan, type Way } from '../uninstall/plan.ts'
 import { planText, reportStep } from '../uninstall/report.ts'
 import { missingRights, refuseWithout, rightsFor } from '../uninstall/rights.ts'
 import { terminateRuns } from '../uninstall/runs.ts'
@@ -89,16 +89,20 @@ function showOutcome(call: Call, plan: Steps, outcome: Outcome): ExitCode {
     remains: remains.map(reportStep),
     stays,
   }
-  call.print(result, () => outcomeText(outcome, remains, stays))
+  call.print(result, () => outcomeText(outcome, plan))
   return outcome.kind === 'done' ? exitCodes.ok : exitCodes.notYet
 }
 
-function outcomeText(outcome: Outcome, remains: readonly UninstallStep[], stays: readonly string[]): string {
-  if (outcome.kind === 'done') return ['Uninstalled.', ...section('Stays:', stays)].join('\n')
+function outcomeText(outcome: Outcome, { steps, stays }: Steps): string {
+  if (outcome.kind === 'done') {
+    const helm = steps.find((step) => step.kind === 'helmUninstall')
+    const end = helm === undefined ? 'Uninstalled.' : `Uninstalled, but for Helm's part; run: ${helm.command}`
+    return [end, ...section('Stays:', stays)].join('\n')
+  }
   return [
     outcome.kind === 'blocked' ? outcome.why : 'Stopped before the end.',
     'What remains:',
-    planText(remains),
+    planText(outcome.remains),
     'The same command again goes on from here.',
   ].join('\n')
 }

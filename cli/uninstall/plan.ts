@@ -192,7 +192,7 @@ function staysOf(snapshot: UninstallSnapshot, { way, keepDefinitions }: PlanOpti
       : [
           otherPods.length > 0
             ? `Namespace ${operatorNamespace}: pods of others are in it (${otherPods.join(', ')}).`
-            : `Namespace ${operatorNamespace}: it did not come with the installation's manifests.`,
+            : `Namespace ${operatorNamespace}: it did not come with the installation's manifests (kubectl delete namespace ${operatorNamespace}).`,
         ]),
   ]
 }
