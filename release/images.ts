@@ -51,7 +51,7 @@ export async function collectImages(
     } else {
       const why =
         builder === undefined
-          ? 'there is no docker buildx, podman or buildah that works'
+          ? 'nothing builds it here (docker buildx, podman or buildah would)'
           : `${builder.name} cannot run programs for it here`
       report(`image for ${architecture}: left out, ${why}; give it with --image-tar FILE`)
       continue

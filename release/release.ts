@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { packPlugin } from '../cli/npm/packPlugin.ts'
@@ -58,6 +58,8 @@ export async function release(options: ReleaseOptions): Promise<void> {
       )
     }
     await writeChecksums(folder)
+    // A scratch folder is for its owner alone.
+    await chmod(folder, 0o755)
     await rmdir(out).catch(ifAbsent)
     await rename(folder, out)
   } finally {

@@ -1,6 +1,6 @@
 import type { NodeObject, PodObject } from '../../api/kubernetesObjects.ts'
 import { labels } from '../../api/names.ts'
-import { readOperatorConfig } from '../cluster/operatorConfig.ts'
+import { readOperatorConfiguration } from '../cluster/operatorConfig.ts'
 import { ownPods } from '../cluster/read.ts'
 import type { Cluster } from '../kube/cluster.ts'
 import { ApiError } from '../kube/errors.ts'
@@ -88,7 +88,8 @@ export function operatorOf(
 export async function readSnapshot(cluster: Cluster, operatorNamespace: string): Promise<UninstallSnapshot> {
   const namespace = operatorNamespace
   const own = { labelSelector: ownPods }
-  const config = await readOperatorConfig(cluster, namespace)
+  const read = await readOperatorConfiguration(cluster, namespace)
+  const config = read?.parsed.ok === true ? read.parsed.config : undefined
   const leaderLease = config?.leaderElection.resourceID ?? 'kmm.sigs.x-k8s.io'
   const [objects, pods, leases, deployments, installation, definitions, operatorNamespaceObject, system] =
     await Promise.all([
@@ -113,8 +114,7 @@ export async function readSnapshot(cluster: Cluster, operatorNamespace: string):
     operatorPods: inNamespace.items.filter(isOfOperator),
     lease: leases.items.find(({ metadata }) => metadata.name === leaderLease),
     election: config?.leaderElection.enabled ?? true,
-    cluster:
-      config?.temporal.clusterName ?? clusterNameOf(operator) ?? system?.metadata.uid.slice(0, 8) ?? '',
+    cluster: config?.temporal.clusterName ?? system?.metadata.uid.slice(0, 8) ?? '',
     ...objects,
     pods: pods.items.filter(isOfModule),
     leases: leases.items.filter(
