@@ -10,7 +10,12 @@ function config(text: string) {
 describe('images:CFG-2 defaults', () => {
   test.each(['', '{}', '# nothing\n', 'worker: {}'])('of "%s"', (text) => {
     expect(config(text)).toEqual({
-      temporal: { address: 'localhost:7233', namespace: 'default' },
+      temporal: {
+        address: 'localhost:7233',
+        namespace: 'default',
+        tls: { enabled: false },
+        createNamespace: false,
+      },
       build: {
         image: 'gcr.io/kaniko-project/executor:v1.24.0',
         env: [],
@@ -43,15 +48,17 @@ test('nodes:CFG-1 null unsets', () => {
   })
 })
 
-test('temporal: TLS by an empty section, the key of the Secret by default', () => {
-  const text = 'temporal: {address: t:7233, tls: {}, apiKeySecret: {name: s}, clusterName: east-1}'
+test('temporal: TLS unless on loopback, no namespace created by default', () => {
+  const text = 'temporal: {address: t:7233, apiKeyFile: /k, clusterName: east-1}'
   expect(config(text).temporal).toEqual({
     address: 't:7233',
     namespace: 'default',
     clusterName: 'east-1',
-    tls: {},
-    apiKeySecret: { name: 's', key: 'apiKey' },
+    tls: { enabled: true },
+    apiKeyFile: '/k',
+    createNamespace: false,
   })
+  expect(config('').temporal.tls.enabled).toBe(false)
 })
 
 describe('nodes:CFG-3 what is wrong is named', () => {

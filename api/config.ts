@@ -1,5 +1,6 @@
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
+import { tlsOf } from './config/tls.ts'
 import { DurationError, parseDuration } from './duration.ts'
 
 /** A Go duration of at least zero, read as milliseconds. */
@@ -17,32 +18,36 @@ const duration = z.string().transform((text, context) => {
 
 const resources = z.record(z.string(), z.string())
 
-const temporal = z.strictObject({
-  /** host:port of the Temporal service. */
-  address: z.string().min(1).default('localhost:7233'),
-  namespace: z.string().min(1).default('default'),
-  /** Part of every workflow id; absent: the first 8 digits of the uid of namespace kube-system. */
-  clusterName: z
-    .string()
-    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and "-", at most 63')
-    .optional(),
-  /** Present, even empty, means TLS. Paths of PEM files in the operator's container. */
-  tls: z
-    .strictObject({
-      serverName: z.string().min(1).optional(),
-      caFile: z.string().min(1).optional(),
-      certFile: z.string().min(1).optional(),
-      keyFile: z.string().min(1).optional(),
-    })
-    .refine((tls) => (tls.certFile === undefined) === (tls.keyFile === undefined), {
-      message: 'give certFile and keyFile together',
-    })
-    .optional(),
-  /** A Secret in the operator's namespace that holds an API key. */
-  apiKeySecret: z
-    .strictObject({ name: z.string().min(1), key: z.string().min(1).default('apiKey') })
-    .optional(),
-})
+const temporal = z
+  .strictObject({
+    /** host:port of the Temporal service. */
+    address: z.string().min(1).default('localhost:7233'),
+    namespace: z.string().min(1).default('default'),
+    /** Part of every workflow id; absent: the first 8 digits of the uid of namespace kube-system. */
+    clusterName: z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and "-", at most 63')
+      .optional(),
+    /** Paths of PEM files in the operator's container. */
+    tls: z
+      .strictObject({
+        /** Absent: unless the address is on loopback. */
+        enabled: z.boolean().optional(),
+        serverName: z.string().min(1).optional(),
+        caFile: z.string().min(1).optional(),
+        certFile: z.string().min(1).optional(),
+        keyFile: z.string().min(1).optional(),
+      })
+      .refine((tls) => (tls.certFile === undefined) === (tls.keyFile === undefined), {
+        message: 'give certFile and keyFile together',
+      })
+      .prefault({}),
+    /** A file with an API key. */
+    apiKeyFile: z.string().min(1).optional(),
+    /** Creates the namespace when it does not exist. */
+    createNamespace: z.boolean().default(false),
+  })
+  .transform((given) => ({ ...given, tls: tlsOf(given.address, given.tls) }))
 
 const build = z.strictObject({
   /** The build executor. */

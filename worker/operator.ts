@@ -11,7 +11,7 @@ import { viewSettings } from '../activities/dependencies.ts'
 import { createEventRecorder } from '../activities/events/eventRecorder.ts'
 import { createKube } from '../activities/kube/client.ts'
 import type { Kube } from '../activities/kube/kube.ts'
-import { namespaces, secrets } from '../activities/kube/resources.ts'
+import { namespaces } from '../activities/kube/resources.ts'
 import { createBell } from './bell.ts'
 import { logEvent } from './eventLog.ts'
 import { serveHealth } from './health.ts'
@@ -22,7 +22,8 @@ import { chooseTemporalMetrics } from './metrics/temporalMetrics.ts'
 import type { OperatorOptions } from './options.ts'
 import { askApiServer, askTemporal } from './readiness.ts'
 import { retentionFault } from './retention.ts'
-import { connectTemporal, createWorkers, temporalClient } from './temporal.ts'
+import { connectTemporal } from './temporal/connect.ts'
+import { createWorkers, temporalClient } from './temporal.ts'
 import { Watcher } from './watcher.ts'
 
 /**
@@ -37,13 +38,14 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
   const kube = createKube(options.kubeconfig)
   const cache = createClusterCache(kube, log)
   let temporal: NativeConnection | undefined
+  let temporalFault = `no connection to ${config.temporal.address} (temporal.address) yet`
   let workers: readonly Worker[] = []
   let cached = false
   const health = await serveHealth(config.healthProbeBindAddress, {
     'API server': async () =>
       cached ? await askApiServer(kube.transport) : 'the first lists are not in yet',
     Temporal: async () => {
-      if (temporal === undefined) return `no connection to ${config.temporal.address} yet`
+      if (temporal === undefined) return temporalFault
       return workers.length > 0 && workers.every((worker) => worker.getState() === 'RUNNING')
         ? await askTemporal(temporal)
         : 'the workers do not run'
@@ -57,7 +59,13 @@ export async function runOperator(options: OperatorOptions, log: Logger, signal:
     await Promise.race([cache.synced, aborted(signal)])
     cached = true
     const cluster = config.temporal.clusterName ?? (await clusterName(kube))
-    const connection = await connectTemporal(config.temporal, await apiKey(kube, options), log, signal)
+    const connection = await connectTemporal({
+      settings: config.temporal,
+      environment: process.env,
+      log,
+      signal,
+      onFault: (reason) => (temporalFault = reason),
+    })
     temporal = connection
     const short = await retentionFault(connection, config.temporal.namespace)
     if (short !== undefined) log.warn(short)
@@ -129,15 +137,6 @@ async function clusterName(kube: Kube): Promise<string> {
   if (found === undefined)
     throw new Error('the cluster has no namespace kube-system; set temporal.clusterName')
   return found.metadata.uid.slice(0, 8)
-}
-
-async function apiKey(kube: Kube, { config, namespace }: OperatorOptions): Promise<string | undefined> {
-  const ref = config.temporal.apiKeySecret
-  if (ref === undefined) return undefined
-  const secret = await kube.get(secrets, { namespace, name: ref.name })
-  const value = secret?.data?.[ref.key]
-  if (value !== undefined) return Buffer.from(value, 'base64').toString('utf8').trim()
-  throw new Error(`temporal.apiKeySecret: Secret ${namespace}/${ref.name} has no key "${ref.key}"`)
 }
 
 async function aborted(signal: AbortSignal): Promise<never> {
