@@ -143,7 +143,10 @@ function connectionFault(
           : `the server refuses the client certificate ${tls.certFile}: it must be valid and of an authority that the server trusts`,
       ]
     case 'handshake':
-      return [`TLS handshake failed: ${fault.reason}`, 'check temporal.tls and the server’s certificate']
+      return [
+        `TLS handshake failed: ${fault.reason}`,
+        `check temporal.tls: the server may want a client certificate (${files})`,
+      ]
     case 'notTemporal':
       return [
         fault.reason,

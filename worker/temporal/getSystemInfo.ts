@@ -52,7 +52,9 @@ export async function callGetSystemInfo(socket: Socket, endpoint: Endpoint): Pro
 /** With TLS 1.3 a server refuses a client's certificate only after the client has ended its handshake. */
 function afterHandshake(error: unknown): TemporalFault {
   const fault = handshakeFault(error)
-  return fault.kind === 'clientCertificate' ? fault : { kind: 'unreachable', reason: oneLine(error) }
+  return fault.kind === 'clientCertificate'
+    ? fault
+    : { kind: 'handshake', reason: `the connection ended after it (${oneLine(error)})` }
 }
 
 /** What the answer says against working with this server. */

@@ -23,13 +23,14 @@ export async function probeTemporal(
 ): Promise<TemporalFault | undefined> {
   const late = AbortSignal.timeout(timeoutMs)
   const ending = AbortSignal.any([signal, late])
-  const sockets: Socket[] = []
-  const keep = <S extends Socket>(socket: S): S => {
+  // The outermost socket: it ends those below it, and ending them first crashes Node.
+  let outermost: Socket | undefined
+  const keep = (socket: Socket): Socket => {
     // An error that comes when nobody listens any more must not end the process.
-    sockets.push(socket.on('error', () => undefined))
+    outermost = socket.on('error', () => undefined)
     return socket
   }
-  ending.addEventListener('abort', () => sockets.forEach((socket) => socket.destroy()), { once: true })
+  ending.addEventListener('abort', () => outermost?.destroy(), { once: true })
   try {
     const plain = await open(endpoint, keep, ending)
     const { tls } = endpoint
@@ -42,11 +43,11 @@ export async function probeTemporal(
     if (error instanceof TemporalFaultError) return error.fault
     throw error
   } finally {
-    for (const socket of sockets) socket.destroy()
+    outermost?.destroy()
   }
 }
 
-type Keep = <S extends Socket>(socket: S) => S
+type Keep = (socket: Socket) => Socket
 
 async function open({ host, port, proxy }: Endpoint, keep: Keep, signal: AbortSignal): Promise<Socket> {
   if (proxy !== undefined) return await tunnel(proxy, host, port, keep, signal)
@@ -116,16 +117,15 @@ async function handshake(
   keep: Keep,
 ): Promise<Socket> {
   const name = serverName ?? host
-  const socket = keep(
-    connectTls({
-      socket: plain,
-      host: name,
-      ...(isIP(name) === 0 ? { servername: name } : {}),
-      ca,
-      ...pair,
-      ALPNProtocols: ['h2'],
-    }),
-  )
+  const socket = connectTls({
+    socket: plain,
+    host: name,
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    ca,
+    ...pair,
+    ALPNProtocols: ['h2'],
+  })
+  keep(socket)
   const closed = once(socket, 'close').then(() => {
     throw new TemporalFaultError({ kind: 'plainServer' })
   })
