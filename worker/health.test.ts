@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { parse } from 'yaml'
+import { parseAllDocuments } from 'yaml'
 import { serveHealth, type ReadinessCheck } from './health.ts'
 
 const faults: Record<string, string | undefined> = {}
@@ -50,10 +50,14 @@ test('alive whatever is missing', async () => {
 })
 
 test('deploy asks for life and readiness where they are told', async () => {
-  const deployment = parse(readFileSync('deploy/manager/deployment.yaml', 'utf8')) as {
+  interface Workload {
+    kind: string
     spec: { template: { spec: { containers: Record<string, { httpGet: { path: string } }>[] } } }
   }
-  const [container] = deployment.spec.template.spec.containers
+  const documents = parseAllDocuments(readFileSync('deploy/kustomize/manager.yaml', 'utf8'))
+  const objects = documents.map((document) => document.toJS() as Workload)
+  const deployment = objects.find(({ kind }) => kind === 'Deployment')
+  const [container] = deployment?.spec.template.spec.containers ?? []
   faults['API server'] = 'no lists'
   expect((await get(container?.['livenessProbe']?.httpGet.path ?? ''))[0]).toBe(200)
   server.close()

@@ -129,6 +129,26 @@ export const goPrograms = [
   }),
   kubernetesProgram('kubectl', /v1\.(3[0-9])\./, 'kubectl 1.30 to 1.39', 'version --client'),
   goProgram({
+    name: 'helm',
+    version: '3.19.5',
+    lookup: executable(['helm'], 'version', /Version:"v3\.(19|[2-9]\d)\./, 'helm 3.19 or later 3.x'),
+    file: 'helm',
+    downloads: {},
+    go: {
+      module: 'helm.sh/helm/v3',
+      version: 'v3.19.5',
+      package: 'helm.sh/helm/v3/cmd/helm',
+      define: {
+        'helm.sh/helm/v3/internal/version.version': 'v3.19.5',
+        // The Kubernetes that `helm template` and `helm lint` take a chart to be for; 1.20 unless it is set.
+        'helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor': '1',
+        'helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor': '34',
+        'helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor': '1',
+        'helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor': '34',
+      },
+    },
+  }),
+  goProgram({
     name: 'kwok',
     version: '0.8.0',
     lookup: executable(['kwok'], '--version', /^kwok version v?0\.8\./m, 'kwok 0.8'),
