@@ -21,7 +21,7 @@ test('an authority signs certificates of servers', () => {
   expect(parsed.checkHost('other')).toBeUndefined()
   expect(parsed.checkIP('127.0.0.1')).toBe('127.0.0.1')
   expect(parsed.checkIP('::1')).toBe('::1')
-  expect(parsed.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1'])
+  expect(parsed.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'])
 })
 
 test('a client certificate is not one of a server', () => {

@@ -99,17 +99,18 @@ function extensionsOf(use: Use): Extension[] {
       return leaf(digitalSignature, id_kp_clientAuth)
     case 'server':
       return [
-        ...leaf(digitalSignature, id_kp_serverAuth),
+        // Temporal's servers are each other's clients, with the same certificate.
+        ...leaf(digitalSignature, id_kp_serverAuth, id_kp_clientAuth),
         extension(id_ce_subjectAltName, new SubjectAlternativeName(use.hosts.map(generalName)), false),
       ]
   }
 }
 
-function leaf(usage: KeyUsageFlags, purpose: string): Extension[] {
+function leaf(usage: KeyUsageFlags, ...purposes: string[]): Extension[] {
   return [
     extension(id_ce_basicConstraints, new BasicConstraints(), true),
     extension(id_ce_keyUsage, new KeyUsage(usage), true),
-    extension(id_ce_extKeyUsage, new ExtendedKeyUsage([purpose]), false),
+    extension(id_ce_extKeyUsage, new ExtendedKeyUsage(purposes), false),
   ]
 }
 
