@@ -13,6 +13,9 @@ const root = join(import.meta.dirname, '..')
 /** Namespace of the operator's Leases, as in deploy/. */
 export const operatorNamespace = 'kmm-operator-system'
 
+/** The operator's user, as the API server knows it, where it is installed in the cluster. */
+export const operatorAccount = `system:serviceaccount:${operatorNamespace}:kmm-operator-controller`
+
 const crds = join(root, 'deploy/chart/files/crds')
 
 /** Definitions and admission policies of deploy/, in the order in which they are applied. */
@@ -21,7 +24,7 @@ export function definitionFiles(): string[] {
 }
 
 /** Many stories are told at once in a lab, and some hold a build back: none shall wait for another's. */
-const maxParallelBuilds = 100
+export const maxParallelBuilds = 100
 
 /** Keys of the operator's configuration file. */
 export interface OperatorSettings {

@@ -27,13 +27,14 @@ export interface Temporal {
 export async function startTemporal(options: {
   readonly supervisor: Supervisor
   readonly programs: ProgramPaths
+  /** Where it listens; by default on loopback, which pods do not reach. */
+  readonly ip?: string
   readonly port: number
   readonly uiPort?: number
   readonly namespace: string
   readonly database?: string
 }): Promise<Temporal> {
-  const { supervisor, programs, port, uiPort, namespace, database } = options
-  const ip = '127.0.0.1'
+  const { supervisor, programs, ip = '127.0.0.1', port, uiPort, namespace, database } = options
   const address = `${ip}:${port}`
   if (database !== undefined) mkdirSync(dirname(database), { recursive: true })
   const process = await supervisor.start({

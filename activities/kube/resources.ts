@@ -2,6 +2,7 @@ import type {
   V1ConfigMap,
   CoreV1Event,
   V1DaemonSet,
+  V1Deployment,
   V1Lease,
   V1Namespace,
   V1Node,
@@ -65,6 +66,7 @@ export type Secret = Stored<V1Secret>
 export type ServiceAccount = Stored<V1ServiceAccount>
 export type Lease = Stored<V1Lease>
 export type DaemonSet = Stored<V1DaemonSet>
+export type Deployment = Stored<V1Deployment>
 export type Event = Stored<CoreV1Event>
 /** A custom resource, to be parsed with its zod schema before use. */
 export type CustomObject = StoredObject & { readonly spec?: unknown; readonly status?: unknown }
@@ -101,6 +103,7 @@ export const serviceAccounts = resource<ServiceAccount>(
 )
 export const leases = resource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases', 'Namespaced')
 export const daemonSets = resource<DaemonSet>('apps/v1', 'DaemonSet', 'daemonsets', 'Namespaced')
+export const deployments = resource<Deployment>('apps/v1', 'Deployment', 'deployments', 'Namespaced')
 export const events = resource<Event>('v1', 'Event', 'events', 'Namespaced')
 export const modules = resource<CustomObject>(kmm, 'Module', 'modules', 'Namespaced')
 export const nodeModulesConfigs = resource<CustomObject>(
@@ -119,6 +122,7 @@ const known: readonly Resource<StoredObject>[] = [
   serviceAccounts,
   leases,
   daemonSets,
+  deployments,
   events,
   modules,
   nodeModulesConfigs,

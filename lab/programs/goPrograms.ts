@@ -83,6 +83,7 @@ export const goPrograms = [
   kubernetesProgram('kube-controller-manager', isKubernetes, 'Kubernetes v1.34'),
   kubernetesProgram('kube-scheduler', isKubernetes, 'Kubernetes v1.34'),
   kubernetesProgram('kubelet', isKubernetes, 'Kubernetes v1.34'),
+  kubernetesProgram('kube-proxy', isKubernetes, 'Kubernetes v1.34'),
   goProgram({
     // Kaniko publishes images only, no release files: it is always compiled.
     name: 'kaniko-executor',
@@ -125,6 +126,20 @@ export const goPrograms = [
       version: 'v1.5.1',
       package: 'github.com/temporalio/cli/cmd/temporal',
       define: { 'github.com/temporalio/cli/temporalcli.Version': '1.5.1' },
+    },
+  }),
+  goProgram({
+    name: 'coredns',
+    version: '1.12.4',
+    lookup: executable(['coredns'], '-version', /^CoreDNS-1\.1\d\./m, 'CoreDNS 1.1x'),
+    file: 'coredns',
+    // The checksum of its release file could not be looked up.
+    downloads: {},
+    go: {
+      module: 'github.com/coredns/coredns',
+      version: 'v1.12.4',
+      package: 'github.com/coredns/coredns',
+      define: { 'github.com/coredns/coredns/coremain.GitCommit': 'v1.12.4' },
     },
   }),
   kubernetesProgram('kubectl', /v1\.(3[0-9])\./, 'kubectl 1.30 to 1.39', 'version --client'),

@@ -39,3 +39,12 @@ test('an object with named values takes no others', () => {
   )
   expect(open.map(([path]) => path)).toEqual([])
 })
+
+test('the chart has the version of the project', () => {
+  const { version, appVersion } = parse(readFileSync(join(chart, 'Chart.yaml'), 'utf8')) as Record<
+    string,
+    string
+  >
+  const project = JSON.parse(readFileSync(join(chart, '../../package.json'), 'utf8')) as { version: string }
+  expect([version, appVersion]).toEqual([project.version, project.version])
+})

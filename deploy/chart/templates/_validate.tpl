@@ -28,6 +28,11 @@
 {{- $faults = append $faults (printf "proxy.%s: %q is not a URL such as http://proxy.example:3128" $key $url) }}
 {{- end }}
 {{- end }}
+{{- range $key, $port := dict "healthProbeBindAddress" (include "kmm.probesPort" .) "metrics.bindAddress" (include "kmm.metricsPort" . | default "1") }}
+{{- if not (and $port (le 1 (atoi $port)) (ge 65535 (atoi $port))) }}
+{{- $faults = append $faults (printf "config.%s: must end in a port, as in :8081" $key) }}
+{{- end }}
+{{- end }}
 {{- with $faults }}
 {{- fail (printf "\n%s" (join "\n" .)) }}
 {{- end }}

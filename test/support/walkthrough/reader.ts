@@ -11,7 +11,7 @@ import { Terminal, type Ended, type Running } from './terminal.ts'
 const root = join(import.meta.dirname, '../../..')
 
 /** Addresses that `npm start` uses unless it is told otherwise, as the page has them. */
-export const pageAddresses = { temporal: '127.0.0.1:7233', ui: 'http://127.0.0.1:8233' } as const
+export const pageAddresses = { temporal: '10.200.0.1:7233', ui: 'http://10.200.0.1:8233' } as const
 
 /**
  * Somebody who reads docs/walkthrough.md with a lab of their own, and types its shell blocks in order, each whole and
