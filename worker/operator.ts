@@ -8,12 +8,12 @@ import {
   createModuleActivities,
   type Dependencies,
 } from '../activities/index.ts'
+import type { ClusterCache } from '../activities/cluster/cache.ts'
 import { viewSettings } from '../activities/dependencies.ts'
 import { createEventRecorder } from '../activities/events/eventRecorder.ts'
 import { createKube } from '../activities/kube/client.ts'
 import type { Kube } from '../activities/kube/kube.ts'
 import { namespaces } from '../activities/kube/resources.ts'
-import type { OperatorConfig } from '../api/config.ts'
 import { createBell } from './bell.ts'
 import { logEvent } from './eventLog.ts'
 import type { Health } from './health.ts'
@@ -26,7 +26,8 @@ import type { Fault } from './preconditions/precondition.ts'
 import { PreconditionRunner, type Term } from './preconditions/preconditionRunner.ts'
 import { askApiServer, askTemporal } from './readiness.ts'
 import { retentionFault } from './retention.ts'
-import { connectTemporal, createWorkers, temporalClient } from './temporal.ts'
+import { connectTemporal } from './temporal/connect.ts'
+import { createWorkers, temporalClient } from './temporal.ts'
 import { Watcher } from './watcher.ts'
 
 /** What outlives a configuration of the process. */
@@ -43,8 +44,17 @@ export interface OperatorSurroundings {
 interface Progress {
   cached: boolean
   temporal: NativeConnection | undefined
+  /** Why there is no connection to Temporal. */
+  temporalFault: string
   workers: readonly Worker[]
 }
+
+const noProgress = (address: string): Progress => ({
+  cached: false,
+  temporal: undefined,
+  temporalFault: `no connection to ${address} (temporal.address) yet`,
+  workers: [],
+})
 
 /**
  * Runs with one configuration until the signal aborts: preconditions first (each waited for as long as it takes), then
@@ -60,14 +70,14 @@ export async function runOperator(
   const kube = createKube(options.kubeconfig)
   const { preconditions, competition } = operatorPreconditions(kube, options)
   const runner = new PreconditionRunner({ preconditions, log, signal, report })
-  const progress: Progress = { cached: false, temporal: undefined, workers: [] }
+  const progress = noProgress(config.temporal.address)
   health.setChecks({
     Preconditions: () => runner.readiness(),
     'API server': async () =>
       progress.cached ? await askApiServer(kube.transport) : 'the first lists are not in yet',
     Temporal: async () => {
-      const { temporal, workers } = progress
-      if (temporal === undefined) return `no connection to ${config.temporal.address} yet`
+      const { temporal, temporalFault, workers } = progress
+      if (temporal === undefined) return temporalFault
       return workers.length > 0 && workers.every((worker) => worker.getState() === 'RUNNING')
         ? await askTemporal(temporal)
         : 'the workers do not run'
@@ -83,20 +93,20 @@ export async function runOperator(
   }
 }
 
+/** What the work of a term is made of. */
+interface TermContext {
+  readonly options: OperatorOptions
+  readonly kube: Kube
+  readonly surroundings: OperatorSurroundings
+  readonly competition: Competition
+  readonly progress: Progress
+}
+
 /**
  * Caches first, then Temporal (each waited for as long as it takes), then workers on every replica and the watcher on
  * the leader, until the term ends. Ends in the opposite order.
  */
-async function manageModules(
-  context: {
-    readonly options: OperatorOptions
-    readonly kube: Kube
-    readonly surroundings: OperatorSurroundings
-    readonly competition: Competition
-    readonly progress: Progress
-  },
-  term: Term,
-): Promise<void> {
+async function manageModules(context: TermContext, term: Term): Promise<void> {
   const { options, kube, surroundings, competition, progress } = context
   const { log, temporalMetricsUrl: temporalUrl } = surroundings
   const { config } = options
@@ -104,49 +114,70 @@ async function manageModules(
   const cache = createClusterCache(kube, log)
   let metrics: Metrics | undefined
   try {
-    const counted = await startMetrics({ settings: config.metrics, kube, cache, temporalUrl, log })
-    metrics = counted
+    metrics = await startMetrics({ settings: config.metrics, kube, cache, temporalUrl, log })
     await Promise.race([cache.synced, aborted(signal)])
     progress.cached = true
     const cluster = config.temporal.clusterName ?? (await clusterName(kube))
-    const connection = await connectTemporal(config.temporal, await apiKey(config), log, signal)
+    const connection = await connectTemporal({
+      settings: config.temporal,
+      environment: process.env,
+      log,
+      signal,
+      onFault: (reason) => (progress.temporalFault = reason),
+    })
     progress.temporal = connection
-    const short = await retentionFault(connection, config.temporal.namespace)
-    if (short !== undefined) log.warn(short)
-    const { namespace: own, workerImage } = options
-    const bell = createBell(temporalClient(connection, config.temporal.namespace), cluster)
-    const deps: Dependencies = {
-      kube,
-      cache,
-      runs: bell,
-      config,
-      cluster,
-      namespace: own,
-      workerImage,
-      events: createEventRecorder(kube),
-      observe: (subject, event) => {
-        logEvent(log, subject, event)
-        counted.observe(subject, event)
-      },
-    }
-    const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
-    const { namespace } = config.temporal
-    const workers = await createWorkers(connection, namespace, cluster, activities, options.workflowBundle)
-    progress.workers = workers
-    const watcher = new Watcher({ cache, bell, settings: viewSettings(deps), log })
-    log.info({ cluster, temporal: config.temporal.address, namespace }, 'the operator is up')
-    try {
-      await Promise.all([
-        runWorkers(workers, signal),
-        watchAsLeader(kube, options, watcher, log, term, competition),
-      ])
-    } finally {
-      await connection.close()
-    }
+    await runConnected({ ...context, cache, metrics, cluster, connection }, term)
   } finally {
-    Object.assign(progress, { cached: false, temporal: undefined, workers: [] } satisfies Progress)
+    Object.assign(progress, noProgress(config.temporal.address))
     metrics?.close()
     await cache.stop()
+  }
+}
+
+/** Workers and, on the leader, the watcher, with caches and a connection to Temporal; closes the connection. */
+async function runConnected(
+  context: TermContext & {
+    readonly cache: ClusterCache
+    readonly metrics: Metrics
+    readonly cluster: string
+    readonly connection: NativeConnection
+  },
+  term: Term,
+): Promise<void> {
+  const { options, kube, surroundings, competition, progress, cache, metrics, cluster, connection } = context
+  const { log } = surroundings
+  const { config } = options
+  const short = await retentionFault(connection, config.temporal.namespace)
+  if (short !== undefined) log.warn(short)
+  const { namespace: own, workerImage } = options
+  const bell = createBell(temporalClient(connection, config.temporal.namespace), cluster)
+  const deps: Dependencies = {
+    kube,
+    cache,
+    runs: bell,
+    config,
+    cluster,
+    namespace: own,
+    workerImage,
+    events: createEventRecorder(kube),
+    observe: (subject, event) => {
+      logEvent(log, subject, event)
+      metrics.observe(subject, event)
+    },
+  }
+  const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
+  const { namespace } = config.temporal
+  const workers = await createWorkers(connection, namespace, cluster, activities, options.workflowBundle)
+  progress.workers = workers
+  const watcher = new Watcher({ cache, bell, settings: viewSettings(deps), log })
+  log.info({ cluster, temporal: config.temporal.address, namespace }, 'the operator is up')
+  try {
+    await Promise.all([
+      runWorkers(workers, term.signal),
+      watchAsLeader(kube, options, watcher, log, term, competition),
+    ])
+  } finally {
+    await connection.close()
   }
 }
 
@@ -191,10 +222,6 @@ async function clusterName(kube: Kube): Promise<string> {
   if (found === undefined)
     throw new Error('the cluster has no namespace kube-system; set temporal.clusterName')
   return found.metadata.uid.slice(0, 8)
-}
-
-async function apiKey({ temporal: { apiKeyFile } }: OperatorConfig): Promise<string | undefined> {
-  return apiKeyFile === undefined ? undefined : (await readFile(apiKeyFile, 'utf8')).trim()
 }
 
 async function aborted(signal: AbortSignal): Promise<never> {

@@ -65,7 +65,7 @@ export const compile = async (
   })
   const upstream = await readFile(downloadedModule.parse(JSON.parse(answer)).GoMod, 'utf8')
   await writeFile(join(folder, 'go.mod'), composeGoMod(build, upstream))
-  const define = Object.entries(build.define).map(([name, value]) => `-X ${name}=${value}`)
+  const define = Object.entries(build.define ?? {}).map(([name, value]) => `-X ${name}=${value}`)
   const argv = [
     go,
     'build',

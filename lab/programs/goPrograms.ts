@@ -182,4 +182,35 @@ export const goPrograms = [
       define: { 'sigs.k8s.io/kwok/pkg/consts.Version': 'v0.8.0' },
     },
   }),
+  goProgram({
+    // The server of an embedded Temporal, as in the image temporalio/server.
+    name: 'temporal-server',
+    version: '1.29.1',
+    lookup: executable(['temporal-server'], '--version', /version 1\.29\./m, 'Temporal server 1.29'),
+    file: 'server',
+    downloads: {},
+    go: {
+      module: 'go.temporal.io/server',
+      version: 'v1.29.1',
+      package: 'go.temporal.io/server/cmd/server',
+    },
+  }),
+  goProgram({
+    // The Web UI of an embedded Temporal, as in the image temporalio/ui.
+    name: 'temporal-ui-server',
+    version: '2.42.1',
+    lookup: executable(
+      ['temporal-ui-server', 'ui-server'],
+      '--version',
+      /version 2\.42\./m,
+      'Temporal UI 2.42',
+    ),
+    file: 'server',
+    downloads: {},
+    go: {
+      module: 'github.com/temporalio/ui-server/v2',
+      version: 'v2.42.1',
+      package: 'github.com/temporalio/ui-server/v2/cmd/server',
+    },
+  }),
 ] as const satisfies readonly ProgramSpec[]

@@ -38,8 +38,8 @@ export interface GoBuild {
   readonly version: string
   /** The main package. */
   readonly package: string
-  /** `-X` assignments for the linker, so that the program answers its version probe. */
-  readonly define: Readonly<Record<string, string>>
+  /** `-X` assignments for the linker; absent where the program's own source holds the version. */
+  readonly define?: Readonly<Record<string, string>>
   /** Set when the module's own go.mod replaces siblings by local folders: they get this published version. */
   readonly siblings?: string
 }

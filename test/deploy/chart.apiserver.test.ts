@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { stringify } from 'yaml'
 import { renderedFor } from '../../deploy/render.ts'
 import { applyManifests } from '../../lab/applyManifests.ts'
-import { chart, type Command, findCommand, template } from './helm.ts'
+import { chart, type Command, findCommand, type ManifestObject, template } from './helm.ts'
 import { namespace, type RenderedSets, renderValueSets, type ValueSet, valueSetNames } from './valueSets.ts'
 
 let folder: string
@@ -77,7 +77,19 @@ describe.each(valueSetNames)('values: %s', (set) => {
       apiVersion: 'v1',
       kind: 'Pod',
       // The account and the priority are not in this API server.
-      spec: { ...spec.template.spec, serviceAccountName: 'default', priorityClassName: undefined },
+      spec: {
+        ...spec.template.spec,
+        serviceAccountName: 'default',
+        priorityClassName: undefined,
+        // A StatefulSet adds a volume for each of its claims.
+        volumes: [
+          ...spec.template.spec.volumes,
+          ...(spec.volumeClaimTemplates ?? []).map((claim: ManifestObject) => ({
+            name: claim.metadata?.name,
+            persistentVolumeClaim: { claimName: claim.metadata?.name },
+          })),
+        ],
+      },
       metadata: { ...spec.template.metadata, name: metadata?.name, namespace },
     }))
     kubectl('apply', '-f', accountFile())

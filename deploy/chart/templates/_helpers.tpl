@@ -126,3 +126,24 @@ createNamespace: {{ $temporal.createNamespace }}
   value: {{ join "," $direct | quote }}
 {{- end }}
 {{- end }}
+
+{{/* Labels that select the pod of the embedded Temporal. */}}
+{{- define "kmm.temporalSelectorLabels" -}}
+app.kubernetes.io/name: kmm-temporal-server
+app.kubernetes.io/component: temporal
+{{- end }}
+
+{{/* Labels that select the pod of its Web UI. */}}
+{{- define "kmm.temporalUiSelectorLabels" -}}
+app.kubernetes.io/name: kmm-temporal-ui
+app.kubernetes.io/component: temporal-ui
+{{- end }}
+
+{{/* Labels of the objects of the embedded Temporal; the argument is the name of its selector's template and the root. */}}
+{{- define "kmm.temporalLabels" -}}
+{{ include (index . 0) (index . 1) }}
+app.kubernetes.io/part-of: kmm
+{{- with (index . 1).Values.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

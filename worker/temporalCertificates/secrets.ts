@@ -1,0 +1,50 @@
+import type { Kube } from '../../activities/kube/kube.ts'
+import { type Secret, secrets } from '../../activities/kube/resources.ts'
+import type { Bundle } from './plan.ts'
+
+/** Tries until nobody else writes at the same time; each loser reads what the winner wrote. */
+const attempts = 20
+
+/**
+ * Lets `plan` decide what a Secret holds, given what it holds now (undefined: nothing), and writes the decision where it
+ * is another one. Who loses a race decides again. Throws when there is no such Secret: the chart makes it, empty.
+ */
+export async function settleSecret(
+  kube: Kube,
+  ref: { readonly namespace: string; readonly name: string },
+  plan: (current: Bundle | undefined) => Bundle,
+): Promise<Bundle> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const found = await kube.get(secrets, ref)
+    if (found === undefined) {
+      throw new Error(
+        `Secret ${ref.namespace}/${ref.name} does not exist: apply the chart (helm upgrade) or deploy/embedded-temporal again`,
+      )
+    }
+    const current = bundleOf(found)
+    const planned = plan(current)
+    if (current !== undefined && isEqual(current, planned)) return planned
+    const written = await kube.replace(secrets, {
+      ...found,
+      metadata: { ...found.metadata },
+      apiVersion: 'v1',
+      kind: 'Secret',
+      data: { 'tls.crt': encode(planned.cert), 'tls.key': encode(planned.key), 'ca.crt': encode(planned.ca) },
+    })
+    if (written.kind === 'written') return planned
+  }
+  throw new Error(`Secret ${ref.namespace}/${ref.name} is written by others all the time`)
+}
+
+function bundleOf({ data }: Secret): Bundle | undefined {
+  const { 'tls.crt': cert, 'tls.key': key, 'ca.crt': ca } = data ?? {}
+  if (cert === undefined || key === undefined || ca === undefined) return undefined
+  return { cert: decode(cert), key: decode(key), ca: decode(ca) }
+}
+
+function isEqual(a: Bundle, b: Bundle): boolean {
+  return a.cert === b.cert && a.key === b.key && a.ca === b.ca
+}
+
+const encode = (text: string) => Buffer.from(text).toString('base64')
+const decode = (text: string) => Buffer.from(text, 'base64').toString()
