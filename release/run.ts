@@ -1,9 +1,14 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
+/** A program that failed, with the end of what it wrote. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed'
+}
+
 /**
- * Runs a program to its end and resolves with what it wrote to its standard output. Rejects with the end of its error
- * output.
+ * Runs a program to its end and resolves with what it wrote to its standard output. Rejects with
+ * CommandFailed.
  */
 export async function run(
   [program, ...line]: readonly [string, ...string[]],
@@ -15,6 +20,6 @@ export async function run(
   } catch (error) {
     const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : ''
     const why = stderr === '' ? String(error) : stderr.split('\n').slice(-15).join('\n')
-    throw new Error(`${program} ${line[0] ?? ''}: ${why}`, { cause: error })
+    throw new CommandFailed(`${program} ${line[0] ?? ''}: ${why}`, { cause: error })
   }
 }
