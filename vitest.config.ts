@@ -6,7 +6,8 @@ import { simulatedLabCount } from './test/setup/simulatedLabCount.ts'
 /**
  * One vitest project per tier: `unit` needs nothing, `temporal` a Temporal dev server, `apiserver` a control
  * plane without nodes, `nodes` the whole lab with an operator that its files share, `alone` the whole lab for one file
- * at a time, `simulated` a lab with simulated nodes for each file at work. `test/run.ts` brings up what each tier needs
+ * at a time, `simulated` a lab with simulated nodes for each file at work, `audit` what `nodes` and `alone` have left in
+ * the audit log. `test/run.ts` brings up what each tier needs
  * and runs them.
  *
  * Time limits tell only what never ends from what is slow on a machine with much to do.
@@ -54,7 +55,7 @@ export default defineConfig({
         exclude: [
           'node_modules/**',
           '.lab/**',
-          '**/*.{temporal,apiserver,nodes,alone,simulated,programs}.test.ts',
+          '**/*.{temporal,apiserver,nodes,alone,simulated,audit,programs}.test.ts',
         ],
         maxWorkers: 2,
         // Nothing of one file is left for the next; loading the code anew for each is half the work.
@@ -82,6 +83,7 @@ export default defineConfig({
         maxConcurrency: 5,
       }),
       tier(6, 'simulated', { globalSetup: 'test/setup/simulated.ts', maxWorkers: simulatedLabCount }),
+      tier(7, 'audit', { globalSetup: 'test/setup/audit.ts' }),
     ],
   },
 })

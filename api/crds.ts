@@ -94,7 +94,7 @@ export const resources: readonly Resource[] = [
   },
 ]
 
-/** File name under deploy/crds of a resource's definition. */
+/** File name under deploy/chart/files/crds of a resource's definition. */
 export function crdFileName(resource: Resource): string {
   return `${group}_${resource.plural}.yaml`
 }

@@ -6,23 +6,29 @@ import { configTable } from './config/table.ts'
 import { crdFileName, customResourceDefinition, resources } from './crds.ts'
 import { kubernetesTypeNames } from './crdSchema.ts'
 import { type SchemasByName, structuralSchema } from './openApiTypes.ts'
+import { roleTemplate } from './roles.ts'
 
 const typesFile = join(import.meta.dirname, 'kubernetesTypes.json')
-const crdFolder = join(import.meta.dirname, '../deploy/crds')
+const chart = join(import.meta.dirname, '../deploy/chart')
 const configurationPage = join(import.meta.dirname, '../docs/configuration.md')
 
-/** The files of deploy/crds, by path, as they should be. */
+/** Files of the chart that are made from api/, by path, as they should be: the definitions and the operator's roles. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const types = JSON.parse(readFileSync(typesFile, 'utf8')) as { schemas: SchemasByName }
-  return new Map(
-    resources.map((resource) => [
-      join(crdFolder, crdFileName(resource)),
-      `# Made by \`npm run generate\` from the schemas in api/; do not edit.\n${stringify(
-        customResourceDefinition(resource, types.schemas),
-        { aliasDuplicateObjects: false, lineWidth: 110 },
-      )}`,
-    ]),
-  )
+  return new Map([
+    ...resources.map(
+      (resource) =>
+        [
+          join(chart, 'files/crds', crdFileName(resource)),
+          `# Made by \`npm run generate\` from the schemas in api/; do not edit.\n${stringify(
+            customResourceDefinition(resource, types.schemas),
+            { aliasDuplicateObjects: false, lineWidth: 110 },
+          )}`,
+        ] as const,
+    ),
+    [join(chart, 'templates/rbac/cluster_role.yaml'), roleTemplate('cluster')],
+    [join(chart, 'templates/rbac/role.yaml'), roleTemplate('operatorNamespace')],
+  ])
 }
 
 /** The page on configuration, by path, with the table of keys as it should be. */
@@ -47,7 +53,8 @@ function extractKubernetesTypes(version: string, documents: readonly string[]): 
 }
 
 /**
- * `npm run generate` writes deploy/crds and the table of keys in docs/configuration.md. To take over the types of another Kubernetes version first:
+ * `npm run generate` writes these files of deploy/chart and the table of keys in docs/configuration.md. To take over the
+ * types of another Kubernetes version first:
  *
  *     kubectl get --raw /openapi/v3/api/v1 > core.json
  *     kubectl get --raw /openapi/v3/apis/resource.k8s.io/v1 > resource.json

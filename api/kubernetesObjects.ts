@@ -9,6 +9,7 @@ export interface ObjectMetadata {
   readonly deletionTimestamp?: string
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
+  readonly finalizers?: readonly string[]
 }
 
 interface Condition {

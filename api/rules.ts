@@ -14,7 +14,7 @@ export interface Fault {
 export interface Rule<T> {
   /** `images:VAL-9`, as in docs/validation.md. */
   readonly id: string
-  /** Absent where deploy/policies says it: maps and Kubernetes' own types have no bounds, so their rules no budget. */
+  /** Absent where deploy/chart/templates/policies says it: maps and Kubernetes' own types have no bounds, so their rules no budget. */
   readonly rule?: string
   /** Says what would do. */
   readonly message: string

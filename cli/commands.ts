@@ -162,6 +162,44 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/supportBundle.ts')).supportBundle,
   },
   {
+    name: 'uninstall',
+    arguments: [],
+    summary: 'take kmm-temporal off the cluster; shows what it would do unless --yes is given',
+    help:
+      'With --unload all Modules are deleted and waited for, so that nothing of them is left in the kernels; with ' +
+      '--keep-loaded what is loaded stays. Then records, labels, Leases and the installation go. Without --yes nothing ' +
+      'is changed. After an interruption the same command goes on. What Helm installed is left to Helm. Exit code 4: ' +
+      'refused, with the reason; 5: interrupted, or --timeout is over, with what remains.',
+    flags: [
+      { name: 'unload', help: 'unload every Module first; the operator must be live' },
+      { name: 'keep-loaded', help: 'leave in the kernels what is there, until the nodes boot' },
+      { name: 'yes', help: 'do it' },
+      { name: 'keep-definitions', help: 'leave the CustomResourceDefinitions' },
+      { name: 'timeout', value: 'DURATION', help: 'give up after so long, such as 10m; waits without it' },
+      ...temporalFlags,
+    ],
+    without: ['namespace'],
+    examples: [
+      'kubectl kmod uninstall --unload',
+      'kubectl kmod uninstall --unload --yes --timeout 30m',
+      'kubectl kmod uninstall --keep-loaded --yes',
+    ],
+    load: async () => (await import('./commands/uninstall.ts')).uninstall,
+  },
+  {
+    name: 'images',
+    arguments: [],
+    summary: 'the images that an installation needs, to mirror them',
+    help:
+      'The images of the operator as it is installed and configured: its own, those of its pods, and those of the ' +
+      'embedded Temporal. Where it is not installed, and with --release, those that this release refers to by default. ' +
+      'Images of your Modules and the base images of their Dockerfiles are not among them.',
+    flags: [{ name: 'release', help: 'of this release; no cluster is asked' }, operatorNamespaceFlag],
+    without: ['namespace'],
+    examples: ['kubectl kmod images --release', 'kubectl kmod images -o json'],
+    load: async () => (await import('./commands/images.ts')).images,
+  },
+  {
     name: 'completion',
     arguments: [{ name: 'SHELL', choices: Object.keys(shells) }],
     summary: 'completion for bash, zsh or fish',

@@ -8,9 +8,9 @@ export const exitCodes = {
   usage: 2,
   /** The Module, node, file or run that is named does not exist. */
   notFound: 3,
-  /** The answer is no: something fails (`why`), nothing is held (`retry`), no image (`resolve`), invalid (`plan`). */
+  /** The answer is no: something fails (`why`), nothing is held (`retry`), no image (`resolve`), invalid (`plan`), refused (`uninstall`). */
   no: 4,
-  /** Nothing fails, and it is not done yet (`why`). */
+  /** Nothing fails, and it is not done yet (`why`, `uninstall`). */
   notYet: 5,
   /** The API server refuses it to this user. */
   forbidden: 6,

@@ -57,11 +57,13 @@ describe('formats', () => {
     ['list', held, ['list'], 'It does not compile.'],
     ['status', loaded, ['status', 'fpga'], 'n7  loaded'],
     ['why', held, ['why', 'fpga'], `$ kubectl kmod retry fpga -n drivers --kernel '${testKernel}'`],
+    ['images', none, ['images']],
     ['plan', held, ['plan', '-f', manifest], `--build-arg KERNEL_FULL_VERSION=${testKernel}`],
     ['open', held, ['open', 'fpga'], `${testKernel}   http://`],
     ['resolve', none, ['resolve', '-f', manifest, '--kernel', testKernel]],
     ['retry', held, ['retry', 'fpga']],
     ['cancel', building, ['cancel', 'fpga']],
+    ['uninstall', held, ['uninstall', '--keep-loaded']],
   ]
 
   test.each(lines)('%s: JSON and YAML say the same', async (_name, objects, line) => {
@@ -132,6 +134,8 @@ describe('exit codes', () => {
     [exitCodes.ok, 'open', held, ['open', 'fpga']],
     [exitCodes.ok, 'support-bundle', held, ['support-bundle', 'fpga', '--file', '-']],
 
+    [exitCodes.ok, 'uninstall: what it would do', loaded, ['uninstall', '--keep-loaded']],
+
     ...asking.flatMap((line): typeof cases => [
       [exitCodes.failed, `no API server: ${line.join(' ')}`, none, [...line, '--kubeconfig', away]],
       [exitCodes.forbidden, `forbidden: ${line.join(' ')}`, held, [...line, '--as', 'nobody']],
@@ -140,6 +144,11 @@ describe('exit codes', () => {
     [exitCodes.forbidden, 'plan is forbidden', none, ['plan', '-f', manifest, '--as', 'nobody']],
     [exitCodes.failed, 'a bundle that cannot be written', held, ['support-bundle', 'fpga', '--file', folder]],
 
+    [exitCodes.forbidden, 'uninstall is forbidden', held, ['uninstall', '--unload', '--as', 'nobody']],
+
+    [exitCodes.usage, 'uninstall: neither way', held, ['uninstall', '--yes']],
+    [exitCodes.usage, 'uninstall: both ways', held, ['uninstall', '--unload', '--keep-loaded']],
+    [exitCodes.usage, 'uninstall: no duration', held, ['uninstall', '--unload', '--timeout', 'soon']],
     [exitCodes.usage, 'no such command', none, ['nope']],
     [exitCodes.usage, 'no such flag', none, ['list', '--nope']],
     [exitCodes.usage, 'no such format', none, ['list', '-o', 'xml']],
@@ -171,6 +180,7 @@ describe('exit codes', () => {
       ['resolve', '-f', join(folder, 'nope'), '--kernel', 'k'],
     ],
 
+    [exitCodes.no, 'uninstall: nobody would unload', loaded, ['uninstall', '--unload']],
     [exitCodes.no, 'why: something fails', held, ['why', 'fpga']],
     [exitCodes.no, 'retry: nothing is held', loaded, ['retry', 'fpga']],
     [exitCodes.no, 'cancel: nothing is built', held, ['cancel', 'fpga']],
@@ -198,4 +208,25 @@ describe('exit codes', () => {
   test('every code is here', () => {
     expect(new Set(cases.map(([code]) => code))).toEqual(new Set(Object.values(exitCodes)))
   })
+})
+
+describe('a cluster without the definitions', () => {
+  const lines = [
+    ['list'],
+    ['list', '-A'],
+    ...['status', 'why', 'retry', 'cancel', 'logs', 'open', 'support-bundle'].map((name) => [name, 'fpga']),
+    ['plan', '-f', manifest],
+  ]
+  test.each(lines.flatMap((line) => [[line], [[...line, '--as', 'nobody']]]))(
+    '%j says that it is not installed, and how to install it',
+    async (line) => {
+      api.hold(none)
+      api.removeDefinitions()
+      const ending = await runLine([...line, '--kubeconfig', api.kubeconfig])
+      expect(ending).toMatchObject({ code: exitCodes.failed, stdout: '' })
+      expect(ending.stderr).toContain('kmm-temporal is not installed in the cluster http://127.0.0.1:')
+      expect(ending.stderr).toContain('helm install kmm-temporal deploy/chart')
+      expect(ending.stderr).toContain('kubectl apply -k deploy/')
+    },
+  )
 })

@@ -8,7 +8,9 @@ cd node_modules
 # The base image brings Node; the platform packages are for development.
 rm -rf node-linux-* .bin @types @temporalio/core-bridge/sdk-core
 # The Temporal core of other machines.
-find @temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -rf {} +
+if [ -d @temporalio/core-bridge ]; then
+  find @temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -rf {} +
+fi
 # Parts for another runtime, Bare: Node takes events-universal/default.js and node:fs instead.
 rm -rf bare-buffer bare-events bare-fs bare-path bare-stream bare-url
 # Tables of browsers' features and regions, which only browserslist queries about those read.

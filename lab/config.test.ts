@@ -44,5 +44,6 @@ test('the addresses are in the network', () => {
     podNetwork: '172.30.1.0/24',
     loadNodeAddress: '172.30.0.3',
     loadPodNetwork: '172.30.2.0/24',
+    services: { network: '172.30.96.0/20', apiServer: '172.30.96.1' },
   })
 })

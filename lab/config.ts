@@ -60,7 +60,7 @@ export function readSettings(
   throw new Error(`the lab's settings in ${file} or the environment are not valid: ${faults.join('; ')}`)
 }
 
-/** The addresses in the lab's network of 16 bits: the machine, the nodes, and the pods on them. */
+/** The addresses in the lab's network of 16 bits: the machine, the nodes, their pods, and services. */
 export function networkPlan(settings: LabSettings): NetworkPlan {
   const prefix = settings.network.split('.').slice(0, 2).join('.')
   return {
@@ -71,5 +71,6 @@ export function networkPlan(settings: LabSettings): NetworkPlan {
     podNetwork: `${prefix}.1.0/24`,
     loadNodeAddress: `${prefix}.0.3`,
     loadPodNetwork: `${prefix}.2.0/24`,
+    services: { network: `${prefix}.96.0/20`, apiServer: `${prefix}.96.1` },
   }
 }

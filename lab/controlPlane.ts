@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { adminToken, openAuthority, serviceAccountKeys } from './certificates.ts'
 import { flags } from './flags.ts'
@@ -22,6 +22,8 @@ export interface ControlPlane {
   readonly apiserver: ManagedProcess
   /** Kubeconfig text for the kubelet of a node (user system:node:NAME, group system:nodes). */
   nodeKubeconfig(nodeName: string): Promise<string>
+  /** Kubeconfig text for a component of Kubernetes (user system:NAME, whose rights the API server knows). */
+  componentKubeconfig(name: string): Promise<string>
 }
 
 /** What a control plane is made of. */
@@ -39,20 +41,30 @@ export interface ControlPlaneOptions {
    * kube-controller-manager and kube-scheduler.
    */
   readonly components: 'apiserver' | 'full'
-  /** Write an audit log of request metadata. */
-  readonly audit?: boolean
+  /** Whose requests are written to an audit log (metadata only): everybody's, or one user's; none by default. */
+  readonly audit?: Audit
   readonly kubeconfig?: string
+  /** Where services have their addresses, for clusters whose pods reach them; by default nobody routes there. */
+  readonly services?: ServiceNetwork
 }
 
-/** Where services would be; the API server's own service has the first address. */
-const serviceNetwork = '10.96.0.0/16'
-const apiServerService = '10.96.0.1'
+/** Whose requests an audit log holds. */
+export type Audit = 'everybody' | { readonly user: string }
+
+/** The addresses of services; the API server's own service has the first one. */
+export interface ServiceNetwork {
+  readonly network: string
+  readonly apiServer: string
+}
+
+const unroutedServices: ServiceNetwork = { network: '10.96.0.0/16', apiServer: '10.96.0.1' }
 const fresh = 'or begin anew with --fresh'
 
 /** Starts a control plane and resolves when all of it is ready. Throws a ProgramError. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { dir, supervisor, programs, address } = options
+  const { dir, supervisor, programs, address, services = unroutedServices } = options
   mkdirSync(dir, { recursive: true })
+  keepServiceNetwork(dir, services)
   const pki = join(dir, 'pki')
   const authority = await openAuthority(pki)
   const internal = await freePorts(5)
@@ -61,7 +73,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const server = `https://${address}:${port}`
   const { token, tokenFile } = adminToken(pki)
   const kubeconfig = options.kubeconfig ?? join(dir, 'kubeconfig')
-  const auditLog = options.audit === true ? join(dir, 'audit.log') : null
+  const auditLog = options.audit === undefined ? null : join(dir, 'audit.log')
 
   const etcdUrl = `http://127.0.0.1:${etcdPort}`
   const peerUrl = `http://127.0.0.1:${peerPort}`
@@ -90,7 +102,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const serving = await authority.issue({
     name: 'kube-apiserver',
     commonName: 'kube-apiserver',
-    hosts: [...new Set([address, '127.0.0.1', 'localhost', apiServerService]), 'kubernetes.default.svc'],
+    hosts: [...new Set([address, '127.0.0.1', 'localhost', services.apiServer]), 'kubernetes.default.svc'],
   })
   const kubeletClient = await authority.issue({
     name: 'kube-apiserver-kubelet-client',
@@ -105,8 +117,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         'bind-address': address,
         'advertise-address': address,
         'secure-port': port,
-        'endpoint-reconciler-type': 'none',
-        'service-cluster-ip-range': serviceNetwork,
+        // A loopback address is refused as an endpoint.
+        'endpoint-reconciler-type': options.services === undefined ? 'none' : 'lease',
+        'service-cluster-ip-range': services.network,
         'tls-cert-file': serving.certFile,
         'tls-private-key-file': serving.keyFile,
         'client-ca-file': authority.certFile,
@@ -124,7 +137,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         'allow-privileged': true,
         // etcd 3.4 cannot serve it, and clients that are told otherwise try for ever.
         'feature-gates': 'WatchList=false',
-        'audit-policy-file': auditLog === null ? undefined : writeAuditPolicy(dir),
+        'audit-policy-file': options.audit === undefined ? undefined : writeAuditPolicy(dir, options.audit),
         'audit-log-path': auditLog ?? undefined,
       }),
     ],
@@ -207,12 +220,31 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     async nodeKubeconfig(nodeName) {
       return (await client(`node-${nodeName}`, `system:node:${nodeName}`, 'system:nodes')).text
     },
+    async componentKubeconfig(name) {
+      return (await client(name, `system:${name}`)).text
+    },
   }
 }
 
-function writeAuditPolicy(dir: string): string {
+/** Services keep the addresses that a cluster began with. Throws when that was another network. */
+function keepServiceNetwork(dir: string, { network }: ServiceNetwork): void {
+  const file = join(dir, 'service-network')
+  const begun = existsSync(file) ? readFileSync(file, 'utf8') : undefined
+  const kept = begun ?? (existsSync(join(dir, 'etcd')) ? unroutedServices.network : network)
+  if (kept !== network) {
+    throw new Error(
+      `the cluster in ${dir} has its services in ${kept}, the lab's network wants ${network}: begin anew with --fresh`,
+    )
+  }
+  if (begun === undefined) writeFileSync(file, network)
+}
+
+function writeAuditPolicy(dir: string, audit: Audit): string {
   const file = join(dir, 'audit-policy.json')
-  const rules = [{ level: 'Metadata' }]
+  const rules =
+    audit === 'everybody'
+      ? [{ level: 'Metadata' }]
+      : [{ level: 'Metadata', users: [audit.user] }, { level: 'None' }]
   writeFileSync(
     file,
     JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules }),

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { cleanUp } from './cleanUp.ts'
 import { networkPlan, readSettings, type LabSettings, settingVariables } from './config.ts'
-import { type ControlPlane, startControlPlane } from './controlPlane.ts'
+import { type Audit, type ControlPlane, startControlPlane } from './controlPlane.ts'
 import { openLedger } from './ledger.ts'
 import { lockLab } from './lock.ts'
 import { createBridge, type NetworkPlan } from './network.ts'
@@ -16,6 +16,7 @@ import { type Registry, startRegistry } from './registry.ts'
 import { addSimulatedNode, type SimulatedNode, startKwok } from './simulated/nodes.ts'
 import { type LabState, stateFile, writeState } from './state.ts'
 import { createSupervisor, type ProgramError, type Supervisor } from './supervisor.ts'
+import { startDns } from './services/dns.ts'
 import { startTemporal, type Temporal } from './temporal.ts'
 import type { StartedVm } from './vm/start.ts'
 
@@ -51,8 +52,8 @@ export interface LabOptions {
   readonly vm?: boolean
   /** Wins over `<dir>/config.json` and the environment. */
   readonly settings?: Partial<LabSettings>
-  /** Write the API server's audit log. */
-  readonly audit?: boolean
+  /** Whose requests the API server's audit log holds; there is none by default. */
+  readonly audit?: Audit
   readonly progress?: Progress
   /** Aborting it ends a start that is under way. */
   readonly signal?: AbortSignal
@@ -130,8 +131,9 @@ export async function startLab(options: LabOptions): Promise<Lab> {
           dir: join(dir, 'kubernetes'),
           address,
           port: settings.apiPort,
+          ...(nodes === 'real' ? { services: network.services } : {}),
           components: 'full',
-          audit: options.audit ?? false,
+          ...(options.audit === undefined ? {} : { audit: options.audit }),
           kubeconfig: join(dir, 'kubeconfig'),
         }),
       ),
@@ -144,6 +146,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
           port: settings.temporalPort,
           uiPort: settings.uiPort,
           namespace: 'kmm',
+          ...(nodes === 'real' ? { podHost: address } : {}),
           database: join(dir, 'temporal', 'temporal.db'),
         }),
       ),
@@ -158,7 +161,12 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       address,
       kubernetes: { server: controlPlane.server, kubeconfig, auditLog: controlPlane.auditLog },
       registry: registry.host,
-      temporal: { address: temporal.address, namespace: temporal.namespace, ui: temporal.ui },
+      temporal: {
+        address: temporal.address,
+        podAddress: temporal.podAddress,
+        namespace: temporal.namespace,
+        ui: temporal.ui,
+      },
       nodes: {
         build: nodes === 'real' ? buildNodeName : null,
         load: options.vm === true ? { name: loadNodeName, dir: loadNodeFolder(dir) } : null,
@@ -181,6 +189,8 @@ export async function startLab(options: LabOptions): Promise<Lab> {
             options.onBuilding?.({ dir, programs, state: stateWith(images, kernels) }),
         }),
       stage('simulated nodes', () => startKwok({ ...shared, kubeconfig, port: kwokPort })),
+      nodes === 'real' &&
+        stage('cluster DNS', () => startDns({ ...shared, dir: join(dir, 'dns'), address, kubeconfig })),
     ])
     const { buildNode = null, loadNode = null, images = null, kernels = [] } = real ?? {}
     const state = stateWith(images, kernels)
@@ -227,6 +237,7 @@ async function requirePorts(settings: LabSettings, address: string): Promise<voi
     { program: 'the API server', address, setting: 'apiPort' },
     { program: 'the registry', address, setting: 'registryPort' },
     { program: 'Temporal', address: '127.0.0.1', setting: 'temporalPort' },
+    { program: 'Temporal for pods', address, setting: 'temporalPort' },
     { program: "Temporal's UI", address: '127.0.0.1', setting: 'uiPort' },
   ] as const
   for (const { program, address: at, setting } of wanted) {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { cleanUp } from './cleanUp.ts'
-import { startLab } from './lab.ts'
+import { type LabOptions, startLab } from './lab.ts'
 import { labPrograms } from './labPrograms.ts'
 import { openLedger } from './ledger.ts'
 import { labProcess } from './lock.ts'
@@ -15,7 +15,7 @@ import { createProgress } from './programs/progress.ts'
 import { removeState } from './removeState.ts'
 import { type LabState, readState } from './state.ts'
 
-const usage = `npm run lab -- up [--nodes real|simulated] [--vm] [--audit] [--fresh] [--detach]
+const usage = `npm run lab -- up [--nodes real|simulated] [--vm] [--audit | --audit-user NAME] [--fresh] [--detach]
 npm run lab -- down
 npm run lab -- status
 State is in .lab/ (--dir FOLDER for another); settings in .lab/config.json or KMM_LAB_* variables.
@@ -28,6 +28,7 @@ const { values, positionals } = parseArgs({
     nodes: { type: 'string', default: process.getuid?.() === 0 ? 'real' : 'simulated' },
     vm: { type: 'boolean', default: false },
     audit: { type: 'boolean', default: false },
+    'audit-user': { type: 'string' },
     fresh: { type: 'boolean', default: false },
     detach: { type: 'boolean', default: false },
   },
@@ -80,7 +81,7 @@ async function up(): Promise<number> {
       programs,
       nodes,
       vm: values.vm,
-      audit: values.audit,
+      ...audit(),
       progress,
       signal: interrupt.signal,
     })
@@ -99,6 +100,12 @@ async function up(): Promise<number> {
     over.abort()
     progress.close()
   }
+}
+
+function audit(): Pick<LabOptions, 'audit'> {
+  const user = values['audit-user']
+  if (user !== undefined) return { audit: { user } }
+  return values.audit ? { audit: 'everybody' } : {}
 }
 
 /** Starts `up` in the background and waits until it is ready or has failed. */

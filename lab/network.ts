@@ -1,4 +1,5 @@
 import { BlockList } from 'node:net'
+import type { ServiceNetwork } from './controlPlane.ts'
 import type { Ledger } from './ledger.ts'
 import { runOrThrow } from './programs/exec.ts'
 
@@ -15,6 +16,8 @@ export interface NetworkPlan {
   /** The virtual machine and its pods. */
   readonly loadNodeAddress: string
   readonly loadPodNetwork: string
+  /** The cluster's services. The build node translates their addresses, for the virtual machine and the machine too. */
+  readonly services: ServiceNetwork
 }
 
 /**
@@ -37,7 +40,7 @@ export async function createBridge(plan: NetworkPlan, ledger: Ledger): Promise<v
   await runOrThrow(['ip', 'link', 'set', plan.bridge, 'up'])
 }
 
-/** Connects the network namespace of a process to the bridge as `nodeAddress`, and routes its pods there. */
+/** Connects the network namespace of a process to the bridge as `nodeAddress`; its pods and all services are routed there. */
 export async function attachNode(plan: NetworkPlan, ledger: Ledger, pid: number): Promise<void> {
   const outer = `${plan.bridge}-n`
   const inside = (...args: string[]) =>
@@ -49,7 +52,9 @@ export async function attachNode(plan: NetworkPlan, ledger: Ledger, pid: number)
   await inside('address', 'add', `${plan.nodeAddress}/24`, 'dev', 'eth0')
   await inside('link', 'set', 'eth0', 'up')
   await inside('route', 'add', 'default', 'via', plan.address)
-  await runOrThrow(['ip', 'route', 'add', plan.podNetwork, 'via', plan.nodeAddress, 'dev', plan.bridge])
+  for (const network of [plan.podNetwork, plan.services.network]) {
+    await runOrThrow(['ip', 'route', 'add', network, 'via', plan.nodeAddress, 'dev', plan.bridge])
+  }
 }
 
 /** Removes a network device; false when there is none. */

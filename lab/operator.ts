@@ -13,17 +13,18 @@ const root = join(import.meta.dirname, '..')
 /** Namespace of the operator's Leases, as in deploy/. */
 export const operatorNamespace = 'kmm-operator-system'
 
+/** The operator's user, as the API server knows it, where it is installed in the cluster. */
+export const operatorAccount = `system:serviceaccount:${operatorNamespace}:kmm-operator-controller`
+
+const crds = join(root, 'deploy/chart/files/crds')
+
 /** Definitions and admission policies of deploy/, in the order in which they are applied. */
 export function definitionFiles(): string[] {
-  return ['deploy/crds', 'deploy/policies'].flatMap((folder) =>
-    readdirSync(join(root, folder))
-      .filter((name) => name.endsWith('.yaml') && !name.startsWith('kustomization'))
-      .map((name) => join(root, folder, name)),
-  )
+  return [...readdirSync(crds).map((name) => join(crds, name)), join(root, 'deploy/kustomize/policies.yaml')]
 }
 
 /** Many stories are told at once in a lab, and some hold a build back: none shall wait for another's. */
-const maxParallelBuilds = 100
+export const maxParallelBuilds = 100
 
 /** Keys of the operator's configuration file. */
 export interface OperatorSettings {

@@ -1,27 +1,22 @@
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseDockerfile } from './dockerfile.ts'
 import { knownDigest } from './images/pushImage.ts'
 import { cacheRoot } from './programs/cache.ts'
-import { contentHash, sourceFiles } from './sources.ts'
+import { contentHash, projectRoot, sourceFiles } from './sources.ts'
 
-/** What deploy/Dockerfile copies. */
-const sources = [
-  'package.json',
-  'package-lock.json',
-  'api',
-  'workflows',
-  'activities',
-  'worker',
-  'loader',
-  'signer',
-  'cli',
-]
 export const dockerfile = join('deploy', 'Dockerfile')
-const prune = join('deploy', 'prune.sh')
+
+/** Every file that deploy/Dockerfile copies, by path below the project's folder, sorted. */
+export async function copiedFiles(): Promise<string[]> {
+  const { copied } = parseDockerfile(await readFile(join(projectRoot, dockerfile), 'utf8'))
+  return await sourceFiles(copied)
+}
 
 /** What the image is made of on a base of this digest, and where the cache has it. */
 export async function operatorImageOf(base: string) {
-  const files = [...(await sourceFiles(sources)), dockerfile, prune]
+  const files = [...(await copiedFiles()), dockerfile]
   const key = await contentHash(files, base)
   return { files, key, tar: join(cacheRoot(), 'images', `operator-${key}.tar`) }
 }

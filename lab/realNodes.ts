@@ -106,6 +106,7 @@ export async function startRealNodes(options: {
         name: loadNodeName,
         address: network.loadNodeAddress,
         kubeletPort: 10_250,
+        dns: network.address,
         podNetwork: network.loadPodNetwork,
         labels: loadNodeLabels,
         pauseImage: await pushed.pause,

@@ -19,7 +19,7 @@ const clientOf = (kubeconfig: string) => {
 test('a control plane resumes its data, certificates and token, and has an audit log when asked', async () => {
   const { dir } = folder
   const [port = 0] = await freePorts(1)
-  const start = (supervisor = folder.supervisor, audit = false) =>
+  const start = (supervisor = folder.supervisor, audit: { audit?: 'everybody' } = {}) =>
     startControlPlane({
       dir,
       supervisor,
@@ -27,7 +27,7 @@ test('a control plane resumes its data, certificates and token, and has an audit
       address: '127.0.0.1',
       port,
       components: 'apiserver',
-      audit,
+      ...audit,
     })
   const first = createSupervisor({ dir, onDeath: (error) => console.error(error.message) })
   const before = await start(first)
@@ -36,7 +36,7 @@ test('a control plane resumes its data, certificates and token, and has an audit
   const kubeconfig = readFileSync(before.kubeconfig, 'utf8')
   await first.stop()
 
-  const after = await start(folder.supervisor, true)
+  const after = await start(folder.supervisor, { audit: 'everybody' })
   expect(readFileSync(after.kubeconfig, 'utf8')).toBe(kubeconfig)
   const core = clientOf(after.kubeconfig)
   expect((await core.readNamespacedConfigMap({ namespace: 'default', name: 'kept' })).data).toEqual({

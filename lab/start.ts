@@ -2,8 +2,8 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { applyExample, exampleModule, writeExample } from './example.ts'
 import { startLab, type Lab } from './lab.ts'
+import { installOperator } from './installOperator.ts'
 import { labPrograms } from './labPrograms.ts'
-import { startOperator } from './operator.ts'
 import { operatorImage } from './operatorImage.ts'
 import { openTemporalBeside } from './outsideCluster.ts'
 import { ensurePrograms } from './programs/ensure.ts'
@@ -103,10 +103,10 @@ async function tellStory(lab: Lab, operator: Promise<string>, progress: Progress
     (error: unknown) => pulled.fail(String(error)),
   )
   const line = progress.start('operator')
-  line.say('starting')
-  const { temporal, images } = state
-  const executor = images === null ? {} : { executor: images.kaniko }
-  await startOperator({ dir, supervisor: lab.supervisor, kubeconfig, temporal, image, ...executor })
+  line.say('installing the chart')
+  const { programs } = lab
+  const { signal } = interrupt
+  await installOperator({ state, programs, dir, signal }, { image, replicas: 1 })
   line.done('ready')
   const example = writeExample(dir, state.registry)
   await applyExample(kubeconfig, example.module)

@@ -14,7 +14,13 @@ const stateSchema = z.object({
   kubernetes: z.object({ server: z.string(), kubeconfig: z.string(), auditLog: z.string().nullable() }),
   /** HOST:PORT, as in image references; plain HTTP. */
   registry: z.string(),
-  temporal: z.object({ address: z.string(), namespace: z.string(), ui: z.string().nullable() }),
+  temporal: z.object({
+    address: z.string(),
+    /** The same for pods; null in a simulated lab, which runs none. */
+    podAddress: z.string().nullable(),
+    namespace: z.string(),
+    ui: z.string().nullable(),
+  }),
   /** The real node of each kind, null where there is none. `dir`: for `openVm`. */
   nodes: z.object({
     build: z.string().nullable(),

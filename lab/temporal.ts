@@ -4,6 +4,7 @@ import { Connection } from '@temporalio/client'
 import { msToTs } from '@temporalio/common/lib/time.js'
 import { searchAttributeTypes } from '../api/searchAttributes.ts'
 import { flags } from './flags.ts'
+import { openRelay } from './relay.ts'
 import type { ProgramPaths } from './programPaths.ts'
 import type { ManagedProcess, Supervisor } from './supervisor.ts'
 
@@ -14,6 +15,8 @@ const retention = '30 days'
 export interface Temporal {
   /** HOST:PORT of the gRPC service. */
   readonly address: string
+  /** HOST:PORT by which pods reach it, or null when they cannot. */
+  readonly podAddress: string | null
   readonly namespace: string
   /** http://HOST:PORT of the UI, or null when it was not asked for. */
   readonly ui: string | null
@@ -31,8 +34,10 @@ export async function startTemporal(options: {
   readonly uiPort?: number
   readonly namespace: string
   readonly database?: string
+  /** An address of this machine by which pods reach it. The dev server itself works on one address only. */
+  readonly podHost?: string
 }): Promise<Temporal> {
-  const { supervisor, programs, port, uiPort, namespace, database } = options
+  const { supervisor, programs, port, uiPort, namespace, database, podHost } = options
   const ip = '127.0.0.1'
   const address = `${ip}:${port}`
   if (database !== undefined) mkdirSync(dirname(database), { recursive: true })
@@ -59,7 +64,15 @@ export async function startTemporal(options: {
     ready: { probe: () => prepareNamespace(address, namespace), timeoutMs: 60_000 },
     fix: 'see the log, or begin anew with --fresh',
   })
-  return { address, namespace, ui: uiPort === undefined ? null : `http://${ip}:${uiPort}`, process }
+  if (podHost !== undefined) await openRelay(podHost, address, { port })
+  const podAddress = podHost === undefined ? null : `${podHost}:${port}`
+  return {
+    address,
+    podAddress,
+    namespace,
+    ui: uiPort === undefined ? null : `http://${ip}:${uiPort}`,
+    process,
+  }
 }
 
 /** Ready when the namespace has its retention and all search attributes can be used. */

@@ -7,7 +7,7 @@ import { type ConfigMap, configMaps } from '../activities/kube/resources.ts'
 import { type ControlPlane, startControlPlane } from '../lab/controlPlane.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
 import { openTestFolder } from '../lab/testFolder.ts'
-import { openApiServerRelay } from './support/relay.ts'
+import { openApiServerRelay } from '../lab/relay.ts'
 
 const folder = openTestFolder('informer')
 const ends: (() => Promise<unknown>)[] = []

@@ -20,7 +20,7 @@ import { smallSpec } from './moduleSpecs.ts'
 import { eventually } from './support/eventually.ts'
 import { plugin } from './support/plugin.ts'
 import { PluginCluster } from './support/pluginCluster.ts'
-import { openRelay } from './support/relay.ts'
+import { openRelay } from '../lab/relay.ts'
 
 /**
  * The plugin as a process against a real API server and a real Temporal server, where real runs have gone over a
@@ -183,11 +183,13 @@ test('a Temporal that asks for certificates is spoken to with those that the env
   const server = await authority.issue({ name: 'server', commonName: 'temporal', hosts })
   const client = await authority.issue({ name: 'client', commonName: 'somebody' })
   const relay = await openRelay('127.0.0.1', address, {
-    cert: readFileSync(server.certFile),
-    key: readFileSync(server.keyFile),
-    ca: readFileSync(authority.certFile),
-    requestCert: true,
-    ALPNProtocols: ['h2'],
+    tls: {
+      cert: readFileSync(server.certFile),
+      key: readFileSync(server.keyFile),
+      ca: readFileSync(authority.certFile),
+      requestCert: true,
+      ALPNProtocols: ['h2'],
+    },
   })
   onTestFinished(relay.close)
   const known = {

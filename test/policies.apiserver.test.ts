@@ -10,9 +10,8 @@ import { smallSpec } from './moduleSpecs.ts'
 const soon = { timeout: 90_000, interval: 200 }
 
 beforeAll(async () => {
-  const folder = join(import.meta.dirname, '../deploy/policies')
-  const files = ['module.yaml', 'module_warnings.yaml', 'namespace.yaml'].map((file) => join(folder, file))
-  await applyManifests(inject('kubeconfig'), files)
+  const policies = join(import.meta.dirname, '../deploy/kustomize/policies.yaml')
+  await applyManifests(inject('kubeconfig'), [policies])
   const tooLong = () => refusal(createModule(smallSpec(), 'a'.repeat(63), 'All'))
   await vi.waitFor(async () => expect(await tooLong()).toContain('kmm-module'), soon)
   await vi.waitFor(async () => expect(await warnings(smallSpec())).not.toEqual([]), soon)

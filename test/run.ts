@@ -18,12 +18,19 @@ import { startOwnLab, withOperatorImage } from './setup/lab.ts'
  *
  * A tier that this machine cannot run is named and counted as one skipped test; with KMM_TEST_REQUIRE=all it fails.
  */
-const rounds = [['lint'], ['unit'], ['temporal', 'apiserver'], ['nodes'], ['alone', 'simulated']] as const
+const rounds = [
+  ['lint'],
+  ['unit'],
+  ['temporal', 'apiserver'],
+  ['nodes'],
+  ['alone', 'simulated'],
+  ['audit'],
+] as const
 const steps = rounds.flat()
 type Step = (typeof steps)[number]
 /** The files of these use one server by turns: so many of it, each with its part of the files. */
 const parts: Partial<Record<Step, number>> = { apiserver: 2 }
-const onLab: readonly Step[] = ['nodes', 'alone']
+const onLab: readonly Step[] = ['nodes', 'alone', 'audit']
 
 const begun = performance.now()
 const requireAll = process.env['KMM_TEST_REQUIRE'] === 'all'

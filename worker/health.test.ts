@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { parse } from 'yaml'
+import { parseAllDocuments } from 'yaml'
 import { createHealth, type Health, type ReadinessCheck } from './health.ts'
 
 const faults: Record<string, string | undefined> = {}
@@ -53,10 +53,14 @@ test('alive whatever is missing', async () => {
 })
 
 test('deploy asks for life and readiness where they are told', async () => {
-  const deployment = parse(readFileSync('deploy/manager/deployment.yaml', 'utf8')) as {
+  interface Workload {
+    kind: string
     spec: { template: { spec: { containers: Record<string, { httpGet: { path: string } }>[] } } }
   }
-  const [container] = deployment.spec.template.spec.containers
+  const documents = parseAllDocuments(readFileSync('deploy/kustomize/manager.yaml', 'utf8'))
+  const objects = documents.map((document) => document.toJS() as Workload)
+  const deployment = objects.find(({ kind }) => kind === 'Deployment')
+  const [container] = deployment?.spec.template.spec.containers ?? []
   faults['API server'] = 'no lists'
   expect((await get(container?.['livenessProbe']?.httpGet.path ?? ''))[0]).toBe(200)
   server.close()

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import type { Logger } from 'pino'
-import { recordOperatorEvent } from '../activities/events/operatorEvent.ts'
+import { type OperatorEvent, recordOperatorEvent } from '../activities/events/operatorEvent.ts'
 import { createKube } from '../activities/kube/client.ts'
 import { readConfiguration } from './configuration.ts'
 import { runConfigured } from './configuredOperator.ts'
@@ -8,6 +8,7 @@ import { createHealth } from './health.ts'
 import { createLog } from './log.ts'
 import { runOperator } from './operator.ts'
 import { type ProcessOptions, readOptions, UsageRequest } from './options.ts'
+import { type Fault, faultText } from './preconditions/precondition.ts'
 import { createTemporalRuntime } from './temporalRuntime.ts'
 
 /** The operator: Temporal workers, watcher and health endpoints in one process, until SIGTERM or Ctrl-C. */
@@ -15,20 +16,23 @@ async function main(options: ProcessOptions, log: Logger, signal: AbortSignal): 
   const health = createHealth()
   const kube = createKube(options.kubeconfig)
   const temporalRuntime = createTemporalRuntime(log)
+  const record = (event: OperatorEvent) => {
+    recordOperatorEvent(kube, options, event).catch((error: unknown) =>
+      log.warn({ err: error, reason: event.reason }, 'could not record an Event of the operator'),
+    )
+  }
+  const report = (fault: Fault) =>
+    record({ type: 'Warning', reason: fault.reason, message: faultText(fault) })
   try {
     await runConfigured(
       {
         log,
         health,
         read: () => readConfiguration(options.configFile, process.env),
-        record: (event) => {
-          recordOperatorEvent(kube, options, event).catch((error: unknown) =>
-            log.warn({ err: error, reason: event.reason }, 'could not record an Event of the operator'),
-          )
-        },
+        record,
         run: async (config, ending) => {
           const temporalMetricsUrl = await temporalRuntime.install(config.metrics)
-          await runOperator({ ...options, config }, { log, health, temporalMetricsUrl }, ending)
+          await runOperator({ ...options, config }, { log, health, temporalMetricsUrl, report }, ending)
         },
       },
       signal,

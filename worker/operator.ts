@@ -20,6 +20,10 @@ import type { Health } from './health.ts'
 import { runWhileLeader } from './leaderElection.ts'
 import { startMetrics, type Metrics } from './metrics/start.ts'
 import type { OperatorOptions } from './options.ts'
+import { type Competition, replicaIdentity } from './preconditions/competingOperators.ts'
+import { operatorPreconditions } from './preconditions/operatorPreconditions.ts'
+import type { Fault } from './preconditions/precondition.ts'
+import { PreconditionRunner, type Term } from './preconditions/preconditionRunner.ts'
 import { askApiServer, askTemporal } from './readiness.ts'
 import { retentionFault } from './retention.ts'
 import { connectTemporal, createWorkers, temporalClient } from './temporal.ts'
@@ -31,42 +35,82 @@ export interface OperatorSurroundings {
   readonly health: Pick<Health, 'setChecks'>
   /** Where the Temporal SDK serves its metrics; absent: nowhere. */
   readonly temporalMetricsUrl: string | undefined
+  /** Makes a fault of a precondition known outside the process; must not throw. */
+  readonly report: (fault: Fault) => void
+}
+
+/** What the process has of its work, for /readyz. */
+interface Progress {
+  cached: boolean
+  temporal: NativeConnection | undefined
+  workers: readonly Worker[]
 }
 
 /**
- * Runs with one configuration until the signal aborts: caches first, then Temporal (each waited for as long as it takes), then workers on
- * every replica and the watcher on the leader. Ends in the opposite order, and leaves every pod alone.
+ * Runs with one configuration until the signal aborts: preconditions first (each waited for as long as it takes), then
+ * the work, as long as they are met. Leaves every pod alone when it ends.
  */
 export async function runOperator(
   options: OperatorOptions,
-  { log, health, temporalMetricsUrl: temporalUrl }: OperatorSurroundings,
+  surroundings: OperatorSurroundings,
   signal: AbortSignal,
 ): Promise<void> {
   const { config } = options
+  const { log, health, report } = surroundings
   const kube = createKube(options.kubeconfig)
-  const cache = createClusterCache(kube, log)
-  let temporal: NativeConnection | undefined
-  let workers: readonly Worker[] = []
-  let cached = false
+  const { preconditions, competition } = operatorPreconditions(kube, options)
+  const runner = new PreconditionRunner({ preconditions, log, signal, report })
+  const progress: Progress = { cached: false, temporal: undefined, workers: [] }
   health.setChecks({
+    Preconditions: () => runner.readiness(),
     'API server': async () =>
-      cached ? await askApiServer(kube.transport) : 'the first lists are not in yet',
+      progress.cached ? await askApiServer(kube.transport) : 'the first lists are not in yet',
     Temporal: async () => {
+      const { temporal, workers } = progress
       if (temporal === undefined) return `no connection to ${config.temporal.address} yet`
       return workers.length > 0 && workers.every((worker) => worker.getState() === 'RUNNING')
         ? await askTemporal(temporal)
         : 'the workers do not run'
     },
   })
+  try {
+    await runner.run(async (term) => {
+      await manageModules({ options, kube, surroundings, competition, progress }, term)
+    })
+  } finally {
+    await kube.close()
+    log.info('the operator has ended')
+  }
+}
+
+/**
+ * Caches first, then Temporal (each waited for as long as it takes), then workers on every replica and the watcher on
+ * the leader, until the term ends. Ends in the opposite order.
+ */
+async function manageModules(
+  context: {
+    readonly options: OperatorOptions
+    readonly kube: Kube
+    readonly surroundings: OperatorSurroundings
+    readonly competition: Competition
+    readonly progress: Progress
+  },
+  term: Term,
+): Promise<void> {
+  const { options, kube, surroundings, competition, progress } = context
+  const { log, temporalMetricsUrl: temporalUrl } = surroundings
+  const { config } = options
+  const { signal } = term
+  const cache = createClusterCache(kube, log)
   let metrics: Metrics | undefined
   try {
     const counted = await startMetrics({ settings: config.metrics, kube, cache, temporalUrl, log })
     metrics = counted
     await Promise.race([cache.synced, aborted(signal)])
-    cached = true
+    progress.cached = true
     const cluster = config.temporal.clusterName ?? (await clusterName(kube))
     const connection = await connectTemporal(config.temporal, await apiKey(config), log, signal)
-    temporal = connection
+    progress.temporal = connection
     const short = await retentionFault(connection, config.temporal.namespace)
     if (short !== undefined) log.warn(short)
     const { namespace: own, workerImage } = options
@@ -87,19 +131,22 @@ export async function runOperator(
     }
     const activities = { ...createKernelActivities(deps), ...createModuleActivities(deps) }
     const { namespace } = config.temporal
-    workers = await createWorkers(connection, namespace, cluster, activities, options.workflowBundle)
+    const workers = await createWorkers(connection, namespace, cluster, activities, options.workflowBundle)
+    progress.workers = workers
     const watcher = new Watcher({ cache, bell, settings: viewSettings(deps), log })
     log.info({ cluster, temporal: config.temporal.address, namespace }, 'the operator is up')
     try {
-      await Promise.all([runWorkers(workers, signal), watchAsLeader(kube, options, watcher, log, signal)])
+      await Promise.all([
+        runWorkers(workers, signal),
+        watchAsLeader(kube, options, watcher, log, term, competition),
+      ])
     } finally {
       await connection.close()
     }
   } finally {
+    Object.assign(progress, { cached: false, temporal: undefined, workers: [] } satisfies Progress)
     metrics?.close()
     await cache.stop()
-    await kube.close()
-    log.info('the operator has ended')
   }
 }
 
@@ -109,16 +156,24 @@ async function watchAsLeader(
   options: OperatorOptions,
   watcher: Watcher,
   log: Logger,
-  signal: AbortSignal,
+  term: Term,
+  competition: Competition,
 ): Promise<void> {
+  const { signal } = term
   const { enabled, resourceID } = options.config.leaderElection
   const watch = async (leading: AbortSignal) => {
+    const verdict = await competition.beforeLeading(leading).catch((error: unknown) => {
+      if (leading.aborted) return undefined
+      throw error
+    })
+    if (verdict?.kind === 'yield') term.end(competition, verdict.fault)
+    if (verdict?.kind !== 'lead') return
     watcher.start()
     await aborted(leading).catch(() => undefined)
     await watcher.stop()
   }
   if (!enabled) return await watch(signal)
-  const identity = `${process.env['HOSTNAME'] ?? 'operator'}-${process.pid}`
+  const identity = replicaIdentity(process.env['HOSTNAME'] ?? 'operator', process.pid)
   await runWhileLeader(kube, { namespace: options.namespace, name: resourceID, identity, signal, log }, watch)
 }
 

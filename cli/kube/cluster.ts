@@ -1,9 +1,10 @@
 import { HttpMethod, KubeConfig, RequestContext } from '@kubernetes/client-node'
 import { type Dispatcher, request as send } from 'undici'
 import { CliError, exitCodes } from '../exitCodes.ts'
-import { ApiError, ForbiddenError, rightFor } from './errors.ts'
+import { ApiError, ForbiddenError, isUnknownPath, messageOf, NotInstalledError, rightFor } from './errors.ts'
 import { forwardPort, type Forward } from './portForward.ts'
-import { kinds, pathOf, type Kind, type Place, type StoredObject } from './resources.ts'
+import { group } from '../../api/names.ts'
+import { discoveryPath, kinds, pathOf, type Kind, type Place, type StoredObject } from './resources.ts'
 
 /** Whom to ask, and as whom. */
 export interface Access {
@@ -14,7 +15,18 @@ export interface Access {
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** One API server, seen with the rights of the user who calls. Throws ForbiddenError and ApiError only. */
+/** The parts of a request beside its path. */
+interface Details {
+  readonly query?: Query
+  readonly body?: object
+  readonly accept?: string
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * One API server, seen with the rights of the user who calls. Throws ForbiddenError, NotInstalledError and ApiError
+ * only.
+ */
 export interface Cluster {
   readonly server: string
   /** Of the kubeconfig's context, else `default`. */
@@ -23,14 +35,19 @@ export interface Cluster {
   now(): number
   /** `identity`: only whether it is there; what it holds is not sent, and T then only has metadata. */
   get<T extends StoredObject>(kind: Kind, place: Place, part?: 'identity'): Promise<T | undefined>
-  /** `resourceVersion` is where a watch goes on. */
+  /** `resourceVersion` is where a watch goes on; `identity` as in `get`. */
   list<T extends StoredObject>(
     kind: Kind,
     place: Place,
     query?: Query,
+    part?: 'identity',
   ): Promise<{ readonly items: readonly T[]; readonly resourceVersion: string }>
+  /** Creates an object, or asks for a review; the API server's answer. */
+  create<T>(kind: Kind, place: Place, body: object): Promise<T>
   /** Applies a merge patch; a uid or resourceVersion in it must be the stored one. */
   patch(kind: Kind, place: Place, body: object): Promise<void>
+  /** Deletes the object with this uid; one that is gone, or has another uid by now, is no error. */
+  remove(kind: Kind, place: Place, uid: string): Promise<void>
   /** An answer as it comes: a log, a watch. `verb` is the right it takes. */
   stream(
     verb: 'get' | 'watch',
@@ -69,6 +86,13 @@ function loadConfig({ kubeconfig, context }: Access): KubeConfig {
   return config
 }
 
+type Method = 'GET' | 'PATCH' | 'POST' | 'DELETE'
+
+/** Only metadata is sent. */
+const metadataOnly = (kind: 'PartialObjectMetadata' | 'PartialObjectMetadataList') =>
+  `application/json;as=${kind};g=meta.k8s.io;v=v1`
+const contentTypes = { PATCH: 'application/merge-patch+json', other: 'application/json' } as const
+
 /** Time for an answer to begin. */
 const answerTimeoutMs = 30_000
 
@@ -83,23 +107,42 @@ export function openCluster(access: Access): Cluster {
   let aheadMs = 0
 
   async function exchange(
-    method: 'GET' | 'PATCH',
+    method: Method,
     verb: string,
     kind: Kind,
     place: Place,
-    more: {
-      readonly query?: Query
-      readonly body?: object
-      readonly accept?: string
-      readonly signal?: AbortSignal | undefined
-    } = {},
+    more: Details = {},
   ): Promise<Dispatcher.ResponseData['body']> {
-    const url = new URL(server + pathOf(kind, place))
+    const { statusCode, headers, body } = await request(method, pathOf(kind, place), more)
+    const date = Date.parse(String(headers['date']))
+    if (!Number.isNaN(date)) aheadMs = date - Date.now()
+    if (statusCode < 300) return body
+    const text = await body.text()
+    const message = messageOf(text)
+    const isForbidden = statusCode === 403 && !isImpersonation(message)
+    const isMissing = isUnknownPath(statusCode, text) || (isForbidden && (await lacks(kind)))
+    if (kind.group === group && isMissing) throw new NotInstalledError(server ?? '')
+    if (isForbidden) throw new ForbiddenError(rightFor(verb, kind, place))
+    throw new ApiError(`the API server says: ${message}`, statusCode)
+  }
+
+  /**
+   * Does the cluster lack the definition of this kind? Authorization comes before routing, so a user without rights is
+   * refused a kind that does not exist; discovery is open to everybody.
+   */
+  async function lacks(kind: Kind): Promise<boolean> {
+    if (kind.group !== group) return false
+    const { statusCode, body } = await request('GET', discoveryPath(kind), {})
+    return isUnknownPath(statusCode, await body.text())
+  }
+
+  async function request(method: Method, path: string, more: Details): Promise<Dispatcher.ResponseData> {
+    const url = new URL(server + path)
     for (const [name, value] of Object.entries(more.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value))
     }
     const follows = more.signal !== undefined
-    const { statusCode, headers, body } = await connected(async () => {
+    return await connected(async () => {
       const context = new RequestContext(url.href, HttpMethod.GET)
       await config.applySecurityAuthentication(context)
       // One pool for the whole command; client-node would open one for each request.
@@ -110,7 +153,9 @@ export function openCluster(access: Access): Cluster {
         headers: {
           'user-agent': 'kubectl-kmod',
           accept: more.accept ?? 'application/json, */*',
-          ...(more.body === undefined ? {} : { 'content-type': 'application/merge-patch+json' }),
+          ...(more.body === undefined
+            ? {}
+            : { 'content-type': method === 'PATCH' ? contentTypes.PATCH : contentTypes.other }),
           ...(access.as === undefined ? {} : { 'impersonate-user': access.as }),
           ...context.getHeaders(),
         },
@@ -120,14 +165,6 @@ export function openCluster(access: Access): Cluster {
         ...(more.signal === undefined ? {} : { signal: more.signal }),
       })
     })
-    const date = Date.parse(String(headers['date']))
-    if (!Number.isNaN(date)) aheadMs = date - Date.now()
-    if (statusCode < 300) return body
-    const message = messageOf(await body.text())
-    if (statusCode === 403 && !isImpersonation(message)) {
-      throw new ForbiddenError(rightFor(verb, kind, place))
-    }
-    throw new ApiError(`the API server says: ${message}`, statusCode)
   }
 
   async function connected<T>(work: () => Promise<T>): Promise<T> {
@@ -146,22 +183,23 @@ export function openCluster(access: Access): Cluster {
     namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
     now: () => Date.now() + aheadMs,
     async get<T>(kind: Kind, place: Place, part?: 'identity') {
-      const accept = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
+      const accept = part === undefined ? {} : { accept: metadataOnly('PartialObjectMetadata') }
       try {
-        const body = await exchange('GET', 'get', kind, place, part === undefined ? {} : { accept })
+        const body = await exchange('GET', 'get', kind, place, accept)
         return (await body.json()) as T
       } catch (error) {
         if (error instanceof ApiError && error.code === 404) return undefined
         throw error
       }
     },
-    async list<T>(kind: Kind, place: Place, query: Query = {}) {
+    async list<T>(kind: Kind, place: Place, query: Query = {}, part?: 'identity') {
+      const accept = part === undefined ? {} : { accept: metadataOnly('PartialObjectMetadataList') }
       const items: T[] = []
       let next: string | undefined
       let resourceVersion = ''
       do {
         const page = { limit: 500, ...query, continue: next }
-        const body = await exchange('GET', 'list', kind, place, { query: page })
+        const body = await exchange('GET', 'list', kind, place, { query: page, ...accept })
         const list = (await body.json()) as {
           readonly items: readonly T[] | null
           readonly metadata: { readonly resourceVersion: string; readonly continue?: string }
@@ -172,8 +210,20 @@ export function openCluster(access: Access): Cluster {
       } while (next !== undefined)
       return { items, resourceVersion }
     },
+    async create<T>(kind: Kind, place: Place, body: object) {
+      return (await (await exchange('POST', 'create', kind, place, { body })).json()) as T
+    },
     async patch(kind, place, body) {
       await (await exchange('PATCH', 'patch', kind, place, { body })).dump()
+    },
+    async remove(kind, place, uid) {
+      const body = { propagationPolicy: 'Background', preconditions: { uid } }
+      try {
+        await (await exchange('DELETE', 'delete', kind, place, { body })).dump()
+      } catch (error) {
+        const isGone = error instanceof ApiError && (error.code === 404 || error.code === 409)
+        if (!isGone) throw error
+      }
     },
     stream: async (verb, kind, place, query, signal = new AbortController().signal) =>
       await exchange('GET', verb, kind, place, { query, signal }),
@@ -208,15 +258,6 @@ function actingAs(config: KubeConfig, { as }: Access): KubeConfig {
 
 function onlyForbidden(error: unknown): void {
   if (error instanceof ForbiddenError) throw error
-}
-
-function messageOf(text: string): string {
-  try {
-    const status = JSON.parse(text) as { readonly message?: string }
-    return status.message ?? text
-  } catch {
-    return text.trim().slice(0, 300)
-  }
 }
 
 /** That `--as` is refused is about another right than the one of the request. */

@@ -1,3 +1,4 @@
+import { group, version } from '../../api/names.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
 import type { Kind, Place } from './resources.ts'
 
@@ -10,9 +11,14 @@ export interface Right {
   readonly namespace?: string
 }
 
+/** A kind as RBAC and `kubectl` name it: `pods`, `modules.kmm.sigs.x-k8s.io`. */
+export function resourceName({ group, plural }: Kind): string {
+  return group === '' ? plural : `${plural}.${group}`
+}
+
 /** The right that a request needs. */
 export function rightFor(verb: string, kind: Kind, { namespace, subresource }: Place): Right {
-  const plural = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`
+  const plural = resourceName(kind)
   return {
     verb,
     resource: subresource === undefined ? plural : `${plural}/${subresource}`,
@@ -46,5 +52,35 @@ export class ApiError extends CliError {
   constructor(message: string, code: number | undefined, options?: ErrorOptions) {
     super(message, code === 404 ? exitCodes.notFound : exitCodes.failed, options)
     this.code = code
+  }
+}
+
+/** The cluster has no definitions of Module and NodeModulesConfig. */
+export class NotInstalledError extends CliError {
+  constructor(server: string) {
+    super(
+      `kmm-temporal is not installed in the cluster ${server}: it has no CustomResourceDefinitions of ${group}/${version}. ` +
+        'Install it from a checkout with "helm install kmm-temporal deploy/chart --namespace kmm-operator-system ' +
+        '--create-namespace" or "kubectl apply -k deploy/", or choose another cluster with --context.',
+      exitCodes.failed,
+    )
+  }
+}
+
+/**
+ * Does the API server not serve this path at all? An object that does not exist is answered with a Status, a path that
+ * nothing serves with plain text.
+ */
+export function isUnknownPath(statusCode: number, text: string): boolean {
+  return statusCode === 404 && !text.trimStart().startsWith('{')
+}
+
+/** The sentence of the API server's answer, which is a Status or plain text. */
+export function messageOf(text: string): string {
+  try {
+    const status = JSON.parse(text) as { readonly message?: string }
+    return status.message ?? text
+  } catch {
+    return text.trim().slice(0, 300)
   }
 }

@@ -29,6 +29,7 @@ export const kinds = {
   events: core('events'),
   services: core('services'),
   leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', namespaced: true },
+  statefulSets: { group: 'apps', version: 'v1', plural: 'statefulsets', namespaced: true },
   deployments: { group: 'apps', version: 'v1', plural: 'deployments', namespaced: true },
 } as const satisfies Record<string, Kind>
 
@@ -49,6 +50,11 @@ export function pathOf(kind: Kind, { namespace, name, subresource }: Place): str
     ...(name === undefined ? [] : [encodeURIComponent(name)]),
     ...(subresource === undefined ? [] : [subresource]),
   ].join('/')
+}
+
+/** Path of the list of what the API server serves of the kind's group and version. */
+export function discoveryPath({ group: name, version: served }: Kind): string {
+  return name === '' ? `/api/${served}` : `/apis/${name}/${served}`
 }
 
 /** Any object the API server gives. */

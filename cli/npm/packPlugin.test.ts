@@ -46,7 +46,7 @@ async function run(
 
 test('the package is the plugin alone: its code, its page and its licence', () => {
   const own = join(bin, '../lib/node_modules/kmm-temporal')
-  for (const file of ['LICENSE', 'README.md', 'troubleshooting.md'])
+  for (const file of ['LICENSE', 'README.md', 'troubleshooting.md', 'uninstall.md'])
     expect(existsSync(join(own, file))).toBe(true)
   for (const part of [
     'worker',
@@ -73,6 +73,8 @@ test('it runs from where npm puts it, by its name', async () => {
   const help = await run('kubectl-kmod', ['--help'])
   expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('\nCommands:\n'), stderr: '' })
   expect(await run('kubectl-kmod', resolving)).toEqual({ code: 0, stdout: loads, stderr: '' })
+  const images = await run('kubectl-kmod', ['images', '--release'])
+  expect(images).toMatchObject({ code: 0, stdout: expect.stringContaining('executor') })
   expect((await run('kubectl_complete-kmod', ['li'])).stdout).toMatch(/^list\t/)
 })
 

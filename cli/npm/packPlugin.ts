@@ -32,6 +32,7 @@ export async function packPlugin(folder: string): Promise<string> {
     await copy('LICENSE', join(staged, 'LICENSE'))
     await copy('docs/kubectl-kmod.md', join(staged, 'README.md'))
     await copy('docs/troubleshooting.md', join(staged, 'troubleshooting.md'))
+    await copy('docs/uninstall.md', join(staged, 'uninstall.md'))
     const dependencies = Object.fromEntries(packages.map((name) => [name, versionOf(own.dependencies, name)]))
     const description =
       'kubectl kmod: what Kernel Module Management does in a cluster, why not, and how to go on'

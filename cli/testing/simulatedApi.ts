@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
+import { group } from '../../api/names.ts'
 
 interface ApiObject {
   readonly metadata: {
@@ -19,7 +20,7 @@ export type ApiObjects = Readonly<Record<string, readonly object[]>>
 
 /**
  * As much of an API server as the plugin speaks to, over HTTP: get, list, watch, patch and logs. It knows one user who
- * may do nothing, `nobody`.
+ * may do nothing, `nobody`; everybody else may do everything.
  */
 export interface SimulatedApi {
   /** The file with its address; its context is `simulated:drivers`, of that namespace. */
@@ -28,8 +29,10 @@ export interface SimulatedApi {
   readonly patches: readonly unknown[]
   /** The plurals that somebody watches now. */
   readonly watched: readonly string[]
-  /** Replaces all objects, and forgets the patches. */
+  /** Replaces all objects, and forgets the patches; the definitions are there again. */
   hold(objects: ApiObjects): void
+  /** Takes the definitions away, until the next `hold`. */
+  removeDefinitions(): void
   /** Changes an object, or adds it, and tells those who watch. */
   put(plural: string, object: object): void
   close(): Promise<void>
@@ -38,13 +41,21 @@ export interface SimulatedApi {
 /** `log` is what every pod has said. */
 export async function openSimulatedApi(log = 'a log\n'): Promise<SimulatedApi> {
   let objects: Record<string, readonly ApiObject[]> = {}
+  let defined = true
   const patches: unknown[] = []
   const watches = new Set<{ readonly plural: string; readonly response: ServerResponse }>()
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { plural, namespace, name, subresource, query } = target(request)
     const send = (code: number, body: object) => response.writeHead(code).end(JSON.stringify(body))
-    if (request.headers['impersonate-user'] === 'nobody') return void send(403, { message: 'forbidden' })
+    const isOfGroup = request.url?.startsWith(`/apis/${group}/`) === true
+    const isDiscovery = plural === ''
+    if (request.headers['impersonate-user'] === 'nobody' && !isDiscovery) {
+      return void send(403, { message: 'forbidden' })
+    }
+    // As the API server answers for a path that nothing serves.
+    if (isOfGroup && !defined) return void response.writeHead(404).end('404 page not found\n')
+    if (isDiscovery) return void send(200, { resources: [] })
     const found = (objects[plural] ?? []).filter(({ metadata }) => {
       const wanted = [
         ...(query.get('labelSelector')?.split(',') ?? []),
@@ -54,7 +65,9 @@ export async function openSimulatedApi(log = 'a log\n'): Promise<SimulatedApi> {
       return (
         (name === undefined || metadata.name === name) &&
         (namespace === undefined || metadata.namespace === namespace) &&
-        wanted.every(([key, value]) => of(key) === value)
+        wanted.every(([key, value]) =>
+          isKey(key) && value === undefined ? of(key) !== undefined : of(key) === value,
+        )
       )
     })
     if (query.get('watch') === 'true') {
@@ -63,6 +76,7 @@ export async function openSimulatedApi(log = 'a log\n'): Promise<SimulatedApi> {
       response.on('close', () => watches.delete(watch)).writeHead(200)
       return response.flushHeaders()
     }
+    if (plural === 'selfsubjectaccessreviews') return void send(201, { status: { allowed: true } })
     if (name === undefined) return void send(200, { metadata: { resourceVersion: '1' }, items: found })
     if (found[0] === undefined) return void send(404, { message: `${plural} "${name}" not found` })
     if (request.method === 'PATCH') patches.push(await json(request))
@@ -85,6 +99,10 @@ export async function openSimulatedApi(log = 'a log\n'): Promise<SimulatedApi> {
     hold(all) {
       objects = { ...all } as typeof objects
       patches.length = 0
+      defined = true
+    },
+    removeDefinitions() {
+      defined = false
     },
     put(plural, object) {
       const added = object as ApiObject
@@ -99,6 +117,11 @@ export async function openSimulatedApi(log = 'a log\n'): Promise<SimulatedApi> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** A label alone, which has to be there; a set of values (`in (...)`) is not known here, and takes all. */
+function isKey(part = ''): boolean {
+  return /^[\w./-]+$/u.test(part)
 }
 
 function target({ url = '' }: IncomingMessage) {

@@ -8,6 +8,7 @@ import type { ProgramPaths } from '../programPaths.ts'
 import { childrenOf } from '../procfs.ts'
 import type { ManagedProcess, Supervisor } from '../supervisor.ts'
 import type { RegistryAccess } from '../registryAccess.ts'
+import { startServiceProxy } from '../services/proxy.ts'
 import { nodeReadyProbe } from './nodeReady.ts'
 import { writeContainerdConfig, writeKubeletConfig, writeRegistryAccess } from './nodeFiles.ts'
 
@@ -111,6 +112,7 @@ export async function startBuildNode(options: {
         dir,
         name,
         address: network.nodeAddress,
+        dns: network.address,
         caFile: controlPlane.caFile,
         kubeconfig: await controlPlane.nodeKubeconfig(name),
         labels: options.labels,
@@ -118,6 +120,16 @@ export async function startBuildNode(options: {
     ]),
     ready: { probe: nodeReadyProbe(controlPlane.kubeconfig, name, since), timeoutMs: 120_000 },
     fix: `see the log; a firewall must let ${network.network} reach this machine`,
+  })
+  await startServiceProxy({
+    dir,
+    name,
+    address: network.nodeAddress,
+    podNetwork: network.podNetwork,
+    kubeconfig: await controlPlane.componentKubeconfig('kube-proxy'),
+    supervisor,
+    programs,
+    inside,
   })
   return {
     name,

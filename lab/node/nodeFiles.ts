@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { flags } from '../flags.ts'
 import { writePrivately } from '../kubeconfig.ts'
 import { type RegistryAccess, registryFiles } from '../registryAccess.ts'
+import { clusterDomain } from '../services/dns.ts'
 
 const socket = '/run/containerd/containerd.sock'
 /** The folder `certs.d` of the node's state, as containerd sees it. */
@@ -87,6 +88,8 @@ export function writeKubeletConfig(node: {
   readonly dir: string
   readonly name: string
   readonly address: string
+  /** Address of the cluster's DNS. */
+  readonly dns: string
   readonly caFile: string
   readonly kubeconfig: string
   readonly labels: Readonly<Record<string, string>>
@@ -117,9 +120,10 @@ export function writeKubeletConfig(node: {
       evictionHard: { 'memory.available': '0%', 'nodefs.available': '0%', 'imagefs.available': '0%' },
       imageGCHighThresholdPercent: 100,
       makeIPTablesUtilChains: false,
-      // Nobody answers there, so that a look-up fails at once: the lab's pods need no names.
-      clusterDNS: [node.address],
-      clusterDomain: 'cluster.local',
+      clusterDNS: [node.dns],
+      clusterDomain,
+      // Changed ConfigMaps and Secrets reach the volumes of pods this often.
+      syncFrequency: '10s',
       resolvConf: '/run/lab/resolv.conf',
       volumePluginDir: '/var/lib/kubelet/volume-plugins',
       serializeImagePulls: false,

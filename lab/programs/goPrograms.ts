@@ -83,6 +83,7 @@ export const goPrograms = [
   kubernetesProgram('kube-controller-manager', isKubernetes, 'Kubernetes v1.34'),
   kubernetesProgram('kube-scheduler', isKubernetes, 'Kubernetes v1.34'),
   kubernetesProgram('kubelet', isKubernetes, 'Kubernetes v1.34'),
+  kubernetesProgram('kube-proxy', isKubernetes, 'Kubernetes v1.34'),
   goProgram({
     // Kaniko publishes images only, no release files: it is always compiled.
     name: 'kaniko-executor',
@@ -127,7 +128,41 @@ export const goPrograms = [
       define: { 'github.com/temporalio/cli/temporalcli.Version': '1.5.1' },
     },
   }),
+  goProgram({
+    name: 'coredns',
+    version: '1.12.4',
+    lookup: executable(['coredns'], '-version', /^CoreDNS-1\.1\d\./m, 'CoreDNS 1.1x'),
+    file: 'coredns',
+    // The checksum of its release file could not be looked up.
+    downloads: {},
+    go: {
+      module: 'github.com/coredns/coredns',
+      version: 'v1.12.4',
+      package: 'github.com/coredns/coredns',
+      define: { 'github.com/coredns/coredns/coremain.GitCommit': 'v1.12.4' },
+    },
+  }),
   kubernetesProgram('kubectl', /v1\.(3[0-9])\./, 'kubectl 1.30 to 1.39', 'version --client'),
+  goProgram({
+    name: 'helm',
+    version: '3.19.5',
+    lookup: executable(['helm'], 'version', /Version:"v3\.(19|[2-9]\d)\./, 'helm 3.19 or later 3.x'),
+    file: 'helm',
+    downloads: {},
+    go: {
+      module: 'helm.sh/helm/v3',
+      version: 'v3.19.5',
+      package: 'helm.sh/helm/v3/cmd/helm',
+      define: {
+        'helm.sh/helm/v3/internal/version.version': 'v3.19.5',
+        // The Kubernetes that `helm template` and `helm lint` take a chart to be for; 1.20 unless it is set.
+        'helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor': '1',
+        'helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor': '34',
+        'helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor': '1',
+        'helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor': '34',
+      },
+    },
+  }),
   goProgram({
     name: 'kwok',
     version: '0.8.0',

@@ -157,6 +157,7 @@ export const systemPrograms = [
   system('depmod', '--version', /^kmod version/m, 'depmod of kmod', installed('kmod')),
   system('cpio', '--version', /^cpio \(GNU cpio\)/m, 'GNU cpio', installed('cpio')),
   system('iptables', '--version', /^iptables v1\./m, 'iptables 1', installed('iptables')),
+  system('nft', '--version', /^nftables v\d/m, 'nft of nftables', installed('nftables')),
   system('ip', '-V', /^ip utility, iproute2/m, 'ip of iproute2', installed('iproute2')),
   system('mkfs.ext4', '-V', /^mke2fs 1\.4[3-9]/m, 'mke2fs 1.43 or later', installed('e2fsprogs')),
   system(

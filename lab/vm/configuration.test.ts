@@ -9,6 +9,7 @@ const node: GuestNode = {
   name: 'vm-1',
   address: '10.200.0.3',
   kubeletPort: 10_250,
+  dns: '10.200.0.1',
   podNetwork: '10.200.2.0/24',
   labels: { 'kmm-temporal.lab/role': 'load', zone: 'a' },
   pauseImage: '10.200.0.1:5000/kmm-lab/pause:1',

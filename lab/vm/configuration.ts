@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { flags } from '../flags.ts'
 import { runOrThrow } from '../programs/exec.ts'
 import { type RegistryAccess, registryFiles } from '../registryAccess.ts'
+import { clusterDomain } from '../services/dns.ts'
 import { guestFile } from './initrd.ts'
 
 /** What makes a guest this node of this cluster. */
@@ -12,6 +13,8 @@ export interface GuestNode {
   /** The node's address, by which the API server reaches its kubelet at `kubeletPort`. */
   readonly address: string
   readonly kubeletPort: number
+  /** Address of the cluster's DNS. */
+  readonly dns: string
   /** IPv4 network of the node's pods; not reachable from outside. */
   readonly podNetwork: string
   readonly labels: Readonly<Record<string, string>>
@@ -85,6 +88,8 @@ const kubeletConfig = (node: GuestNode): object => ({
   // Cgroups per pod and class are walked every two seconds, which costs much under emulation.
   cgroupsPerQOS: false,
   enforceNodeAllocatable: [],
+  clusterDNS: [node.dns],
+  clusterDomain,
   // Its iptables rules serve no one here, and hold up the first report by seconds.
   makeIPTablesUtilChains: false,
   evictionHard: { 'memory.available': '0%', 'nodefs.available': '0%', 'imagefs.available': '0%' },

@@ -38,7 +38,7 @@ async function placesOf(story: Scenario) {
     history: await everythingOf(lab, { namespace, name }),
     module: JSON.stringify(await story.module(name)),
     events: JSON.stringify((await lab.kube.list(events, { namespace })).items),
-    operator: sharedOperator.log(100_000),
+    operator: await sharedOperator.log(100_000),
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadYaml, type KubernetesObject } from '@kubernetes/client-node'
+import { loadAllYaml, type KubernetesObject } from '@kubernetes/client-node'
 import { Agent, request } from 'undici'
 import { afterAll, expect } from 'vitest'
 import { parse as parseYaml } from 'yaml'
@@ -10,7 +10,7 @@ import { freePorts } from '../../lab/ports.ts'
 import { eventually } from '../support/eventually.ts'
 import { Operator } from '../support/operator.ts'
 import { pushTestImage } from '../support/pushTestImage.ts'
-import { openApiServerRelay, openRelay } from '../support/relay.ts'
+import { openApiServerRelay, openRelay } from '../../lab/relay.ts'
 import { kernel, type Scenario } from '../support/scenario.ts'
 import { useLab } from '../support/testLab.ts'
 import { stories, useOperator } from '../support/stories.ts'
@@ -37,14 +37,15 @@ async function tokenOf(story: Scenario, account: string): Promise<string> {
   return status.token
 }
 
-/** Lets an account do what the ClusterRole of deploy/rbac for readers of metrics allows. */
+/** Lets an account do what the ClusterRole of deploy/ for readers of metrics allows. */
 async function letRead({ namespace }: Scenario, account: string): Promise<void> {
   const path = '/apis/rbac.authorization.k8s.io/v1'
-  const role = loadYaml<KubernetesObject>(readFileSync('deploy/rbac/metrics_reader.yaml', 'utf8'))
+  const rbac = loadAllYaml(readFileSync('deploy/kustomize/rbac.yaml', 'utf8')) as KubernetesObject[]
+  const role = rbac.find(({ metadata }) => metadata?.name === 'kmm-operator-metrics-reader')
   const subjects = [{ kind: 'ServiceAccount', namespace, name: account }]
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role.metadata?.name }
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role?.metadata?.name }
   const kind = 'ClusterRoleBinding'
-  const binding = { apiVersion: role.apiVersion, kind, metadata: { name: namespace }, subjects, roleRef }
+  const binding = { apiVersion: role?.apiVersion, kind, metadata: { name: namespace }, subjects, roleRef }
   for (const [resource, body] of [
     ['clusterroles', role],
     ['clusterrolebindings', binding],
@@ -52,7 +53,7 @@ async function letRead({ namespace }: Scenario, account: string): Promise<void> 
     await lab.kube.transport.json({
       verb: 'patch',
       resource,
-      path: `${path}/${resource}/${body.metadata?.name}`,
+      path: `${path}/${resource}/${body?.metadata?.name}`,
       query: { fieldManager: 'test', force: true },
       contentType: 'application/apply-patch+yaml',
       body,
@@ -164,7 +165,7 @@ test('status is written at a bounded rate while nodes come and load, and not at 
 
 /** Every metric that the dashboard asks for. */
 function dashboardMetrics(): string[] {
-  const text = readFileSync('deploy/grafana/kmm-temporal.json', 'utf8')
+  const text = readFileSync('deploy/chart/files/dashboard.json', 'utf8')
   const { panels } = JSON.parse(text) as { panels: { targets?: { expr: string }[] }[] }
   const queries = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
   return queries.flatMap((query) => query.match(/\b(?:kmm|temporal|process|nodejs)_\w+/g) ?? [])

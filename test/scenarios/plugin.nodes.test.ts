@@ -11,7 +11,7 @@ import { SimulatedTerminal } from '../../cli/output/testing/simulatedTerminal.ts
 import { buildNodeLabels } from '../../lab/realNodes.ts'
 import { eventually } from '../support/eventually.ts'
 import { plugin, startOnTerminal, startPlugin } from '../support/plugin.ts'
-import { openRelay } from '../support/relay.ts'
+import { openRelay } from '../../lab/relay.ts'
 import { kernel, type Scenario } from '../support/scenario.ts'
 import { stories } from '../support/stories.ts'
 import { useLab } from '../support/testLab.ts'

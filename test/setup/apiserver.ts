@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { applyManifests } from '../../lab/applyManifests.ts'
@@ -14,7 +14,7 @@ declare module 'vitest' {
   }
 }
 
-const crds = join(import.meta.dirname, '../../deploy/crds')
+const crds = join(import.meta.dirname, '../../deploy/chart/files/crds')
 
 /** What this tier and its tests run. All of it is fetched here: hooks of tests have no time to compile a program. */
 const needed = [
@@ -23,6 +23,7 @@ const needed = [
   'kube-controller-manager',
   'kube-scheduler',
   'kubectl',
+  'helm',
   'docker-registry',
   'kwok',
   'temporal',
@@ -32,7 +33,7 @@ const needed = [
 
 /**
  * Starts etcd and kube-apiserver in a temporary folder on free ports, with the CustomResourceDefinitions of
- * deploy/crds, and provides `kubeconfig`. Independent of a lab that runs.
+ * the chart, and provides `kubeconfig`. Independent of a lab that runs.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const progress = createProgress()
@@ -47,10 +48,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       address: '127.0.0.1',
       components: 'apiserver',
     })
-    const files = existsSync(crds) ? readdirSync(crds).filter((file) => file.endsWith('.yaml')) : []
     await applyManifests(
       kubeconfig,
-      files.map((file) => join(crds, file)),
+      readdirSync(crds).map((file) => join(crds, file)),
     )
     project.provide('kubeconfig', kubeconfig)
   } catch (error) {

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestProject } from 'vitest/node'
 import { type LabSettings, settingVariables } from '../../lab/config.ts'
 import { operatorImage } from '../../lab/operatorImage.ts'
+import { operatorAccount } from '../../lab/operator.ts'
 import { freePorts } from '../../lab/ports.ts'
 import { prepull } from '../../lab/prepull.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
@@ -93,9 +94,10 @@ export async function startOwnLab(): Promise<OpenLab> {
     settingVariables[name as keyof LabSettings],
     String(value),
   ])
+  const up = ['up', '--vm', '--dir', dir, '--audit-user', operatorAccount]
   const child = spawn(
     'setpriv',
-    ['--pdeathsig', 'TERM', process.execPath, join(root, 'lab/main.ts'), 'up', '--vm', '--dir', dir],
+    ['--pdeathsig', 'TERM', process.execPath, join(root, 'lab/main.ts'), ...up],
     { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...Object.fromEntries(variables) } },
   )
   const exited = once(child, 'exit')

@@ -1,16 +1,15 @@
 import type { TestProject } from 'vitest/node'
-import { freePorts } from '../../lab/ports.ts'
+import { createKube } from '../../activities/kube/client.ts'
 import { openTestFolder } from '../../lab/testFolder.ts'
 import { firmwareHostPath } from '../support/firmware.ts'
-import { Operator } from '../support/operator.ts'
+import { InstalledOperator } from '../support/installedOperator.ts'
+import type { Replica } from '../support/observed.ts'
 import { openTierLab } from './lab.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Log files of the tier's operators. */
-    operatorLogs: readonly string[]
-    /** Where each of them serves its metrics. */
-    operatorMetrics: readonly string[]
+    /** The replicas of the operator that the tier's files share. */
+    operatorReplicas: readonly Replica[]
   }
 }
 
@@ -18,35 +17,29 @@ declare module 'vitest' {
 const settings = {
   build: { resources: { limits: { memory: '1Gi' } } },
   worker: { firmwareHostPath },
+  metrics: { bindAddress: '0.0.0.0:8443', secureServing: false, enableAuthnAuthz: false },
 }
 
 /**
- * Opens the lab and starts the operator that all files of the tier share, in two replicas: one watches, both work.
- * Provides `lab`, `operatorLogs` and `operatorMetrics`.
+ * Opens the lab and installs the operator that all files of the tier share, in two replicas: one watches, both work.
+ * Provides `lab` and `operatorReplicas`.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const lab = await openTierLab(project)
+  const { state, workerImage } = lab
   const folder = openTestFolder('operators')
-  const ports = await freePorts(2)
-  const replicas = ['first', 'second'].map((name, at) => {
-    const metrics = { bindAddress: `127.0.0.1:${ports[at]}`, secureServing: false, enableAuthnAuthz: false }
-    return new Operator({ ...lab, folder }, { ...settings, metrics }, name)
-  })
+  const kube = createKube(state.kubernetes.kubeconfig)
+  const installation = { image: workerImage, replicas: 2, settings }
+  const operator = new InstalledOperator(() => ({ state, kube, dir: folder.dir, installation }))
   const close = async () => {
-    await Promise.all(replicas.map((replica) => replica.stop()))
+    await operator.uninstall()
+    await kube.close()
     await folder.close()
     await lab.close()
   }
   try {
-    await Promise.all(replicas.map((replica) => replica.start()))
-    project.provide(
-      'operatorLogs',
-      replicas.flatMap((replica) => replica.logFiles),
-    )
-    project.provide(
-      'operatorMetrics',
-      ports.map((port) => `http://127.0.0.1:${port}/metrics`),
-    )
+    await operator.start()
+    project.provide('operatorReplicas', await operator.replicas())
   } catch (error) {
     await close()
     throw error

@@ -68,7 +68,7 @@ async function startSimulatedLab(folder: TestFolder, programs: ProgramPaths): Pr
     address,
     kubernetes: { server, kubeconfig, auditLog },
     registry: registry.host,
-    temporal: { address: temporal.address, namespace: temporal.namespace, ui: null },
+    temporal: { address: temporal.address, podAddress: null, namespace: temporal.namespace, ui: null },
     nodes: { build: null, load: null },
     images: null,
     kernels: [],

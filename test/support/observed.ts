@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { expect, inject } from 'vitest'
 import { events } from '../../activities/kube/resources.ts'
 import { moduleKey, type ModuleRef } from '../../api/names.ts'
 import { eventually } from './eventually.ts'
+import { readLogLines } from './logFile.ts'
 import type { TestLab } from './testLab.ts'
 
 /** Where a process of the operator tells of itself. */
@@ -24,8 +24,7 @@ export interface LogLine {
 
 /** The replicas of the operator that the tier shares. */
 export function sharedReplicas(): Replica[] {
-  const pages = inject('operatorMetrics')
-  return inject('operatorLogs').map((logFile, at) => ({ logFile, metrics: pages[at] ?? '' }))
+  return [...inject('operatorReplicas')]
 }
 
 /** What all replicas have said of a Module so far, in order of time. */
@@ -35,9 +34,9 @@ export function saidOf(replicas: readonly Replica[], ref: ModuleRef): LogLine[] 
 }
 
 function linesOf({ logFile }: Replica): LogLine[] {
-  // The last line may not be whole yet.
-  const whole = readFileSync(logFile, 'utf8').split('\n').slice(0, -1)
-  return whole.filter((line) => line.includes('"module":')).map((line) => JSON.parse(line) as LogLine)
+  return readLogLines(logFile)
+    .filter((line) => line.includes('"module":'))
+    .map((line) => JSON.parse(line) as LogLine)
 }
 
 /** Counter that goes up by one with each line of this text; lines of other texts are not looked at. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, inject, test as base } from 'vitest'
 import { namespaces } from '../../activities/kube/resources.ts'
 import type { OperatorSettings } from '../../lab/operator.ts'
 import { openGate, type Gate } from './gate.ts'
+import { InstalledOperator } from './installedOperator.ts'
 import { Operator, operatorLog } from './operator.ts'
 import { watchPods } from './podHistory.ts'
 import { Scenario } from './scenario.ts'
@@ -25,13 +26,17 @@ export interface OperatorAtWork {
   /** Starts it if a test has left it down. */
   start(): Promise<void>
   /** The end of its log. */
-  log(lines?: number): string
+  log(lines?: number): string | Promise<string>
 }
 
 /** The operator of the whole tier, which no test may end. */
 export const sharedOperator: OperatorAtWork = {
   start: async () => undefined,
-  log: (lines) => operatorLog(inject('operatorLogs'), lines),
+  log: (lines) =>
+    operatorLog(
+      inject('operatorReplicas').map(({ logFile }) => logFile),
+      lines,
+    ),
 }
 
 /** An operator for a test file: started before its first test, stopped after its last. */
@@ -39,6 +44,19 @@ export function useOperator(lab: TestLab, settings: OperatorSettings = {}, name 
   const operator = new Operator(lab, settings, name)
   beforeAll(async () => await operator.start())
   afterAll(async () => await operator.stop())
+  return operator
+}
+
+/** The operator installed in the lab's cluster for a test file: before its first test, until after its last. */
+export function useInstalledOperator(lab: TestLab, settings: OperatorSettings = {}): InstalledOperator {
+  const operator = new InstalledOperator(() => ({
+    state: lab.state,
+    kube: lab.kube,
+    dir: lab.folder.dir,
+    installation: { image: lab.workerImage, replicas: 2, settings },
+  }))
+  beforeAll(async () => await operator.start())
+  afterAll(async () => await operator.uninstall())
   return operator
 }
 
@@ -57,7 +75,7 @@ export function stories(lab: TestLab, operator: OperatorAtWork = sharedOperator)
         const scenario = new Scenario(lab, namespace, await watchPods(lab.kube, namespace))
         onTestFinished(async ({ task }) => {
           if (task.result?.state === 'fail') {
-            console.error(operator.log())
+            console.error(await operator.log())
             await scenario.show()
           }
           await operator.start()

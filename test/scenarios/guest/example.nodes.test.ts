@@ -63,7 +63,7 @@ describe('the example of npm start, on a real kernel', { concurrent: false }, ()
   })
   afterEach(async ({ task }) => {
     if (task.result?.state !== 'fail') return
-    console.error(sharedOperator.log())
+    console.error(await sharedOperator.log())
     await story.show()
   })
   afterAll(async () => await story.close())

@@ -84,7 +84,7 @@ describe('loading and unloading on a real kernel', { concurrent: false }, () => 
   })
   afterEach(async ({ task }) => {
     if (task.result?.state !== 'fail') return
-    console.error(sharedOperator.log())
+    console.error(await sharedOperator.log())
     await story.show()
   })
   afterAll(async () => {

@@ -10,7 +10,7 @@ import { eventually } from '../../support/eventually.ts'
 import { recordedOn } from '../../support/nodeRecord.ts'
 import { pushInTreeModule, unsign, type InTree } from '../../support/inTreeImage.ts'
 import { watchNode, type NodeHistory } from '../../support/nodeHistory.ts'
-import { useOperator } from '../../support/stories.ts'
+import { useInstalledOperator } from '../../support/stories.ts'
 import { watchPods } from '../../support/podHistory.ts'
 import { emptyRepository } from '../../support/registry.ts'
 import { Scenario } from '../../support/scenario.ts'
@@ -19,7 +19,7 @@ import { dockerfile, tinyBuild } from '../../support/tinyModule.ts'
 import { expectWhy } from '../../support/why.ts'
 
 const lab = useLab()
-const operator = useOperator(lab, { worker: { firmwareHostPath } })
+const operator = useInstalledOperator(lab, { worker: { firmwareHostPath } })
 
 const bootId = async () => (await lab.vm.console.run('cat /proc/sys/kernel/random/boot_id')).output.trim()
 const release = async () => (await lab.vm.console.run('uname -r')).output.trim()
@@ -49,13 +49,12 @@ describe('a node that is started anew', () => {
       pushInTreeModule(imageOf('macvlan', first), first, 'macvlan'),
       pushInTreeModule(unsigned(), first, 'macvlan', unsign),
       pushInTreeModule(imageOf('nlmon', first), first, 'nlmon'),
-      pushInTreeModule(`${lab.state.registry}/reboots-base/veth:${first}`, first, 'veth'),
     ])
     history = await watchNode(lab.kube, loadNodeName, refOf('brd'))
   })
   afterEach(async ({ task }) => {
     if (task.result?.state !== 'fail') return
-    console.error(operator.log())
+    console.error(await operator.log())
     console.error(history.states.join('\n'))
     await story.show()
   })
@@ -66,6 +65,7 @@ describe('a node that is started anew', () => {
 
   const unsigned = () => `${lab.state.registry}/reboots/macvlan:unsigned`
   const imageOf = (name: InTree, kernel: string) => `${lab.state.registry}/reboots/${name}:${kernel}`
+  const vethBase = () => `${lab.state.registry}/reboots-base/veth:${first}`
   const refOf = (name: InTree) => ({ namespace, name })
   const moduleOf = (name: InTree, mapping: object, modprobe: object = {}): WriteBody => ({
     apiVersion,
@@ -102,16 +102,19 @@ describe('a node that is started anew', () => {
     )
   }
 
-  test('before: five Modules are loaded in the first kernel', async () => {
+  test('before: five Modules are loaded in the first kernel, one after a failed build and a retry', async () => {
     await story.apply(
       moduleOf('brd', { regexp: '^.+$' }),
       moduleOf('dummy', { literal: first }, { firmwarePath: '/firmware' }),
       moduleOf('nlmon', { regexp: '^.+$' }),
       moduleOf('macvlan', { literal: first }),
-      // One that is built, of an image that holds its module already.
-      dockerfile(namespace, 'veth', `FROM ${lab.state.registry}/reboots-base/veth:${first}\n`),
+      // One that is built, of an image that holds its module already and is not there yet.
+      dockerfile(namespace, 'veth', `FROM ${vethBase()}\n`),
       moduleOf('veth', { literal: first, build: tinyBuild('veth') }),
     )
+    await story.untilKernel('veth', 'is held', ({ phase }) => phase === 'BuildFailed', first)
+    await pushInTreeModule(vethBase(), first, 'veth')
+    await story.retry('veth', 'all')
     for (const name of ['brd', 'dummy', 'nlmon', 'macvlan', 'veth'] as const) await story.untilLoaded(name)
     expect(await loaded()).toEqual(expect.arrayContaining(['brd', 'dummy', 'nlmon']))
     expect(await firmware()).toBe('of the image')
@@ -161,11 +164,11 @@ describe('a node that is started anew', () => {
       first,
     )
     expect(entry.message).toContain('raise spec.imageRebuildTriggerGeneration')
-    expect(story.pods.builds()).toHaveLength(1)
+    expect(story.pods.builds()).toHaveLength(2)
     const spec = { imageRebuildTriggerGeneration: 1 }
     await lab.kube.patch(modules, refOf('veth'), { spec })
     await story.untilLoaded('veth')
-    expect(story.pods.builds()).toHaveLength(2)
+    expect(story.pods.builds()).toHaveLength(3)
     await story.deleteModule('veth')
   })
 

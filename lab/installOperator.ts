@@ -1,0 +1,123 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CoreV1Api, KubeConfig } from '@kubernetes/client-node'
+import { stringify } from 'yaml'
+import { applyManifests } from './applyManifests.ts'
+import { maxParallelBuilds, operatorNamespace, type OperatorSettings } from './operator.ts'
+import { CommandFailed, runOrThrow } from './programs/exec.ts'
+import type { ProgramPaths } from './programPaths.ts'
+import { buildNodeLabels } from './realNodes.ts'
+import type { LabState } from './state.ts'
+
+const chart = join(import.meta.dirname, '..', 'deploy', 'chart')
+/** Name of the Helm release. */
+export const releaseName = 'kmm-temporal'
+
+/** What is installed, beside the lab's own addresses. */
+export interface Installation {
+  /** The operator's image, in a registry that the nodes reach. */
+  readonly image: string
+  readonly replicas: number
+  /** The operator's configuration; in `build` the lab's executor stays unless it is named. */
+  readonly settings?: OperatorSettings
+  /** More values of the chart. */
+  readonly values?: Readonly<Record<string, unknown>>
+}
+
+/** A lab, and the programs that install something in it. */
+export interface InstallTarget {
+  readonly state: Pick<LabState, 'kubernetes' | 'temporal' | 'images'>
+  readonly programs: ProgramPaths
+  /** Folder for the values. */
+  readonly dir: string
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Installs the operator in a lab with real nodes as users do, with Helm from deploy/chart, or upgrades it. The namespace
+ * enforces the restricted level of Pod Security. Resolves when its pods are Ready; throws with what the pods report.
+ */
+export async function installOperator(target: InstallTarget, installation: Installation): Promise<void> {
+  const { state, dir, signal } = target
+  const { kubeconfig } = state.kubernetes
+  mkdirSync(dir, { recursive: true })
+  const namespace = join(dir, 'operator-namespace.yaml')
+  writeFileSync(
+    namespace,
+    stringify({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: operatorNamespace, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+    }),
+  )
+  await applyManifests(kubeconfig, [namespace])
+  const values = join(dir, 'operator-values.yaml')
+  writeFileSync(values, stringify(chartValues(state, installation)))
+  try {
+    await helm(
+      target,
+      'upgrade',
+      '--install',
+      releaseName,
+      chart,
+      '--values',
+      values,
+      '--wait',
+      '--timeout=3m',
+    )
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (!(error instanceof CommandFailed)) throw error
+    const reports = await operatorReports(kubeconfig)
+    throw new Error(`${error.message}\n${reports}`, { cause: error })
+  }
+}
+
+/** Removes what Helm installed, and waits until it is gone. The CustomResourceDefinitions and all Modules stay. */
+export async function uninstallOperator(target: InstallTarget): Promise<void> {
+  await helm(target, 'uninstall', releaseName, '--ignore-not-found', '--wait', '--timeout=2m')
+}
+
+async function helm({ state, programs, signal }: InstallTarget, ...args: readonly string[]): Promise<void> {
+  const flags = [`--kubeconfig=${state.kubernetes.kubeconfig}`, `--namespace=${operatorNamespace}`]
+  await runOrThrow([await programs.path('helm'), ...args, ...flags], signal === undefined ? {} : { signal })
+}
+
+/** Values of the chart for a lab: its Temporal has no TLS, and only its build node has the power to run the operator. */
+function chartValues({ temporal, images }: InstallTarget['state'], installation: Installation): object {
+  const { image, replicas, settings = {}, values = {} } = installation
+  const { podAddress, namespace } = temporal
+  if (podAddress === null) throw new Error('pods do not reach the Temporal of a simulated lab')
+  const { build, ...config } = settings
+  return {
+    controller: {
+      image,
+      replicas,
+      nodeSelector: { ...buildNodeLabels },
+      ...(images === null ? {} : { buildImage: images.kaniko }),
+    },
+    temporal: { address: podAddress, namespace, tls: { enabled: false } },
+    config: { build: { maxParallel: maxParallelBuilds, ...build }, ...config },
+    ...values,
+  }
+}
+
+/** What the operator's pods are in and the end of their logs, for people who look for the cause of a failure. */
+export async function operatorReports(kubeconfig: string, lines = 30): Promise<string> {
+  const config = new KubeConfig()
+  config.loadFromFile(kubeconfig)
+  const core = config.makeApiClient(CoreV1Api)
+  const namespace = operatorNamespace
+  const { items } = await core.listNamespacedPod({ namespace })
+  const reports = items.map(async ({ metadata, status }) => {
+    const name = metadata?.name ?? ''
+    const log = await core
+      .readNamespacedPodLog({ namespace, name, tailLines: lines })
+      .catch((error: unknown) => `no log: ${String(error)}`)
+    const waiting = status?.containerStatuses?.map(
+      ({ state }) => state?.waiting?.message ?? state?.waiting?.reason,
+    )
+    return [`== pod ${name}: ${status?.phase} ${waiting?.join(' ') ?? ''}`, log].join('\n')
+  })
+  return (await Promise.all(reports)).join('\n')
+}

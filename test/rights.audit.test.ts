@@ -1,0 +1,29 @@
+import { describe, expect, inject, test } from 'vitest'
+import { permissions } from '../api/permissions.ts'
+import { operatorAccount, operatorNamespace } from '../lab/operator.ts'
+import { covers, usedRights } from './support/auditLog.ts'
+
+/** What everybody may ask about themselves, by system:basic-user. */
+const everybodys = ['selfsubjectaccessreviews', 'selfsubjectrulesreviews']
+
+/** All that the installed operator asked of the API server while the other tiers ran. */
+const all = await usedRights(inject('auditLog'), operatorAccount)
+const used = all.filter(({ resource }) => !everybodys.includes(resource))
+
+describe('the rights of the operator are exact', () => {
+  test('nothing was refused, and all it asked for is in the table', () => {
+    const verbs = used.filter(
+      (right) =>
+        right.denied ||
+        !permissions.some((permission) => covers(permission, right.verb, right, operatorNamespace)),
+    )
+    expect(verbs).toEqual([])
+  })
+
+  test.each(permissions.flatMap((permission) => permission.verbs.map((verb) => ({ ...permission, verb }))))(
+    '$verb $resource ($scope) was used',
+    ({ verb, ...permission }) => {
+      expect(used.some((right) => covers(permission, verb, right, operatorNamespace))).toBe(true)
+    },
+  )
+})

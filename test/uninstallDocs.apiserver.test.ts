@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeEach, expect, test, vi } from 'vitest'
+import { moduleFinalizer } from '../api/names.ts'
+import { eventually } from './support/eventually.ts'
+import { useUninstallCluster } from './support/uninstallCluster.ts'
+
+/** docs/uninstall.md word by word: the commands of each way, run in a shell against a real control plane. */
+vi.setConfig({ testTimeout: 300_000 })
+const cluster = useUninstallCluster()
+const run = promisify(execFile)
+const page = readFileSync(join(import.meta.dirname, '../docs/uninstall.md'), 'utf8')
+
+/** The commands below a heading. */
+function commandsOf(heading: string): string[] {
+  const from = page.indexOf(`## With kubectl alone: ${heading}\n`)
+  expect(from).toBeGreaterThan(0)
+  const end = page.indexOf('\n## ', from)
+  const section = page.slice(from, end === -1 ? undefined : end)
+  return [...section.matchAll(/```sh\n(.*?)```/gsu)].map(([, block = '']) => block)
+}
+
+async function follow(...headings: string[]): Promise<void> {
+  const path = `${dirname(cluster.kubectlPath)}:${process.env['PATH']}`
+  for (const block of headings.flatMap(commandsOf))
+    await run('sh', ['-euc', block], { env: { ...cluster.env, PATH: path } })
+}
+
+beforeEach(async () => {
+  await cluster.install()
+  await cluster.loaded('drivers', 'fpga', 'n1')
+})
+
+const nothingIsLeft = async () => {
+  await eventually(
+    'all of it is gone',
+    () => cluster.installed(),
+    (all) => expect(all).toEqual([]),
+  )
+  const node = await cluster.get<{ metadata: { labels: object } }>('node', 'n1')
+  expect(node.metadata.labels).toMatchObject({ zone: 'a' })
+  expect(JSON.stringify(node.metadata.labels)).not.toContain('kmm.node')
+  expect(await cluster.names('namespaces', '-l', 'kmm.node.k8s.io/contains-modules')).toEqual([])
+  await eventually(
+    'so is its namespace',
+    () => cluster.names('namespace', 'kmm-operator-system'),
+    (all) => all.length === 0,
+  )
+}
+
+test('unload', async () => {
+  const operator = (async () => {
+    const module = async () =>
+      await cluster.get<{ metadata: { deletionTimestamp?: string } }>('module', 'fpga', '-n', 'drivers')
+    await eventually(
+      'the Module is deleted',
+      module,
+      ({ metadata }) => metadata.deletionTimestamp !== undefined,
+    )
+    await cluster.unloaded('drivers', 'fpga', 'n1')
+  })()
+  await Promise.all([operator, follow('unload')])
+  await follow('the rest')
+  await nothingIsLeft()
+})
+
+test('keep loaded', async () => {
+  const { metadata } = await cluster.get<{ metadata: { finalizers: string[] } }>(
+    'module',
+    'fpga',
+    '-n',
+    'drivers',
+  )
+  expect(metadata.finalizers).toEqual([moduleFinalizer])
+  await follow('keep loaded', 'the rest')
+  await nothingIsLeft()
+})
