@@ -29,7 +29,7 @@ export async function startMetrics(options: {
   return { observe: (subject, event) => page.observe(subject, event), close: () => void server.close() }
 }
 
-/** "0" means no metrics (nodes:CFG). */
+/** "0" means no metrics. */
 export function isServed({ bindAddress }: OperatorConfig['metrics']): boolean {
   return bindAddress !== '0'
 }
