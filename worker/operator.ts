@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import type { NativeConnection, Worker } from '@temporalio/worker'
 import type { Logger } from 'pino'
 import {
@@ -107,7 +106,7 @@ interface TermContext {
  * the leader, until the term ends. Ends in the opposite order.
  */
 async function manageModules(context: TermContext, term: Term): Promise<void> {
-  const { options, kube, surroundings, competition, progress } = context
+  const { options, kube, surroundings, progress } = context
   const { log, temporalMetricsUrl: temporalUrl } = surroundings
   const { config } = options
   const { signal } = term
