@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { stringify } from 'yaml'
 import { renderedFor } from '../../deploy/render.ts'
 import { applyManifests } from '../../lab/applyManifests.ts'
-import { chart, type Command, findCommand, template } from './helm.ts'
+import { chart, type Command, findCommand, type ManifestObject, template } from './helm.ts'
 import { namespace, type RenderedSets, renderValueSets, type ValueSet, valueSetNames } from './valueSets.ts'
 
 let folder: string
