@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { generateKeyPairSync, sign } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -8,18 +8,21 @@ import { promisify } from 'node:util'
 import type { NativeConnection } from '@temporalio/worker'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { parse, parseAllDocuments, stringify } from 'yaml'
 import type { OperatorConfig } from '../../api/config.ts'
 import { searchAttributeTypes } from '../../api/searchAttributes.ts'
+import { freePorts } from '../../lab/ports.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { startTemporalServer, type TemporalServer } from '../../lab/temporalServer.ts'
-import { openTestFolder } from '../../lab/testFolder.ts'
-import { temporalClient } from '../temporal.ts'
-import { connectTemporal } from './connect.ts'
-import { connectProxy } from './testing/connectProxy.ts'
+import { openTestFolder, type TestFolder } from '../../lab/testFolder.ts'
+import { temporalClient } from '../../worker/temporal.ts'
+import { createSearchAttributesCommand } from '../../worker/temporal/commands.ts'
+import { connectTemporal } from '../../worker/temporal/connect.ts'
+import { connectProxy } from '../../worker/temporal/testing/connectProxy.ts'
 
 type Settings = OperatorConfig['temporal']
 const base = { namespace: 'kmm', createNamespace: true }
-const programs = ensurePrograms(['temporal-server', 'temporal'])
+const programs = ensurePrograms(['temporal-server', 'temporal-ui-server', 'temporal'])
 const log = pino({ enabled: false })
 
 /** Connects, and gives up when the reasons that were reported are enough. */
@@ -50,6 +53,37 @@ async function startWorkflow(connection: NativeConnection, workflowId: string): 
   })
 }
 
+/** Starts the UI server with the shipped configuration; returns its URL. */
+async function startUi(
+  { dir, supervisor }: TestFolder,
+  { address, client }: TemporalServer,
+): Promise<string> {
+  const shipped = readFileSync(
+    join(import.meta.dirname, '../../deploy/embedded-temporal/temporal.yaml'),
+    'utf8',
+  )
+  const text = parseAllDocuments(shipped)
+    .map((document) => document.toJS() as { readonly data?: Readonly<Record<string, string>> })
+    .find(({ data }) => data?.['ui.yaml'] !== undefined)?.data?.['ui.yaml']
+  const config = parse(text ?? '') as { readonly tls: object }
+  const [port = 0] = await freePorts(1)
+  const tls = { ...config.tls, ...client, serverName: 'kmm-operator-temporal' }
+  mkdirSync(join(dir, 'ui'))
+  writeFileSync(
+    join(dir, 'ui/ui.yaml'),
+    stringify({ ...config, host: '127.0.0.1', port, temporalGrpcAddress: address, tls }),
+  )
+  const url = `http://127.0.0.1:${port}`
+  const program = await programs.path('temporal-ui-server')
+  await supervisor.start({
+    name: 'temporal-ui',
+    command: [program, '--root', dir, '--config', 'ui', '--env', 'ui', 'start'],
+    ready: { probe: async () => void (await fetch(`${url}/healthz`)), timeoutMs: 60_000 },
+    fix: 'see the log',
+  })
+  return url
+}
+
 describe('mutual TLS', () => {
   const folder = openTestFolder('temporal-server')
   let server: TemporalServer
@@ -61,13 +95,7 @@ describe('mutual TLS', () => {
   afterAll(folder.close)
 
   test('namespace and search attributes are created, and kept over a restart', async () => {
-    const { connection, reasons } = attempt(settings)
-    const made = await connection
-    expect(
-      reasons.filter(
-        (reason) => !/can(not| not) be used yet|not available|failed|refused|no connection/.test(reason),
-      ),
-    ).toEqual([])
+    const made = await attempt(settings).connection
     const { config } = await made.workflowService.describeNamespace({ namespace: base.namespace })
     expect(Number(config?.workflowExecutionRetentionTtl?.seconds)).toBe(30 * 24 * 60 * 60)
     await startWorkflow(made, 'kept')
@@ -95,6 +123,16 @@ describe('mutual TLS', () => {
     const other = await attempt({ ...settings, namespace: 'later' }).connection
     await expect(connection).resolves.toBeDefined()
     expect(other).toBeDefined()
+  })
+
+  test('the Web UI reads it with the client certificate, by the configuration of the chart', async () => {
+    const made = await attempt(settings).connection
+    await startWorkflow(made, 'seen')
+    const url = await startUi(folder, server)
+    await expect
+      .poll(async () => await (await fetch(`${url}/api/v1/namespaces/kmm/workflows`)).text())
+      .toContain('seen')
+    expect(await (await fetch(url)).text()).toContain('sveltekit')
   })
 
   test('through a proxy, by the name that the certificate holds', async () => {
@@ -183,7 +221,6 @@ test('the command for search attributes is one that the CLI takes', async () => 
     namespace,
     workflowExecutionRetentionPeriod: { seconds: (24 * 60 * 60 * 30) as never },
   })
-  const { createSearchAttributesCommand } = await import('./commands.ts')
   const [, ...args] = createSearchAttributesCommand({ address, namespace }, searchAttributeTypes).split(' ')
   await expect
     .poll(
