@@ -6,11 +6,11 @@ import { configTable } from './config/table.ts'
 import { crdFileName, customResourceDefinition, resources } from './crds.ts'
 import { kubernetesTypeNames } from './crdSchema.ts'
 import { type SchemasByName, structuralSchema } from './openApiTypes.ts'
-import { roleTemplate } from './roles.ts'
+import { permissionsTable, roleTemplate } from './roles.ts'
 
 const typesFile = join(import.meta.dirname, 'kubernetesTypes.json')
 const chart = join(import.meta.dirname, '../deploy/chart')
-const configurationPage = join(import.meta.dirname, '../docs/configuration.md')
+const docs = join(import.meta.dirname, '../docs')
 
 /** Files of the chart that are made from api/, by path, as they should be: the definitions and the operator's roles. */
 export function generatedFiles(): ReadonlyMap<string, string> {
@@ -31,14 +31,23 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   ])
 }
 
-/** The page on configuration, by path, with the table of keys as it should be. */
+/** Pages with a table that is made from api/, by path, as they should be. */
 export function generatedPages(): ReadonlyMap<string, string> {
-  const page = readFileSync(configurationPage, 'utf8')
-  const table = page.replace(
-    /(<!-- keys: .*-->\n)[^]*(<!-- end of keys -->)/,
-    (_all, begin: string, end: string) => `${begin}\n${configTable()}\n\n${end}`,
+  return new Map([
+    withTable('configuration.md', 'keys', configTable()),
+    withTable('security.md', 'permissions', permissionsTable()),
+  ])
+}
+
+/** A page with its table between `<!-- NAME: ... -->` and `<!-- end of NAME -->`. */
+function withTable(file: string, name: string, table: string): [path: string, text: string] {
+  const path = join(docs, file)
+  const place = new RegExp(`(<!-- ${name}: .*-->\n)[^]*(<!-- end of ${name} -->)`)
+  const text = readFileSync(path, 'utf8').replace(
+    place,
+    (_all, begin: string, end: string) => `${begin}\n${table}\n\n${end}`,
   )
-  return new Map([[configurationPage, table]])
+  return [path, text]
 }
 
 /** Takes the structural schemas of Kubernetes' own types that we use out of OpenAPI v3 documents of an API server. */
@@ -53,8 +62,8 @@ function extractKubernetesTypes(version: string, documents: readonly string[]): 
 }
 
 /**
- * `npm run generate` writes these files of deploy/chart and the table of keys in docs/configuration.md. To take over the
- * types of another Kubernetes version first:
+ * `npm run generate` writes these files of deploy/chart and the tables in docs/. To take over the types of another
+ * Kubernetes version first:
  *
  *     kubectl get --raw /openapi/v3/api/v1 > core.json
  *     kubectl get --raw /openapi/v3/apis/resource.k8s.io/v1 > resource.json

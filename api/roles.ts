@@ -1,3 +1,4 @@
+import { markdownTable } from './markdownTable.ts'
 import { type Permission, operatorName, permissions, type PermissionScope } from './permissions.ts'
 
 const roles = {
@@ -29,4 +30,23 @@ function rule({ group, resource, resourceNames, verbs, reason }: Permission): st
     resources: [${resource}]
 ${names}    verbs: [${verbs.join(', ')}]
 `
+}
+
+const scopeWords = {
+  cluster: 'cluster',
+  operatorNamespace: "operator's namespace",
+} as const satisfies Record<PermissionScope, string>
+
+/** The reference of all permissions as a Markdown table. */
+export function permissionsTable(): string {
+  const rows = permissions.map(({ scope, group, resource, resourceNames = [], verbs, reason }) => [
+    [
+      `\`${group === '' ? resource : `${resource}.${group}`}\``,
+      ...resourceNames.map((name) => `\`${name}\` only`),
+    ].join(', '),
+    verbs.join(', '),
+    scopeWords[scope],
+    reason,
+  ])
+  return markdownTable([['Resource', 'Verbs', 'Where', 'Reason'], ...rows])
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { markdownTable } from '../markdownTable.ts'
 import { variables } from './environment.ts'
 import { configSchema, type Effect } from './schema.ts'
 import { unwrap } from './shape.ts'
@@ -56,14 +57,4 @@ export function configTable(): string {
     effect,
   ])
   return markdownTable([['Key', 'Default', 'Environment variable', 'Meaning', 'Takes effect'], ...rows])
-}
-
-/** As the formatter lays tables out, so that it has nothing to change. */
-function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): string {
-  const widths = head.map((_, column) =>
-    Math.max(...[head, ...rows].map((row) => (row[column] ?? '').length)),
-  )
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
 }

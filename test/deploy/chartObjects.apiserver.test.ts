@@ -194,6 +194,6 @@ test('alerts ask for metrics that the operator has', () => {
   const rules = groups.flatMap(({ rules: all }: { rules: object[] }) => all) as { expr: string }[]
   const asked = rules.flatMap(({ expr }) => expr.match(/\bkmm_\w+/g) ?? [])
   expect(asked.length).toBeGreaterThan(2)
-  const docs = readFileSync(join(chart, '../../docs/operations.md'), 'utf8')
+  const docs = readFileSync(join(chart, '../../docs/monitoring.md'), 'utf8')
   expect(asked.filter((metric) => !docs.includes(`\`${metric}\``))).toEqual([])
 })

@@ -47,9 +47,9 @@ test.each([
   expect(text).not.toContain('temporal_request_total')
 })
 
-test('docs/operations.md has every metric of ours, and none that is not there', async () => {
+test('docs/monitoring.md has every metric of ours, and none that is not there', async () => {
   const text = await createMetricsPage({ ...sources, temporalUrl: undefined }).text()
-  const docs = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const docs = readFileSync(new URL('../../docs/monitoring.md', import.meta.url), 'utf8')
   const named = (found: Iterable<RegExpMatchArray>) => new Set([...found].map(([, name]) => name))
   const told = named(docs.matchAll(/`(kmm_\w+)`/g))
   expect(told).toEqual(named(text.matchAll(/^# TYPE (kmm_\w+)/gm)))
