@@ -3,16 +3,20 @@ import { join } from 'node:path'
 import { deployments, leases, pods, type Pod } from '../../activities/kube/resources.ts'
 import type { Kube } from '../../activities/kube/kube.ts'
 import { installOperator, type Installation, uninstallOperator } from '../../lab/installOperator.ts'
-import { operatorNamespace } from '../../lab/operator.ts'
+import { operatorNamespace, type OperatorSettings } from '../../lab/operator.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import type { LabState } from '../../lab/state.ts'
 import { processesWith } from './containerProcess.ts'
 import { eventually } from './eventually.ts'
+import { readLogLines } from './logFile.ts'
 import type { Replica } from './observed.ts'
 import { operatorLog } from './operator.ts'
 
 const deployment = { namespace: operatorNamespace, name: 'kmm-operator-controller' } as const
 const lease = { namespace: operatorNamespace, name: 'kmm.sigs.x-k8s.io' } as const
+
+/** The line of the log with which a replica begins to work. */
+const isBegin = (line: string) => line.includes('"the operator is up"')
 
 /** Where the lab installs it, and what for. */
 export interface InstalledOperatorOptions {
@@ -51,6 +55,24 @@ export class InstalledOperator {
     this.#change = { ...this.#change, ...change }
     await installOperator(this.#target(), this.#installation)
     await this.#untilReplicas(this.#installation.replicas)
+  }
+
+  /** `helm upgrade` with another configuration; resolves when every replica works with it. */
+  async reconfigure(settings: OperatorSettings): Promise<void> {
+    await this.untilStartedAnew(async () => await this.upgrade({ settings }))
+  }
+
+  /** Waits until each replica has begun to work again after a change. */
+  async untilStartedAnew(change: () => Promise<void>): Promise<void> {
+    const begun = async () =>
+      (await this.replicas()).map(({ logFile }) => readLogLines(logFile).filter(isBegin).length)
+    const before = await begun()
+    await change()
+    await eventually(
+      'every replica works with the changed configuration',
+      begun,
+      (after) => after.length === before.length && after.every((count, at) => count > (before[at] ?? 0)),
+    )
   }
 
   /** Scales it to nothing, and waits until its pods are gone. */

@@ -49,13 +49,19 @@ export function useOperator(lab: TestLab, settings: OperatorSettings = {}, name 
 
 /** The operator installed in the lab's cluster for a test file: before its first test, until after its last. */
 export function useInstalledOperator(lab: TestLab, settings: OperatorSettings = {}): InstalledOperator {
+  const operator = useInstallation(lab, settings)
+  beforeAll(async () => await operator.start())
+  return operator
+}
+
+/** An operator that the tests of a file install themselves; it is uninstalled after the last. */
+export function useInstallation(lab: TestLab, settings: OperatorSettings = {}): InstalledOperator {
   const operator = new InstalledOperator(() => ({
     state: lab.state,
     kube: lab.kube,
     dir: lab.folder.dir,
     installation: { image: lab.workerImage, replicas: 2, settings },
   }))
-  beforeAll(async () => await operator.start())
   afterAll(async () => await operator.uninstall())
   return operator
 }

@@ -1,8 +1,5 @@
 import { execFile } from 'node:child_process'
-import { generateKeyPairSync, sign } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { NativeConnection } from '@temporalio/worker'
@@ -19,6 +16,7 @@ import { temporalClient } from '../../worker/temporal.ts'
 import { createSearchAttributesCommand } from '../../worker/temporal/commands.ts'
 import { connectTemporal } from '../../worker/temporal/connect.ts'
 import { connectProxy } from '../../worker/temporal/testing/connectProxy.ts'
+import { startTokenIssuer, type TokenIssuer } from '../support/tokenIssuer.ts'
 
 type Settings = OperatorConfig['temporal']
 const base = { namespace: 'kmm', createNamespace: true }
@@ -150,34 +148,22 @@ describe('mutual TLS', () => {
 
 describe('an API key', () => {
   const folder = openTestFolder('temporal-server-tokens')
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const jwks = createServer((_request, response) =>
-    response.end(
-      JSON.stringify({
-        keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'test', use: 'sig', alg: 'ES256' }],
-      }),
-    ),
-  )
+  let issuer: TokenIssuer
   let server: TemporalServer
   beforeAll(async () => {
-    await new Promise<void>((resolve) => jwks.listen(0, '127.0.0.1', resolve))
-    const jwksUrl = `http://127.0.0.1:${(jwks.address() as AddressInfo).port}/`
-    const authentication = { kind: 'tokens', jwksUrl } as const
+    issuer = await startTokenIssuer()
+    const authentication = { kind: 'tokens', jwksUrl: issuer.jwksUrl } as const
     server = await startTemporalServer({ ...folder, programs, dir: folder.dir, authentication })
   })
   afterAll(async () => {
-    jwks.close()
+    issuer.close()
     await folder.close()
   })
 
-  /** A file with a JWT that grants these permissions. */
+  /** A file with a token that grants these permissions. */
   function keyFile(name: string, permissions: readonly string[]): string {
-    const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
-    const exp = Math.floor(Date.now() / 1000) + 3600
-    const body = `${encode({ alg: 'ES256', kid: 'test', typ: 'JWT' })}.${encode({ sub: 'kmm', exp, permissions })}`
-    const signature = sign('sha256', Buffer.from(body), { key: privateKey, dsaEncoding: 'ieee-p1363' })
     const file = join(folder.dir, name)
-    writeFileSync(file, `${body}.${signature.toString('base64url')}\n`)
+    writeFileSync(file, `${issuer.issue(permissions)}\n`)
     return file
   }
   const settings = (): Settings => ({

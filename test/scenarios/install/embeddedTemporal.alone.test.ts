@@ -1,0 +1,79 @@
+import { chownSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { pods } from '../../../activities/kube/resources.ts'
+import { applyManifests } from '../../../lab/applyManifests.ts'
+import { operatorNamespace } from '../../../lab/operator.ts'
+import { buildNodeName } from '../../../lab/realNodes.ts'
+import { eventually } from '../../support/eventually.ts'
+import { stories, useInstallation } from '../../support/stories.ts'
+import { pushTemporalImages } from '../../support/temporalImages.ts'
+import { useLab } from '../../support/testLab.ts'
+import { fetching } from '../../support/tinyModule.ts'
+import { writeFileSync } from 'node:fs'
+import { stringify } from 'yaml'
+
+/** The chart's own small Temporal: one StatefulSet with a volume and mutual TLS. */
+const lab = useLab()
+const operator = useInstallation(lab)
+const test = stories(lab, operator)
+
+const className = 'kmm-test-local'
+const temporalPod = { namespace: operatorNamespace, name: 'kmm-operator-temporal-0' } as const
+
+/** A volume on the build node, as an admin makes one where nothing provisions volumes. */
+async function makeVolume(): Promise<void> {
+  const path = join(lab.folder.dir, 'temporal-volume')
+  mkdirSync(path)
+  chownSync(path, 1000, 1000)
+  const file = join(lab.folder.dir, 'temporal-volume.yaml')
+  const isBuildNode = { key: 'kubernetes.io/hostname', operator: 'In', values: [buildNodeName] }
+  writeFileSync(
+    file,
+    stringify({
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: `kmm-test-temporal-${process.pid}` },
+      spec: {
+        storageClassName: className,
+        capacity: { storage: '1Gi' },
+        accessModes: ['ReadWriteOnce'],
+        persistentVolumeReclaimPolicy: 'Retain',
+        local: { path },
+        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [isBuildNode] }] } },
+      },
+    }),
+  )
+  await applyManifests(lab.state.kubernetes.kubeconfig, [file])
+}
+
+test('a hold survives a restart of the small Temporal with its volume, and a retry builds again', async ({
+  open,
+  gate,
+}) => {
+  await makeVolume()
+  const images = await pushTemporalImages(lab.state.registry)
+  const embedded = { enabled: true, ...images, storage: { size: '1Gi', className } }
+  await operator.upgrade({ values: { temporal: { namespace: 'kmm', embedded } } })
+  const story = await open('embedded')
+  await story.addNode()
+  await story.applyTiny('tiny', [fetching(gate.pass)])
+  const held = await story.untilKernel('tiny', 'is held', ({ phase }) => phase === 'BuildFailed')
+
+  const before = await lab.kube.get(pods, temporalPod)
+  await lab.kube.delete(pods, temporalPod, { uid: before?.metadata.uid ?? '' })
+  await eventually(
+    'another pod of Temporal is ready',
+    () => lab.kube.get(pods, temporalPod),
+    (pod) =>
+      pod !== undefined &&
+      pod.metadata.uid !== before?.metadata.uid &&
+      pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true,
+  )
+  gate.open()
+  await story.retry('tiny', 'all')
+  await story.untilLoaded('tiny')
+  // The run is the one that was held: the server found it in its database.
+  expect(await story.kernelStatus('tiny')).toMatchObject({ attempt: 2, runId: held.runId })
+  expect(story.pods.builds()).toHaveLength(2)
+})
