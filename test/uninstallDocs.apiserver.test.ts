@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { moduleFinalizer } from '../api/names.ts'
+import { commandsBelow } from './support/docsPage.ts'
 import { eventually } from './support/eventually.ts'
 import { useUninstallCluster } from './support/uninstallCluster.ts'
 
@@ -11,21 +11,13 @@ import { useUninstallCluster } from './support/uninstallCluster.ts'
 vi.setConfig({ testTimeout: 300_000 })
 const cluster = useUninstallCluster()
 const run = promisify(execFile)
-const page = readFileSync(join(import.meta.dirname, '../docs/uninstall.md'), 'utf8')
-
-/** The commands below a heading. */
-function commandsOf(heading: string): string[] {
-  const from = page.indexOf(`## With kubectl alone: ${heading}\n`)
-  expect(from).toBeGreaterThan(0)
-  const end = page.indexOf('\n## ', from)
-  const section = page.slice(from, end === -1 ? undefined : end)
-  return [...section.matchAll(/```sh\n(.*?)```/gsu)].map(([, block = '']) => block)
-}
-
 async function follow(...headings: string[]): Promise<void> {
   const path = `${dirname(cluster.kubectlPath)}:${process.env['PATH']}`
-  for (const block of headings.flatMap(commandsOf))
-    await run('sh', ['-euc', block], { env: { ...cluster.env, PATH: path } })
+  const commands = headings.flatMap((heading) =>
+    commandsBelow('uninstall.md', `With kubectl alone: ${heading}`),
+  )
+  expect(commands.length).toBeGreaterThan(0)
+  for (const block of commands) await run('sh', ['-euc', block], { env: { ...cluster.env, PATH: path } })
 }
 
 beforeEach(async () => {
