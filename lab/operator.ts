@@ -63,7 +63,7 @@ export async function startOperator(options: OperatorOptions): Promise<ManagedPr
   writeFileSync(
     config,
     stringify({
-      temporal: { address, namespace: temporalNamespace },
+      temporal: { address, namespace: temporalNamespace, tls: { enabled: false } },
       healthProbeBindAddress: health,
       metrics: { bindAddress: '0' },
       build: {

@@ -75,7 +75,7 @@ async function service(name: string, selector: object): Promise<void> {
 
 async function configure(address: string): Promise<void> {
   const metadata = { namespace, name: 'kmm-operator-manager-config' }
-  const data = { 'controller_config.yaml': `temporal: { address: "${address}" }` }
+  const data = { 'controller_config.yaml': `temporal: { address: "${address}", tls: { enabled: false } }` }
   await kube.applyObject(
     { apiVersion: configMaps.apiVersion, kind: 'ConfigMap', metadata, data },
     { fieldManager: 'test', force: true },

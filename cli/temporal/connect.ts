@@ -27,8 +27,8 @@ export async function temporalPlace(call: Call): Promise<TemporalPlace | undefin
   if (address !== undefined) return { address, namespace: namespace ?? 'default', source: 'user' }
   const own = (await readOperatorConfig(call.cluster, operatorNamespace(call)))?.temporal
   if (own === undefined) return undefined
-  const { serverName } = own.tls ?? {}
-  const tls = own.tls && { tls: serverName === undefined ? {} : { serverNameOverride: serverName } }
+  const { enabled, serverName } = own.tls
+  const tls = enabled && { tls: serverName === undefined ? {} : { serverNameOverride: serverName } }
   return { address: own.address, namespace: namespace ?? own.namespace, source: 'operator', ...tls }
 }
 
