@@ -127,6 +127,11 @@ describe('values that are refused', () => {
     ['temporal.tls.enabled=false,temporal.apiKeySecret.name=a', 'temporal.apiKeySecret.name: "a" needs TLS'],
     ['config.healthProbeBindAddress=localhost', 'config.healthProbeBindAddress: must end in a port'],
     ['config.metrics.bindAddress=:99999', 'config.metrics.bindAddress: must end in a port'],
+    [
+      'temporal.embedded.enabled=true,temporal.embedded.uiImage=temporalio/ui',
+      'temporal.embedded.uiImage: "temporalio/ui" has neither tag nor digest',
+    ],
+    ['temporal.embedded.storage.size=big', "at '/temporal/embedded/storage/size'"],
     ['proxy=null', "missing property 'proxy'"],
     ['proxy.https=proxy:3128', 'proxy.https: "proxy:3128" is not a URL'],
   ])('%s', (setting, message) => {

@@ -115,7 +115,7 @@ function connectionFault(
       return [fault.reason, 'check that Temporal runs and that NetworkPolicies and firewalls allow the way']
     case 'plainServer':
       return [
-        'the server does not speak TLS',
+        'the server does not speak TLS, or ended the handshake',
         'if it is meant to be without TLS, set temporal.tls.enabled: false',
       ]
     case 'closed':

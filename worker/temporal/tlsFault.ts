@@ -9,7 +9,8 @@ export function handshakeFault(error: unknown): TemporalFault {
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
     return { kind: 'plainServer' }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return { kind: 'serverName', reason }
-  if (/^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) return { kind: 'untrusted', reason }
+  if (/^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code))
+    return { kind: 'untrusted', reason: reason.split(';')[0] ?? reason }
   // The alerts with which a server refuses a certificate, or its absence.
   if (
     /_ALERT_(NO_CERTIFICATE|BAD_CERTIFICATE|CERTIFICATE_\w+|UNKNOWN_CA|ACCESS_DENIED|UNSUPPORTED_CERTIFICATE)$/.test(

@@ -7,6 +7,14 @@
 {{- $faults = append $faults (printf "controller.%s: %q has neither tag nor digest; give registry/name:tag or registry/name@sha256:..." $key $image) }}
 {{- end }}
 {{- end }}
+{{- if .Values.temporal.embedded.enabled }}
+{{- range $key := list "image" "uiImage" }}
+{{- $image := index $.Values.temporal.embedded $key }}
+{{- if not (regexMatch "^[^\\s@]+(:[A-Za-z0-9_][A-Za-z0-9_.-]*|(:[^/@]+)?@sha256:[0-9a-f]{64})$" $image) }}
+{{- $faults = append $faults (printf "temporal.embedded.%s: %q has neither tag nor digest; give name:tag or name@sha256:..." $key $image) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- with .Values.temporal }}
 {{- if not (or .embedded.enabled (regexMatch "^(\\[[0-9a-fA-F:]+\\]|[^\\s:/]+):[0-9]{1,5}$" .address)) }}
 {{- $faults = append $faults (printf "temporal.address: %q is not host:port; leave out a scheme, give the port" .address) }}
