@@ -73,6 +73,19 @@ export async function installOperator(target: InstallTarget, installation: Insta
   }
 }
 
+/**
+ * Helm refuses to work on a release whose last operation was killed: its record is `pending` for ever. What that
+ * operation has applied belongs to the release all the same.
+ */
+async function forgetInterrupted(kubeconfig: string): Promise<void> {
+  const config = new KubeConfig()
+  config.loadFromFile(kubeconfig)
+  await config.makeApiClient(CoreV1Api).deleteCollectionNamespacedSecret({
+    namespace: operatorNamespace,
+    labelSelector: `owner=helm,name=${releaseName},status in (pending-install,pending-upgrade,pending-rollback)`,
+  })
+}
+
 /** Removes what Helm installed, and waits until it is gone. The CustomResourceDefinitions and all Modules stay. */
 export async function uninstallOperator(target: InstallTarget): Promise<void> {
   await helm(target, 'uninstall', releaseName, '--ignore-not-found', '--wait', '--timeout=2m')

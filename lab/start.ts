@@ -4,6 +4,7 @@ import { applyExample, exampleModule, writeExample } from './example.ts'
 import { startLab, type Lab } from './lab.ts'
 import { installOperator } from './installOperator.ts'
 import { labPrograms } from './labPrograms.ts'
+import { operatorNamespace } from './operator.ts'
 import { operatorImage } from './operatorImage.ts'
 import { openTemporalBeside } from './outsideCluster.ts'
 import { ensurePrograms } from './programs/ensure.ts'
@@ -142,6 +143,7 @@ function result(lab: Lab, { kernel, loaded }: Ending, took: number): string {
     '',
     'Try next:',
     `  look    kubectl -n ${namespace} describe module ${name}`,
+    `  log     kubectl -n ${operatorNamespace} logs deployment/kmm-operator-controller`,
     `  break   kubectl apply -f ${broken}`,
     `  retry   temporal workflow signal --address ${state.temporal.address} --namespace ${temporalNamespace} \\`,
     `            --workflow-id '${failed.id}' --name retryBuild`,

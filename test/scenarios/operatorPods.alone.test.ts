@@ -74,7 +74,7 @@ test('both replicas are away: what ends, fails and is cleaned up meanwhile is ma
   expect(story.pods.builds('held')).toHaveLength(2)
 })
 
-test('an upgrade and a rollback while one build runs and another is held: no build is lost or made twice', async ({
+test('an upgrade and a rollback while one build runs, another is held and nodes are loaded: nothing is done twice', async ({
   open,
   openGate,
 }) => {
@@ -87,7 +87,9 @@ test('an upgrade and a rollback while one build runs and another is held: no bui
   await story.applyTiny('held', [fetching(failing.pass)])
   const held = await untilHeld(story, 'held')
   await slow.untilKnocked()
-  const loads = story.pods.workers('Load').length
+  // A rollout is under way too.
+  const more = Array.from({ length: 8 }, () => story.addNode())
+  await Promise.all(more)
 
   for (const image of [await relabelledImage(lab), lab.workerImage]) {
     const before = (await operator.pods()).map(({ metadata }) => metadata.uid)
@@ -105,7 +107,11 @@ test('an upgrade and a rollback while one build runs and another is held: no bui
   await story.retry('held', 'all')
   await story.untilLoaded('held')
   expect(await story.kernelStatus('held')).toMatchObject({ attempt: 2 })
-  // What was loaded before stayed as it was; the others were loaded once each.
-  expect(story.pods.workers('Load', 'loaded')).toHaveLength(1)
-  expect(story.pods.workers('Load')).toHaveLength(loads + 2)
+  await story.untilLoaded('loaded')
+  // Each of three Modules was loaded once on each of nine nodes.
+  for (const name of ['loaded', 'builds', 'held']) {
+    const nodes = story.pods.workers('Load', name).map(({ pod }) => pod.spec?.nodeName)
+    expect(nodes).toHaveLength(9)
+    expect(new Set(nodes).size).toBe(9)
+  }
 })
