@@ -24,7 +24,11 @@ const operator = (worker: string) => ({
 })
 const temporal = {
   metadata: { namespace, name: 'kmm-operator-temporal' },
-  ...podsOf([{ image: 'reg.example/server:1' }, { image: 'reg.example/ui:1' }]),
+  ...podsOf([{ image: 'reg.example/server:1' }]),
+}
+const ui = {
+  metadata: { namespace, name: 'kmm-operator-temporal-ui' },
+  ...podsOf([{ image: 'reg.example/ui:1' }]),
 }
 const configuration = (text: string) => ({
   metadata: { namespace, name: 'kmm-operator-manager-config' },
@@ -64,13 +68,13 @@ test('an installation: what its objects name, each image once', async () => {
   const builds = { image: 'reg.example/kaniko:1', usedFor: 'build pods' }
   const same = { deployments: [operator('reg.example/kmm:1')] }
   expect(await installed(same)).toEqual({ code: exitCodes.ok, images: [own, builds], stderr: '' })
-  const other = { deployments: [operator('reg.example/worker:1')], statefulsets: [temporal] }
+  const other = { deployments: [operator('reg.example/worker:1'), ui], statefulsets: [temporal] }
   expect((await installed(other)).images).toEqual([
     { image: 'reg.example/kmm:1', usedFor: 'the operator' },
     { image: 'reg.example/worker:1', usedFor: 'worker pods and sign pods' },
     builds,
     { image: 'reg.example/server:1', usedFor: 'the embedded Temporal' },
-    { image: 'reg.example/ui:1', usedFor: 'the embedded Temporal' },
+    { image: 'reg.example/ui:1', usedFor: 'the UI of the embedded Temporal' },
   ])
 })
 

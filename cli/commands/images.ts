@@ -71,21 +71,27 @@ async function installedImages(call: Call): Promise<readonly NeededImage[] | und
     call.note(`No operator is installed in namespace ${namespace}: these are the images of this release.`)
     return undefined
   }
-  const [temporal, configuration] = await Promise.all([
+  const [temporal, ui, configuration] = await Promise.all([
     call.cluster.get<PodOwner>(kinds.statefulSets, of('kmm-operator-temporal')),
+    call.cluster.get<PodOwner>(kinds.deployments, of('kmm-operator-temporal-ui')),
     call.cluster.get<Configuration>(kinds.configMaps, of(operatorConfigMap)),
   ])
   const [operator] = deployment.spec?.template?.spec?.containers ?? []
   const variable = (wanted: string) => operator?.env?.find(({ name }) => name === wanted)?.value
   const builds = configuredBuildImage(configuration) ?? variable('RELATED_IMAGE_BUILD')
-  const { containers = [], initContainers = [] } = temporal?.spec?.template?.spec ?? {}
   const found: readonly (readonly [string | undefined, string])[] = [
     [operator?.image, 'the operator'],
     [variable('RELATED_IMAGE_WORKER'), 'worker pods and sign pods'],
     [builds ?? releaseImages().find(({ usedFor }) => usedFor === uses.builds)?.image, uses.builds],
-    ...[...initContainers, ...containers].map(({ image }) => [image, uses.embeddedTemporal] as const),
+    ...imagesOf(temporal).map((image) => [image, uses.embeddedTemporal] as const),
+    ...imagesOf(ui).map((image) => [image, uses.embeddedTemporalUi] as const),
   ]
   return merged(found)
+}
+
+function imagesOf(owner: PodOwner | undefined): readonly (string | undefined)[] {
+  const { containers = [], initContainers = [] } = owner?.spec?.template?.spec ?? {}
+  return [...initContainers, ...containers].map(({ image }) => image)
 }
 
 /** What the ConfigMap sets as build.image; a configuration that cannot be read sets nothing. */
