@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -7,8 +7,8 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { releaseImages } from '../cli/commands/images.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
-import { find, readObjects } from './deploy/helm.ts'
-import { blocksBelow, commandsBelow } from './support/docsPage.ts'
+import { chart, find, findCommand, readObjects, template } from './deploy/helm.ts'
+import { blocksBelow, blocksOf, commandsBelow } from './support/docsPage.ts'
 import { eventually } from './support/eventually.ts'
 import { useUninstallCluster } from './support/uninstallCluster.ts'
 
@@ -161,3 +161,22 @@ test('without access to the internet: the values name a copy of every image that
     releaseImages().map((needed) => withoutHost(needed.image)),
   )
 })
+
+test.each(['install.md', 'temporal.md', 'monitoring.md'])(
+  'the chart takes the values of %s',
+  async (file) => {
+    const helm = await findCommand('helm')
+    const known = Object.keys(parse(readFileSync(join(chart, 'values.yaml'), 'utf8')))
+    const values = blocksOf(file).filter(
+      ({ language, text }) =>
+        language === 'yaml' && Object.keys(parse(text)).every((key) => known.includes(key)),
+    )
+    expect(values.length).toBeGreaterThan(0)
+    for (const { text } of values) {
+      const target = join(folder, 'values.yaml')
+      writeFileSync(target, text)
+      const objects = template(helm, 'kmm-operator-system', '--values', target)
+      expect(find(objects, 'Deployment', 'kmm-operator-controller')).toBeDefined()
+    }
+  },
+)

@@ -9,17 +9,27 @@ export interface DocsBlock {
   readonly text: string
 }
 
-/** The blocks between a heading of level two and the next, also those of list items. Throws when there is no such heading. */
+/** All blocks of a page, also those of list items. */
+export function blocksOf(file: string): DocsBlock[] {
+  return blocksIn(read(file))
+}
+
+/** The blocks between a heading of level two and the next. Throws when there is no such heading. */
 export function blocksBelow(file: string, heading: string): DocsBlock[] {
-  const page = readFileSync(join(docs, file), 'utf8')
+  const page = read(file)
   const from = page.indexOf(`## ${heading}\n`)
   if (from === -1) throw new Error(`docs/${file} has no heading "${heading}"`)
   const end = page.indexOf('\n## ', from)
-  const section = page.slice(from, end === -1 ? undefined : end)
-  return [...section.matchAll(/^( *)```(\w*)\n(.*?)^\1```$/gmsu)].map(
-    ([, indent = '', language = '', text = '']) => ({
+  return blocksIn(page.slice(from, end === -1 ? undefined : end))
+}
+
+const read = (file: string) => readFileSync(join(docs, file), 'utf8')
+
+function blocksIn(text: string): DocsBlock[] {
+  return [...text.matchAll(/^( *)```(\w*)\n(.*?)^\1```$/gmsu)].map(
+    ([, indent = '', language = '', block = '']) => ({
       language,
-      text: text.replaceAll(new RegExp(`^${indent}`, 'gmu'), ''),
+      text: block.replaceAll(new RegExp(`^${indent}`, 'gmu'), ''),
     }),
   )
 }
