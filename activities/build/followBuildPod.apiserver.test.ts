@@ -66,11 +66,13 @@ async function running() {
   } as unknown as Dependencies
   const request = { subject, seen: {}, image: 'i', pod: { ...ref, uid }, entry: undefined }
   await cache.waitForPod(ref, (p) => p?.state.kind === 'running', AbortSignal.timeout(60_000))
-  const outcome: Promise<BuildOutcome> = new MockActivityEnvironment().run(() =>
-    followBuildPod(deps, request),
-  )
+  const follow = (): Promise<BuildOutcome> =>
+    new MockActivityEnvironment().run(() => followBuildPod(deps, request))
   return {
-    outcome,
+    outcome: follow(),
+    /** Begins to follow it once more. */
+    follow,
+    untilGone: () => cache.waitForPod(ref, (p) => p === undefined, AbortSignal.timeout(60_000)),
     say,
     node: { name: node.name, uid: madeNode.object.metadata.uid },
     /** The kubelet is gone. */
@@ -128,6 +130,18 @@ describe('how a build pod ends', () => {
     expect(await Promise.race([pod.outcome, Promise.resolve('still there')])).toBe('still there')
     await pod.delete(0)
     expect(await pod.outcome).toMatchObject({ kind: 'interrupted', reason: 'Evicted' })
+  })
+
+  test('drained or deleted before anybody followed it: the cache remembers which', async () => {
+    const [drained, deleted] = [await running(), await running()]
+    await drained.say(disrupted('EvictionByEvictionAPI'))
+    for (const pod of [drained, deleted]) {
+      await pod.delete(0)
+      await pod.untilGone()
+    }
+    expect(await drained.follow()).toMatchObject({ kind: 'interrupted', reason: 'Evicted' })
+    expect(await deleted.follow()).toEqual({ kind: 'gone' })
+    await Promise.all([drained.outcome, deleted.outcome])
   })
 
   test('deleted by hand: gone, whatever its container makes of the signal', async () => {

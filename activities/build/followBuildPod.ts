@@ -48,7 +48,7 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
       const started = (p: PodFacts | undefined) =>
         isOther(p, pod) || p?.state.kind !== 'pending' || p.deleting
       const facts = await waitSaying(deps, pod, started, say, signal, startPatienceMs)
-      if (facts === undefined || isOther(facts, pod)) return { kind: 'gone' }
+      if (facts === undefined || isOther(facts, pod)) return departedOutcome(deps, pod, log)
       phase = facts.state.kind
       const reading = new AbortController()
       const ending = waitForEnd(deps, facts, signal)
@@ -68,6 +68,12 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
   )
   if (outcome.kind !== 'gone') await tell(deps, subject, buildEnded(pod, image, outcome, stage, object))
   return outcome
+}
+
+/** Of a pod that went before anybody followed it. Whoever deleted it, unless the cluster did, wants a new build. */
+function departedOutcome({ cache }: Dependencies, { uid }: PodRef, log: LogTail): BuildOutcome {
+  const interruption = cache.departedPod(uid)?.interruption
+  return interruption === undefined ? { kind: 'gone' } : interruptedOutcome(interruption, {}, log)
 }
 
 function buildEnded(

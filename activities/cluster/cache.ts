@@ -34,9 +34,14 @@ export interface ClusterCache extends ClusterSnapshot {
     predicate: (pod: PodFacts | undefined) => boolean,
     signal: AbortSignal,
   ): Promise<PodFacts | undefined>
+  /** The last state of a pod that went a short time ago. */
+  departedPod(uid: string): PodFacts | undefined
   subscribe(handler: (change: CacheChange) => void): () => void
   stop(): Promise<void>
 }
+
+/** So many pods are remembered when they have gone: an activity that follows one may begin after its end. */
+const departedPods = 500
 
 /** Starts the informers. Nothing is known before `synced`. */
 export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
@@ -69,6 +74,14 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
   const asNode = memo(nodeFacts)
   const asPod = memo(podFacts)
   const podsOf = podInformer.index((pod) => [ownerKey(pod)])
+
+  const departed = new Map<string, Pod>()
+  podInformer.subscribe((change) => {
+    if (change.type !== 'deleted') return
+    departed.set(change.object.metadata.uid, change.object)
+    const [oldest = ''] = departed.keys()
+    if (departed.size > departedPods) departed.delete(oldest)
+  })
 
   const readModule = (object: CustomObject | undefined): Module | undefined => {
     const result = object === undefined ? undefined : parsed(object)
@@ -136,6 +149,10 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
     async waitForPod(ref, predicate, signal) {
       const look = (pod: Pod | undefined) => predicate(pod === undefined ? undefined : asPod(pod))
       const pod = await podInformer.waitFor(moduleKey(ref), look, { signal })
+      return pod === undefined ? undefined : asPod(pod)
+    },
+    departedPod(uid) {
+      const pod = departed.get(uid)
       return pod === undefined ? undefined : asPod(pod)
     },
     subscribe(handler) {
