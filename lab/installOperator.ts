@@ -53,6 +53,7 @@ export async function installOperator(target: InstallTarget, installation: Insta
   await applyManifests(kubeconfig, [namespace])
   const values = join(dir, 'operator-values.yaml')
   writeFileSync(values, stringify(chartValues(state, installation)))
+  await forgetInterrupted(kubeconfig)
   try {
     await helm(
       target,

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { secrets } from '../../../activities/kube/resources.ts'
 import { operatorNamespace } from '../../../lab/operator.ts'
 import { ensurePrograms } from '../../../lab/programs/ensure.ts'
 import { openRelay } from '../../../lab/relay.ts'
@@ -79,7 +78,7 @@ test('with an API key, which is read again when its Secret changes', async ({ op
   onTestFinished(issuer.close)
   const { server, address, stop } = await startServer('api-key', { kind: 'tokens', jwksUrl: issuer.jwksUrl })
   onTestFinished(stop)
-  const { 'ca.crt': authority = '' } = tlsSecret(server)
+  const { 'ca.crt': authority } = tlsSecret(server)
   await applySecret('temporal-authority', { 'ca.crt': authority })
   await applySecret('temporal-key', { apiKey: 'not-a-token' })
   const temporal = {
