@@ -3,7 +3,7 @@ import { createSecureContext, getCACertificates } from 'node:tls'
 import type { NativeConnectionOptions } from '@temporalio/worker'
 import type { OperatorConfig } from '../../api/config.ts'
 import { TemporalFaultError, type TemporalFileField } from './faults.ts'
-import { oneLine } from './oneLine.ts'
+import { oneLine } from '../../api/oneLine.ts'
 import { type Environment, hostAndPort, type Proxy, proxyFor, ProxyError } from './proxy.ts'
 import { codeOf } from './tlsFault.ts'
 

@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls'
 import type { Endpoint, TlsMaterial } from './endpoint.ts'
 import { type TemporalFault, TemporalFaultError } from './faults.ts'
 import { callGetSystemInfo } from './getSystemInfo.ts'
-import { oneLine } from './oneLine.ts'
+import { oneLine } from '../../api/oneLine.ts'
 import type { Proxy } from './proxy.ts'
 import { codeOf, handshakeFault } from './tlsFault.ts'
 
