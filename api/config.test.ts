@@ -128,6 +128,14 @@ describe('what is wrong is named, with what would be right', () => {
     })
   })
 
+  test('of many faults a bounded number is named', () => {
+    const limits = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`k${index}`, 'x']))
+    const parsed = parseConfig(JSON.stringify({ build: { resources: { limits } } }))
+    if (parsed.ok) throw new Error('it is valid')
+    expect(parsed.faults).toHaveLength(51)
+    expect(parsed.faults.at(-1)).toBe('and 950 more faults')
+  })
+
   test('a text of unreasonable length is refused before it is parsed', () => {
     const text = Array.from({ length: 10_000 }, (_, index) => `k${index}: 1`).join('\n')
     expect(parseConfig(text)).toMatchObject({ faults: [expect.stringContaining('longer than 32768')] })

@@ -27,7 +27,7 @@ export type ParsedConfig =
       readonly healthProbeBindAddress: string
     }
 
-/** So many keys without effect are named. */
+/** So many faults, and so many keys without effect, are named. */
 const mostNamed = 50
 
 /**
@@ -58,7 +58,12 @@ export function parseConfig(yamlText: string, environment: Environment = {}): Pa
     return { ok: true, config: parsed.data, warnings, fromEnvironment }
   }
   const faults = parsed.error.issues.map((issue) => describeIssue(issue, used))
-  return refused(faults, warnings, value['healthProbeBindAddress'])
+  const more = faults.length - mostNamed
+  return refused(
+    more > 0 ? [...faults.slice(0, mostNamed), `and ${more} more faults`] : faults,
+    warnings,
+    value['healthProbeBindAddress'],
+  )
 }
 
 function refused(
