@@ -128,6 +128,27 @@ describe('what is wrong is named, with what would be right', () => {
     })
   })
 
+  test('of many faults a bounded number is named', () => {
+    const limits = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`k${index}`, 'x']))
+    const parsed = parseConfig(JSON.stringify({ build: { resources: { limits } } }))
+    if (parsed.ok) throw new Error('it is valid')
+    expect(parsed.faults).toHaveLength(51)
+    expect(parsed.faults.at(-1)).toBe('and 950 more faults')
+  })
+
+  test('a text of unreasonable length is refused before it is parsed', () => {
+    const text = Array.from({ length: 10_000 }, (_, index) => `k${index}: 1`).join('\n')
+    expect(parseConfig(text)).toMatchObject({ faults: [expect.stringContaining('longer than 32768')] })
+  })
+
+  test('of keys without effect a bounded number is named, however often aliases repeat them', () => {
+    const keys = Array.from({ length: 1_000 }, (_, index) => `k${index}: 1`).join(', ')
+    const again = Array.from({ length: 90 }, (_, index) => `b${index}: *a`).join(', ')
+    const { warnings } = parseConfig(`other: {a: &a {${keys}}, ${again}}`)
+    expect(warnings).toHaveLength(51)
+    expect(warnings.at(-1)).toBe('more keys have no effect: unknown keys')
+  })
+
   test('a YAML of endless aliases is a fault', () => {
     const lines = ['a: &a [x, x, x, x, x, x, x, x, x]']
     for (let index = 0; index < 20; index++) {
@@ -138,6 +159,25 @@ describe('what is wrong is named, with what would be right', () => {
       ok: false,
       message: expect.stringContaining('not valid YAML'),
     })
+  })
+
+  test.each([
+    'build: {env: [{name: HTTPS_PROXY, value: "http://u:hunter2@proxy"]}',
+    'build: {env: [{name: A, value: hunter2, value: x}]}',
+    'temporal: {namespace: *hunter2}',
+    'a: >hunter2\n',
+    '[1] hunter2',
+    'x: !<hunter2',
+  ])('a line that is not valid YAML is named and not quoted: %s', (text) => {
+    const parsed = parseConfig(text)
+    expect(parsed).toMatchObject({ ok: false, faults: [expect.stringMatching(/^not valid YAML: .+$/u)] })
+    expect(JSON.stringify(parsed)).not.toContain('hunter2')
+  })
+
+  test('control characters and the length of a value stay out of faults', () => {
+    const parsed = parseConfig(`job: {gcDelay: "1\\nReady: ok\\u001b[31m${'9'.repeat(10_000)}"}`)
+    expect(parsed).toMatchObject({ faults: [expect.not.stringMatching(/\p{Cc}/u)] })
+    expect(JSON.stringify(parsed).length).toBeLessThan(2_000)
   })
 
   test.each<[string, string]>([
@@ -152,6 +192,7 @@ describe('what is wrong is named, with what would be right', () => {
 describe('keys without effect are warnings with their whole name', () => {
   test.each<[string, readonly string[]]>([
     ['nonsense: 1', ['nonsense has no effect: unknown key']],
+    ['constructor: 1', ['constructor has no effect: unknown key']],
     ['worker: {runAs: 1}', ['worker.runAs has no effect: unknown key']],
     [
       'other: {a: {b: 1}, c: 2}',

@@ -140,7 +140,8 @@ export const permissions: readonly Permission[] = [
     group: 'authorization.k8s.io',
     resource: 'subjectaccessreviews',
     verbs: ['create'],
-    reason: 'Whether they may have the metrics.',
+    reason:
+      'Whether they may have the metrics, and whether a Lease in another namespace can be one of an operator.',
   },
   {
     scope: 'operatorNamespace',

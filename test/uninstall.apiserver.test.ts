@@ -222,6 +222,56 @@ test('a release of Helm is left to Helm; the definitions, which it keeps, go', a
   await untilGone()
 })
 
+test('what only looks like ours stays: objects of KMM’s hub, and a Secret in the operator’s namespace', async () => {
+  await cluster.install()
+  const names = { kind: 'ManagedClusterModule', plural: 'managedclustermodules' }
+  const schema = { openAPIV3Schema: { type: 'object' } }
+  const hub = 'managedclustermodules.hub.kmm.sigs.x-k8s.io'
+  await cluster.apply(
+    {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: {
+        name: hub,
+        annotations: {
+          'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/kernel-module-management',
+        },
+      },
+      spec: {
+        group: 'hub.kmm.sigs.x-k8s.io',
+        names,
+        scope: 'Cluster',
+        versions: [{ name: 'v1beta1', served: true, storage: true, schema }],
+      },
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: {
+        name: 'kmm-operator-hub-manager-role',
+        labels: { 'app.kubernetes.io/name': 'kmm-hub', 'app.kubernetes.io/part-of': 'kmm' },
+      },
+      rules: [],
+    },
+    { apiVersion: 'v1', kind: 'Secret', metadata: { namespace: operatorNamespace, name: 'of-somebody' } },
+  )
+  expect(await uninstall('--unload', '--yes')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('(secrets/of-somebody)'),
+  })
+  await eventually(
+    'our definitions are gone, and the one of the hub is not',
+    () => cluster.names('crds'),
+    (all) => expect(all).toEqual([`customresourcedefinition.apiextensions.k8s.io/${hub}`]),
+  )
+  expect(await cluster.names('clusterrole', 'kmm-operator-hub-manager-role')).toHaveLength(1)
+  expect(await cluster.names('secret', 'of-somebody', '-n', operatorNamespace)).toHaveLength(1)
+  await cluster.kubectl('delete', 'crd', hub)
+  await cluster.kubectl('delete', 'clusterrole', 'kmm-operator-hub-manager-role')
+  await cluster.kubectl('delete', 'namespace', operatorNamespace)
+  await untilGone()
+})
+
 test('missing rights are named one by one before anything is done', async () => {
   await cluster.install()
   const nobody = await uninstall('--unload', '--as', 'nobody')

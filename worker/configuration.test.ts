@@ -19,6 +19,7 @@ const certFile = file('tls.crt', cert)
 const keyFile = file('tls.key', key)
 const otherKey = file('other.key', selfSigned('two').key)
 const apiKeyFile = file('api-key', 's3cret\n')
+const twoWords = file('two-words', 's3cret and more')
 const empty = file('empty', '')
 const configOf = (text: object) => file('controller_config.yaml', JSON.stringify(text))
 
@@ -71,6 +72,12 @@ describe('faults', () => {
       { temporal: { ...temporal, tls: { certFile, keyFile: otherKey } } },
       {},
       `temporal.tls.keyFile: ${otherKey} is not the key of ${certFile}`,
+    ],
+    [
+      'an API key that no header can carry',
+      { temporal: { ...temporal, apiKeyFile: twoWords } },
+      {},
+      `temporal.apiKeyFile: ${twoWords} holds no API key`,
     ],
     [
       'an empty API key',

@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import { readAuthorities } from '../activities/registry/authorities.ts'
 import { parseConfig, type OperatorConfig } from '../api/config.ts'
 import type { Environment } from '../api/config/environment.ts'
+import { isApiKey } from './temporal/endpoint.ts'
 
 /** The configuration as it stands now in files and environment. */
 export type Reading = ValidReading | InvalidReading
@@ -76,7 +77,7 @@ type Verify = (content: string) => void
 const verifyCertificate: Verify = (content) => void new X509Certificate(content)
 const verifyKey: Verify = (content) => void createPrivateKey(content)
 const verifyApiKey: Verify = (content) => {
-  if (content.trim() === '') throw new Error('empty')
+  if (!isApiKey(content.trim())) throw new Error('not one word')
 }
 
 /** The contents of the files of TLS and the API key, and what is wrong with the files that the configuration names. */

@@ -84,3 +84,8 @@ export function messageOf(text: string): string {
     return text.trim().slice(0, 300)
   }
 }
+
+/** The API server does not serve the kind, or there is no such object. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof NotInstalledError || (error instanceof ApiError && error.code === 404)
+}

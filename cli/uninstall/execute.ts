@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { labels } from '../../api/names.ts'
 import type { Cluster } from '../kube/cluster.ts'
-import { ApiError } from '../kube/errors.ts'
+import { ApiError, isAbsent } from '../kube/errors.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
 import { awaitModules, awaitPodsGone } from './await.ts'
 import { targetKey, type Target, type UninstallStep } from './plan.ts'
@@ -126,7 +126,7 @@ async function removeFinalizers(cluster: Cluster, { of, namespace, name, uid }: 
 
 async function modulesLeft(cluster: Cluster): Promise<string | undefined> {
   const modules = await cluster.list<StoredObject>(kinds.modules, {}).catch((error: unknown) => {
-    if (error instanceof ApiError && error.code === 404) return { items: [] }
+    if (isAbsent(error)) return { items: [] }
     throw error
   })
   if (modules.items.length === 0) return undefined
@@ -158,6 +158,6 @@ async function orGone(work: Promise<void>): Promise<void> {
   try {
     await work
   } catch (error) {
-    if (!(error instanceof ApiError && error.code === 404)) throw error
+    if (!isAbsent(error)) throw error
   }
 }

@@ -1,5 +1,6 @@
-import { group } from '../../api/names.ts'
-import { kinds, type Kind } from '../kube/resources.ts'
+import { group, labels } from '../../api/names.ts'
+import { resourceName } from '../kube/errors.ts'
+import { kinds, type Kind, type StoredObject } from '../kube/resources.ts'
 
 const cluster = (of: string, plural: string): Kind => ({
   group: of,
@@ -28,7 +29,7 @@ export const installationKinds: readonly Kind[] = [
   namespaced(monitoring, 'servicemonitors'),
   namespaced(monitoring, 'prometheusrules'),
   kinds.deployments,
-  namespaced('apps', 'statefulsets'),
+  kinds.statefulSets,
   namespaced('batch', 'jobs'),
   namespaced('policy', 'poddisruptionbudgets'),
   namespaced('networking.k8s.io', 'networkpolicies'),
@@ -47,9 +48,36 @@ export const definitionKind = cluster('apiextensions.k8s.io', 'customresourcedef
 export const daemonSetKind = namespaced('apps', 'daemonsets')
 export const accessReviewKind = cluster('authorization.k8s.io', 'selfsubjectaccessreviews')
 
-/** Names of the definitions of Modules and of what belongs to them. */
+/** The definitions that an installation brings. KMM has more in this group and, for its hub, in groups below it. */
 export function isOwnDefinition(name: string): boolean {
-  return name.endsWith(`.${group}`)
+  return [kinds.modules, kinds.nodeModulesConfigs].some(({ plural }) => name === `${plural}.${group}`)
+}
+
+/** Values of `app.kubernetes.io/name` on objects of an installation; KMM's hub has the same part-of, and `kmm-hub`. */
+const appNames: readonly string[] = ['kmm', 'kmm-temporal-server', 'kmm-temporal-ui']
+
+/** Is it of an installation, by its labels? */
+export function isOfInstallation({ metadata: { labels: its = {} } }: StoredObject): boolean {
+  return its[labels.partOf] === 'kmm' && appNames.includes(its[labels.appName] ?? '')
+}
+
+/** Kinds of objects that somebody misses when their namespace is deleted; what the cluster puts there itself is none. */
+const missedKinds = [
+  ...[kinds.deployments, kinds.statefulSets, kinds.services, kinds.configMaps, kinds.secrets].map(
+    resourceName,
+  ),
+  'jobs.batch',
+  'persistentvolumeclaims',
+]
+const ofEveryNamespace = ['kube-root-ca.crt', 'openshift-service-ca.crt']
+
+/** Would an object in the operator's namespace, not of the installation, be missed? */
+export function isMissed(of: Kind, { metadata: { name, annotations = {} } }: StoredObject): boolean {
+  return (
+    missedKinds.includes(resourceName(of)) &&
+    !ofEveryNamespace.includes(name) &&
+    annotations['kubernetes.io/service-account.name'] === undefined
+  )
 }
 
 /** Annotations that Helm puts on every object of a release. */

@@ -58,7 +58,7 @@ function snapshot(change: Partial<UninstallSnapshot> = {}): UninstallSnapshot {
     definitions: [object('modules.kmm.sigs.x-k8s.io')],
     release: undefined,
     namespace: object(operatorNamespace),
-    otherPods: [],
+    others: [],
     ...change,
   }
 }
@@ -192,7 +192,11 @@ describe('the installation', () => {
       { namespace: object(operatorNamespace, { labels: {} }) },
       'manifests',
     ],
-    ['has pods of others', { otherPods: ['temporal-0'] }, 'temporal-0'],
+    [
+      'holds objects of others',
+      { others: ['pods/temporal-0', 'secrets/tls'] },
+      'pods/temporal-0, secrets/tls',
+    ],
   ])('a namespace that %s stays', (_name, change, why) => {
     const { steps, stays } = stepsOf(snapshot(change), unload)
     expect(names(steps)).not.toContain('namespace')

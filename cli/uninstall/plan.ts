@@ -146,9 +146,9 @@ function installationSteps(snapshot: UninstallSnapshot, options: PlanOptions): U
   ]
 }
 
-/** It came with the installation, and nothing of others runs in it. */
-function isOwnNamespace({ namespace, otherPods }: UninstallSnapshot): boolean {
-  return namespace?.metadata.labels?.[labels.partOf] === 'kmm' && otherPods.length === 0
+/** It came with the installation, and nothing of others is in it. */
+function isOwnNamespace({ namespace, others }: UninstallSnapshot): boolean {
+  return namespace?.metadata.labels?.[labels.partOf] === 'kmm' && others.length === 0
 }
 
 function warningsOf(snapshot: UninstallSnapshot, { way }: PlanOptions): string[] {
@@ -177,7 +177,7 @@ function hasEnded(phase: string | undefined): boolean {
 }
 
 function staysOf(snapshot: UninstallSnapshot, { way, keepDefinitions }: PlanOptions): string[] {
-  const { operatorNamespace, namespace, otherPods, release, definitions, installation } = snapshot
+  const { operatorNamespace, namespace, others, release, definitions, installation } = snapshot
   const kept = installation.filter(({ metadata }) => !metadata.annotations?.[helmAnnotations.name])
   return [
     ...(way === 'keepLoaded' ? ['Modules in the kernels of nodes, until the next boot of each node.'] : []),
@@ -190,8 +190,8 @@ function staysOf(snapshot: UninstallSnapshot, { way, keepDefinitions }: PlanOpti
     ...(namespace === undefined || (release === undefined && isOwnNamespace(snapshot))
       ? []
       : [
-          otherPods.length > 0
-            ? `Namespace ${operatorNamespace}: pods of others are in it (${otherPods.join(', ')}).`
+          others.length > 0
+            ? `Namespace ${operatorNamespace}: it holds what the installation did not bring (${others.join(', ')}). When nobody needs it: kubectl delete namespace ${operatorNamespace}.`
             : `Namespace ${operatorNamespace}: it did not come with the installation's manifests (kubectl delete namespace ${operatorNamespace}).`,
         ]),
   ]

@@ -3,13 +3,15 @@ import { labels } from '../../api/names.ts'
 import { readOperatorConfiguration } from '../cluster/operatorConfig.ts'
 import { ownPods } from '../cluster/read.ts'
 import type { Cluster } from '../kube/cluster.ts'
-import { ApiError } from '../kube/errors.ts'
+import { isAbsent, resourceName } from '../kube/errors.ts'
 import { kinds, type Kind, type LeaseObject, type Place, type StoredObject } from '../kube/resources.ts'
 import {
   daemonSetKind,
   definitionKind,
   helmAnnotations,
   installationKinds,
+  isMissed,
+  isOfInstallation,
   isOwnDefinition,
 } from './installation.ts'
 
@@ -67,8 +69,8 @@ export interface UninstallSnapshot {
   /** Helm's record of the release, when there is one. */
   readonly release: { readonly name: string; readonly namespace: string } | undefined
   readonly namespace: StoredObject | undefined
-  /** Pods in the operator's namespace that are none of ours. */
-  readonly otherPods: readonly string[]
+  /** What is in the operator's namespace and not ours, as `secrets/name`. */
+  readonly others: readonly string[]
 }
 
 /** The operator's container, by which its Deployment is told from KMM's. */
@@ -91,17 +93,18 @@ export async function readSnapshot(cluster: Cluster, operatorNamespace: string):
   const read = await readOperatorConfiguration(cluster, namespace)
   const config = read?.parsed.ok === true ? read.parsed.config : undefined
   const leaderLease = config?.leaderElection.resourceID ?? 'kmm.sigs.x-k8s.io'
-  const [objects, pods, leases, deployments, installation, definitions, operatorNamespaceObject, system] =
+  const [objects, pods, leases, deployments, listed, definitions, operatorNamespaceObject, system] =
     await Promise.all([
       readModules(cluster),
       cluster.list<PodOfCluster>(kinds.pods, {}, own),
       cluster.list<LeaseObject>(kinds.leases, { namespace }),
       cluster.list<DeploymentObject>(kinds.deployments, {}, own),
-      readInstallation(cluster, namespace),
+      listInstallation(cluster, namespace),
       cluster.list<StoredObject>(definitionKind, {}, {}, 'identity'),
       cluster.get<StoredObject>(kinds.namespaces, { name: namespace }),
       cluster.get<StoredObject>(kinds.namespaces, { name: 'kube-system' }),
     ])
+  const installation = listed.filter(isOfInstallation)
   const operator = operatorOf({ deployments: deployments.items, operatorNamespace })
   const inNamespace = await cluster.list<PodOfCluster>(kinds.pods, { namespace })
   const isOfOperator = ({ metadata }: StoredObject) =>
@@ -124,9 +127,12 @@ export async function readSnapshot(cluster: Cluster, operatorNamespace: string):
     definitions: definitions.items.filter(({ metadata }) => isOwnDefinition(metadata.name)),
     release: await readRelease(cluster, installation),
     namespace: operatorNamespaceObject,
-    otherPods: inNamespace.items
-      .filter(({ metadata }) => metadata.labels?.[labels.partOf] !== 'kmm')
-      .map(({ metadata }) => metadata.name),
+    others: [
+      ...inNamespace.items
+        .filter(({ metadata }) => metadata.labels?.[labels.partOf] !== 'kmm')
+        .map((pod) => ({ ...pod, of: kinds.pods })),
+      ...listed.filter((object) => !isOfInstallation(object) && isMissed(object.of, object)),
+    ].map(({ of, metadata }) => `${resourceName(of)}/${metadata.name}`),
   }
 }
 
@@ -143,10 +149,12 @@ async function readModules(cluster: Cluster) {
   return { modules, records, nodes, namespaces, daemonSets }
 }
 
-async function readInstallation(cluster: Cluster, namespace: string): Promise<Listed[]> {
+/** Objects of the kinds of an installation: all in the namespace, and those of the cluster with our label. */
+async function listInstallation(cluster: Cluster, namespace: string): Promise<Listed[]> {
   const found = await Promise.all(
     installationKinds.map(async (kind) => {
-      const items = await listOrNone<StoredObject>(cluster, kind, { namespace }, ownPods, 'identity')
+      const selector = kind.namespaced ? undefined : ownPods
+      const items = await listOrNone<StoredObject>(cluster, kind, { namespace }, selector, 'identity')
       return items.map((object): Listed => ({ ...object, of: kind }))
     }),
   )
@@ -164,7 +172,7 @@ async function listOrNone<T extends StoredObject>(
   try {
     return (await cluster.list<T>(kind, place, { labelSelector }, part)).items
   } catch (error) {
-    if (error instanceof ApiError && error.code === 404) return []
+    if (isAbsent(error)) return []
     throw error
   }
 }

@@ -54,6 +54,14 @@ test('only the operator and the UI reach it, and nobody the UI', () => {
   expect(find(own, 'NetworkPolicy', 'kmm-operator-temporal-ui').spec.ingress).toBeUndefined()
 })
 
+test('without a NetworkPolicy nobody reaches the UI from another pod, and no probe tries to', () => {
+  const config = parse(find(own, 'ConfigMap', 'kmm-operator-temporal-ui').data?.['ui.yaml'] ?? '')
+  expect(config.host).toBe('127.0.0.1')
+  const [container] = find(own, 'Deployment', 'kmm-operator-temporal-ui').spec.template.spec.containers
+  expect(container.ports[0].containerPort).toBe(config.port)
+  expect(Object.keys(container).filter((key) => key.endsWith('Probe'))).toEqual([])
+})
+
 test('its pods are none of the operator', () => {
   const { matchLabels } = find(objects, 'Deployment', 'kmm-operator-controller').spec.selector
   for (const kind of ['StatefulSet', 'Deployment']) {

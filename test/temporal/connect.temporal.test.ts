@@ -67,10 +67,7 @@ async function startUi(
   const [port = 0] = await freePorts(1)
   const tls = { ...config.tls, ...client, serverName: 'kmm-operator-temporal' }
   mkdirSync(join(dir, 'ui'))
-  writeFileSync(
-    join(dir, 'ui/ui.yaml'),
-    stringify({ ...config, host: '127.0.0.1', port, temporalGrpcAddress: address, tls }),
-  )
+  writeFileSync(join(dir, 'ui/ui.yaml'), stringify({ ...config, port, temporalGrpcAddress: address, tls }))
   const url = `http://127.0.0.1:${port}`
   const program = await programs.path('temporal-ui-server')
   await supervisor.start({

@@ -1,7 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
+import { stringify } from 'yaml'
 import { createKube } from '../../activities/kube/client.ts'
 import type { Kube } from '../../activities/kube/kube.ts'
 import { leases, namespaces } from '../../activities/kube/resources.ts'
+import { operatorName, permissions } from '../../api/permissions.ts'
+import { applyManifests } from '../../lab/applyManifests.ts'
 import { runWhileLeader } from '../leaderElection.ts'
 import { type Competition, createCompetition } from './competingOperators.ts'
 import { PreconditionRunner } from './preconditionRunner.ts'
@@ -9,12 +15,40 @@ import { PreconditionRunner } from './preconditionRunner.ts'
 const log = { info: vi.fn(), warn: vi.fn() }
 let kube: Kube
 
-beforeAll(() => {
+beforeAll(async () => {
   kube = createKube(inject('kubeconfig'))
+  await grantOperators('operator-a', 'operator-b')
 })
 afterAll(async () => {
   await kube.close()
 })
+
+/** Gives the ServiceAccounts of operators in these namespaces their rights on nodes. */
+async function grantOperators(...operatorNamespaces: readonly string[]): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'kmm-competition-'))
+  const apiVersion = 'rbac.authorization.k8s.io/v1'
+  const metadata = { name: 'competing-operators' }
+  const rules = permissions
+    .filter(({ resource }) => resource === 'nodemodulesconfigs')
+    .map(({ group, resource, verbs }) => ({ apiGroups: [group], resources: [resource], verbs }))
+  const subjects = operatorNamespaces.map((namespace) => ({
+    kind: 'ServiceAccount',
+    name: operatorName,
+    namespace,
+  }))
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: metadata.name }
+  const objects = [
+    { apiVersion, kind: 'ClusterRole', metadata, rules },
+    { apiVersion, kind: 'ClusterRoleBinding', metadata, roleRef, subjects },
+  ]
+  try {
+    const file = join(folder, 'rights.yaml')
+    writeFileSync(file, objects.map((object) => stringify(object)).join('---\n'))
+    await applyManifests(inject('kubeconfig'), [file])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
 
 describe('two operators', () => {
   const timing = { observeMs: 100, graceMs: 0, patienceMs: 60_000 }
@@ -23,7 +57,7 @@ describe('two operators', () => {
   let count = 0
   beforeEach(async () => {
     name = `competition-${process.pid}-${count++}`
-    for (const namespace of ['operator-a', 'operator-b'])
+    for (const namespace of ['a-tenant', 'operator-a', 'operator-b'])
       await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
   })
 
@@ -107,5 +141,32 @@ describe('two operators', () => {
     await kube.patch(leases, metadata, { spec: { holderIdentity: '' } })
     await expect.poll(() => younger.state.leading).toBe(true)
     await younger.stop()
+  })
+
+  test('an older Lease that a tenant renews in its own namespace keeps nobody from leading', async () => {
+    const metadata = { namespace: 'a-tenant', name }
+    const spec = (holderIdentity: string) => ({
+      holderIdentity,
+      leaseDurationSeconds: 15,
+      renewTime: new Date().toISOString().replace('Z', '000Z'),
+    })
+    const body = { apiVersion: leases.apiVersion, kind: leases.kind, metadata }
+    await kube.create(leases, { ...body, spec: spec('kmm_0b7c') })
+    let renewals = 0
+    const renewing = setInterval(() => {
+      void kube.patch(leases, metadata, { spec: spec('kmm_0b7c') }).then(() => renewals++)
+    }, 100)
+    const ours = operator('operator-b')
+    try {
+      await expect.poll(() => ours.state.leading).toBe(true)
+      // Long enough for a recheck to have observed it.
+      const before = renewals
+      await expect.poll(() => renewals).toBeGreaterThan(before + 10)
+      expect(ours.state.leading).toBe(true)
+      expect(ours.reported).toEqual([])
+    } finally {
+      clearInterval(renewing)
+      await ours.stop()
+    }
   })
 })

@@ -92,6 +92,23 @@ describe('before an operator begins', () => {
     expect(await renamed.check(signal)).toMatchObject({ kind: 'unmet' })
   })
 
+  test('a Lease of a namespace without an account that could be an operator’s stops nobody', async () => {
+    leases.disempower('other')
+    leases.put(own)
+    leases.put({ ...other, holder: kmm })
+    expect(await ours.check(signal)).toEqual({ kind: 'met' })
+    expect(await ours.recheck(signal)).toEqual({ kind: 'met', warnings: [] })
+    expect(await ours.beforeLeading(signal)).toEqual({ kind: 'lead' })
+    expect(leases.now()).toBe(0)
+  })
+
+  test('the identity of a holder is shown on one line, in part', async () => {
+    leases.put({ ...other, holder: `a\nAPI server: ok\u001b[31m${'x'.repeat(100_000)}` })
+    const result = await ours.check(signal)
+    expect(result).toMatchObject({ kind: 'unmet', message: expect.not.stringMatching(/\p{Cc}/u) })
+    expect(JSON.stringify(result).length).toBeLessThan(2_000)
+  })
+
   test('without the right to look, it begins and says what it cannot notice', async () => {
     leases.fail(new KubeError({ code: 403, reason: 'Forbidden', message: 'no' }))
     for (const result of [await ours.check(signal), await ours.recheck(signal)])

@@ -1,6 +1,8 @@
 import { isForbidden, KubeError } from '../../activities/kube/errors.ts'
 import type { Kube } from '../../activities/kube/kube.ts'
 import { type Lease, leases } from '../../activities/kube/resources.ts'
+import { oneLine } from '../../api/oneLine.ts'
+import { createMayBeOperator } from './leaseHolder.ts'
 import { createLeaseObserver, type ObservedLease } from './leaseObserver.ts'
 import { type CheckResult, type Fault, pause, type Precondition, type Wait } from './precondition.ts'
 
@@ -19,7 +21,7 @@ export interface CompetitionTiming {
 const defaultTiming: CompetitionTiming = { observeMs: 2_000, graceMs: 60_000, patienceMs: 90_000 }
 
 export interface CompetitionOptions {
-  readonly kube: Pick<Kube, 'list'>
+  readonly kube: Pick<Kube, 'get' | 'list' | 'transport'>
   /** Of the operator's own Lease. */
   readonly namespace: string
   /** Of the operator's own Lease: `leaderElection.resourceID`. */
@@ -51,7 +53,7 @@ export interface Competition extends Precondition {
   beforeLeading(signal: AbortSignal): Promise<LeadVerdict>
 }
 
-/** What a look at all Leases shows. */
+/** What a look at all Leases shows. `others`: those that an operator can be behind. */
 interface Standing {
   readonly own: Lease | undefined
   readonly others: readonly ObservedLease[]
@@ -67,6 +69,7 @@ export function createCompetition(options: CompetitionOptions): Competition {
     wait = pause,
   } = options
   const observe = createLeaseObserver(now)
+  const mayBeOperator = createMayBeOperator(kube)
   const names = [...new Set([name, kmmLease])]
 
   async function look(signal: AbortSignal): Promise<Standing> {
@@ -75,7 +78,19 @@ export function createCompetition(options: CompetitionOptions): Competition {
     )
     const all = lists.flatMap(({ items }) => items)
     const own = all.find((lease) => lease.metadata.namespace === namespace && lease.metadata.name === name)
-    return { own, others: observe(all.filter((lease) => lease !== own || isHeldByKmm(lease))) }
+    const others = all.filter((lease) => lease !== own || isHeldByKmm(lease))
+    return { own, others: observe(await credibleOf(others, signal)) }
+  }
+
+  /** A Lease that nobody holds says nothing, and one in the operator's own namespace is believed. */
+  async function credibleOf(all: readonly Lease[], signal: AbortSignal): Promise<Lease[]> {
+    const credible: Lease[] = []
+    for (const lease of all) {
+      const isFree = !lease.spec?.holderIdentity
+      if (isFree || lease.metadata.namespace === namespace || (await mayBeOperator(lease, signal)))
+        credible.push(lease)
+    }
+    return credible
   }
 
   /** Looks until it is known of every Lease whether it is live: at once where nobody holds one. */
@@ -177,7 +192,7 @@ function isHeldByKmm({ spec }: Lease): boolean {
 /** `"host-1" holds Lease kmm-system/kmm.sigs.x-k8s.io`; whose it is only where the form of the identity shows it. */
 function holderText(lease: Lease): string {
   const { namespace = '', name } = lease.metadata
-  const holder = lease.spec?.holderIdentity ?? ''
+  const holder = oneLine(lease.spec?.holderIdentity ?? '')
   const kind = isHeldByKmm(lease) ? ', of the form that KMM uses,' : ''
   return `"${holder}"${kind} holds Lease ${namespace}/${name}`
 }

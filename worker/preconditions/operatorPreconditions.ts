@@ -9,13 +9,13 @@ import type { Precondition } from './precondition.ts'
 
 /** What must hold before the operator touches the cluster, in the order in which an admin would fix it. */
 export function operatorPreconditions(
-  kube: Pick<Kube, 'list' | 'transport'>,
+  kube: Pick<Kube, 'get' | 'list' | 'transport'>,
   { config, namespace }: { readonly config: OperatorConfig; readonly namespace: string },
 ): { readonly preconditions: readonly Precondition[]; readonly competition: Competition } {
   const { leaderElection, metrics } = config
   const competition = createCompetition({ kube, namespace, name: leaderElection.resourceID })
   const reviewsCallers = metrics.bindAddress !== '0' && metrics.enableAuthnAuthz
-  const used = permissions.filter(({ resource }) => reviewsCallers || !callerReviews.includes(resource))
+  const used = permissions.filter(({ resource }) => reviewsCallers || resource !== callerReview)
   return {
     competition,
     preconditions: [
@@ -27,5 +27,5 @@ export function operatorPreconditions(
   }
 }
 
-/** Only metrics with `enableAuthnAuthz` need them. */
-const callerReviews = ['tokenreviews', 'subjectaccessreviews']
+/** Only metrics with `enableAuthnAuthz` need it. */
+const callerReview = 'tokenreviews'

@@ -35,7 +35,11 @@ const optional: readonly { readonly group: string; readonly resource: string; re
   { group: '', resource: 'events', loss: 'no Events are written' },
   { group: 'apps', resource: 'deployments', loss: 'no Events about the operator itself are written' },
   { group: 'authentication.k8s.io', resource: 'tokenreviews', loss: 'nobody can read the metrics' },
-  { group: 'authorization.k8s.io', resource: 'subjectaccessreviews', loss: 'nobody can read the metrics' },
+  {
+    group: 'authorization.k8s.io',
+    resource: 'subjectaccessreviews',
+    loss: 'nobody can read the metrics, and a Lease that anybody writes can stop the operator',
+  },
 ]
 
 export interface PermissionsOptions {

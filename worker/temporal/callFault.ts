@@ -1,6 +1,6 @@
 import { isGrpcServiceError } from '@temporalio/client'
 import type { TemporalFault } from './faults.ts'
-import { oneLine } from './oneLine.ts'
+import { oneLine } from '../../api/oneLine.ts'
 
 /** Status codes of gRPC that are told apart. */
 export const grpcCodes = {

@@ -3,7 +3,7 @@ import { createSecureContext, getCACertificates } from 'node:tls'
 import type { NativeConnectionOptions } from '@temporalio/worker'
 import type { OperatorConfig } from '../../api/config.ts'
 import { TemporalFaultError, type TemporalFileField } from './faults.ts'
-import { oneLine } from './oneLine.ts'
+import { oneLine } from '../../api/oneLine.ts'
 import { type Environment, hostAndPort, type Proxy, proxyFor, ProxyError } from './proxy.ts'
 import { codeOf } from './tlsFault.ts'
 
@@ -91,10 +91,15 @@ async function readTls({
   return { ca, pair, serverName }
 }
 
+/** One word of printable ASCII, as a header can carry it. */
+export function isApiKey(text: string): boolean {
+  return /^[\x21-\x7e]+$/.test(text)
+}
+
 async function readApiKey(path: string): Promise<string> {
   const field = 'temporal.apiKeyFile'
   const key = (await read(field, path)).trim()
-  if (/^[\x21-\x7e]+$/.test(key)) return key
+  if (isApiKey(key)) return key
   throw new TemporalFaultError({ kind: 'file', field, path, reason: 'must hold an API key and nothing else' })
 }
 

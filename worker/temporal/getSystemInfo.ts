@@ -2,7 +2,7 @@ import { connect, constants, type IncomingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Endpoint } from './endpoint.ts'
 import { type TemporalFault, TemporalFaultError } from './faults.ts'
-import { oneLine } from './oneLine.ts'
+import { oneLine } from '../../api/oneLine.ts'
 import { handshakeFault } from './tlsFault.ts'
 
 /** Statuses of gRPC that are told apart here. */

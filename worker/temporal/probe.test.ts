@@ -231,6 +231,18 @@ describe('through a proxy', () => {
     expect(proxy.asked).toEqual([`temporal.test:7233 Basic ${btoa('user:secret')}`])
   })
 
+  test('a server that speaks first, together with the answer of the proxy', async () => {
+    const { answer } = grpc('0')
+    const port = await listening(createServer().on('stream', answer))
+    const { url } = await connectProxy({ port, together: true })
+    const given = {
+      address: 'temporal.test:7233',
+      tls: { enabled: false },
+      environment: { HTTPS_PROXY: url },
+    }
+    expect(await probe(0, given)).toBeUndefined()
+  })
+
   test('a proxy that refuses, and one that is not there', async () => {
     const { url } = await connectProxy(403)
     const address = 'temporal.test:7233'

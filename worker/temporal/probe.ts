@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls'
 import type { Endpoint, TlsMaterial } from './endpoint.ts'
 import { type TemporalFault, TemporalFaultError } from './faults.ts'
 import { callGetSystemInfo } from './getSystemInfo.ts'
-import { oneLine } from './oneLine.ts'
+import { oneLine } from '../../api/oneLine.ts'
 import type { Proxy } from './proxy.ts'
 import { codeOf, handshakeFault } from './tlsFault.ts'
 
@@ -102,8 +102,10 @@ async function tunnel(
   const fail = (reason: string) => reject(new TemporalFaultError({ kind: 'proxy', proxy: named, reason }))
   asking.on('error', (error) => fail(oneLine(error)))
   asking.on('response', ({ statusCode }) => fail(`answered ${statusCode} to CONNECT ${target}`))
-  asking.on('connect', ({ statusCode }, socket) => {
+  asking.on('connect', ({ statusCode }, socket, head) => {
     keep(socket as Socket)
+    // A server without TLS speaks first, maybe together with the proxy's answer.
+    socket.unshift(head)
     if (statusCode === 200) resolve(socket as Socket)
     else fail(`answered ${statusCode} to CONNECT ${target}`)
   })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { proxyFor } from './proxy.ts'
+import { proxyFor, ProxyError } from './proxy.ts'
 
 const env = { HTTPS_PROXY: 'http://proxy.example:3128' }
 const proxied = { host: 'proxy.example', port: 3128, login: undefined }
@@ -58,6 +58,7 @@ test.each([
   ['10.0.0.0/8', '11.1.2.3:7233'],
   ['10.0.0.0/', '10.1.2.3:7233'],
   ['10.0.0.0/33', '10.1.2.3:7233'],
+  ['10.0.0.0/8.5', '10.1.2.3:7233'],
   ['10.0.0.0/8', 't.example:7233'],
 ])('NO_PROXY=%s does not leave out %s', (NO_PROXY, address) => {
   expect(proxyFor(address, { ...env, NO_PROXY })).toEqual(proxied)
@@ -68,5 +69,7 @@ test('what cannot be a proxy is refused, without its password', () => {
     'must be an http:// URL',
   )
   expect(() => proxyFor('t.example:7233', { HTTPS_PROXY: 'https://u:secret@p:1' })).not.toThrow('secret')
+  expect(() => proxyFor('t.example:7233', { HTTPS_PROXY: 'http://u:se%cret@p:1' })).toThrow(ProxyError)
+  expect(() => proxyFor('t.example:7233', { HTTPS_PROXY: 'http://u:se%cret@p:1' })).not.toThrow('cret')
   expect(() => proxyFor('t.example:7233', { HTTPS_PROXY: 'secret' })).toThrow(/^is not a URL/)
 })

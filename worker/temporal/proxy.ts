@@ -34,10 +34,15 @@ export function proxyFor(address: string, env: Environment): Proxy | undefined {
   return {
     host: bare(hostname),
     port: proxyPort === '' ? 80 : Number(proxyPort),
-    login:
-      username === ''
-        ? undefined
-        : { username: decodeURIComponent(username), password: decodeURIComponent(password) },
+    login: username === '' ? undefined : { username: decoded(username), password: decoded(password) },
+  }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw new ProxyError('has a user name or password with a "%" that is not percent-encoded')
   }
 }
 
@@ -70,7 +75,7 @@ function isExcluded(given: string, port: number, noProxy: string): boolean {
 function isInBlock(host: string, cidr: string): boolean {
   const [net = '', prefix = ''] = cidr.split('/')
   const length = Number(prefix)
-  if (isIP(net) !== isIP(host) || prefix === '' || !(length >= 0 && length <= (isIP(net) === 4 ? 32 : 128)))
+  if (isIP(net) !== isIP(host) || !/^\d{1,3}$/.test(prefix) || length > (isIP(net) === 4 ? 32 : 128))
     return false
   const family = isIP(net) === 4 ? 'ipv4' : 'ipv6'
   const block = new BlockList()

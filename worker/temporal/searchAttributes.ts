@@ -4,7 +4,7 @@ import type { OperatorConfig } from '../../api/config.ts'
 import { searchAttributeTypes } from '../../api/searchAttributes.ts'
 import { callFault, grpcCodes } from './callFault.ts'
 import { type TemporalFault, TemporalFaultError } from './faults.ts'
-import { oneLine } from './oneLine.ts'
+import { oneLine } from '../../api/oneLine.ts'
 
 /** Names with the type as the command lines of Temporal take it. */
 export type SearchAttributes = Readonly<Record<string, 'Keyword' | 'Bool'>>

@@ -2,11 +2,13 @@ import { setImmediate } from 'node:timers/promises'
 import type { KubeError } from '../../../activities/kube/errors.ts'
 import type { Kube } from '../../../activities/kube/kube.ts'
 import { type Lease, leases, type Resource, type StoredObject } from '../../../activities/kube/resources.ts'
+import type { KubeRequest, Transport } from '../../../activities/kube/transport.ts'
+import { operatorName } from '../../../api/permissions.ts'
 import type { Wait } from '../precondition.ts'
 
 /** Leases of operators, whose holders renew them while simulated time passes. */
 export interface SimulatedLeases {
-  readonly kube: Pick<Kube, 'list'>
+  readonly kube: Pick<Kube, 'get' | 'list' | 'transport'>
   readonly now: () => number
   /** Lets the time pass; Leases that are renewed are renewed meanwhile. */
   readonly wait: Wait
@@ -14,6 +16,8 @@ export interface SimulatedLeases {
   readonly lists: () => number
   put(lease: SimulatedLease): void
   remove(namespace: string): void
+  /** Takes the rights of an operator from all accounts of a namespace; elsewhere the default one has them. */
+  disempower(namespace: string): void
   /** Answers every list with this error; undefined ends it. */
   fail(error: KubeError | undefined): void
 }
@@ -33,6 +37,7 @@ export interface SimulatedLease {
 export function createSimulatedLeases(): SimulatedLeases {
   const held = new Map<string, SimulatedLease>()
   const renewedAt = new Map<string, number>()
+  const powerless = new Set<string>()
   let at = 0
   let lists = 0
   let failure: KubeError | undefined
@@ -66,6 +71,15 @@ export function createSimulatedLeases(): SimulatedLeases {
           .filter(({ metadata }) => selection.fieldSelector === `metadata.name=${metadata.name}`)
         return { items: items as StoredObject[] as T[], resourceVersion: '1' }
       },
+      // No pod of a holder is there any more.
+      get: async () => undefined,
+      transport: {
+        async json({ body }: KubeRequest) {
+          const { spec } = body as { readonly spec: { readonly user: string } }
+          const [, , namespace = '', account] = spec.user.split(':')
+          return { status: { allowed: account === operatorName && !powerless.has(namespace) } }
+        },
+      } as unknown as Transport,
     },
     now: () => at,
     async wait(ms, signal) {
@@ -77,6 +91,7 @@ export function createSimulatedLeases(): SimulatedLeases {
     },
     lists: () => lists,
     put: (lease) => void held.set(key(lease), lease),
+    disempower: (namespace) => void powerless.add(namespace),
     remove: (namespace) => {
       for (const [name, lease] of held) if (lease.namespace === namespace) held.delete(name)
     },

@@ -8,8 +8,13 @@ export interface ConnectProxy {
   readonly asked: readonly string[]
 }
 
-/** Starts a proxy that opens tunnels to `target` whatever name is asked for, or refuses with a status. */
-export async function connectProxy(target: { readonly port: number } | number): Promise<ConnectProxy> {
+/**
+ * Starts a proxy that opens tunnels to `target` whatever name is asked for, or refuses with a status. `together`: its
+ * answer comes with the first bytes of the target.
+ */
+export async function connectProxy(
+  target: { readonly port: number; readonly together?: boolean } | number,
+): Promise<ConnectProxy> {
   const asked: string[] = []
   const sockets = new Set<Socket>()
   const keep = (socket: Socket) => {
@@ -25,8 +30,9 @@ export async function connectProxy(target: { readonly port: number } | number): 
       client.end(`HTTP/1.1 ${target} Refused\r\n\r\n`)
       return
     }
-    const upstream = connect(target.port, '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
+    const upstream = connect(target.port, '127.0.0.1')
+    upstream.once(target.together === true ? 'data' : 'connect', (first?: Buffer) => {
+      client.write(`HTTP/1.1 200 Connection established\r\n\r\n${first?.toString('latin1') ?? ''}`, 'latin1')
       upstream.pipe(client).pipe(upstream)
     })
     keep(upstream)
