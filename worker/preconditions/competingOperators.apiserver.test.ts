@@ -1,54 +1,22 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import { stringify } from 'yaml'
 import { createKube } from '../../activities/kube/client.ts'
 import type { Kube } from '../../activities/kube/kube.ts'
 import { leases, namespaces } from '../../activities/kube/resources.ts'
-import { operatorName, permissions } from '../../api/permissions.ts'
-import { applyManifests } from '../../lab/applyManifests.ts'
 import { runWhileLeader } from '../leaderElection.ts'
 import { type Competition, createCompetition } from './competingOperators.ts'
 import { PreconditionRunner } from './preconditionRunner.ts'
+import { grantOperators } from './testing/grantOperators.ts'
 
 const log = { info: vi.fn(), warn: vi.fn() }
 let kube: Kube
 
 beforeAll(async () => {
   kube = createKube(inject('kubeconfig'))
-  await grantOperators('operator-a', 'operator-b')
+  await grantOperators(kube, 'competing-operators', ['operator-a', 'operator-b'])
 })
 afterAll(async () => {
   await kube.close()
 })
-
-/** Gives the ServiceAccounts of operators in these namespaces their rights on nodes. */
-async function grantOperators(...operatorNamespaces: readonly string[]): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'kmm-competition-'))
-  const apiVersion = 'rbac.authorization.k8s.io/v1'
-  const metadata = { name: 'competing-operators' }
-  const rules = permissions
-    .filter(({ resource }) => resource === 'nodemodulesconfigs')
-    .map(({ group, resource, verbs }) => ({ apiGroups: [group], resources: [resource], verbs }))
-  const subjects = operatorNamespaces.map((namespace) => ({
-    kind: 'ServiceAccount',
-    name: operatorName,
-    namespace,
-  }))
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: metadata.name }
-  const objects = [
-    { apiVersion, kind: 'ClusterRole', metadata, rules },
-    { apiVersion, kind: 'ClusterRoleBinding', metadata, roleRef, subjects },
-  ]
-  try {
-    const file = join(folder, 'rights.yaml')
-    writeFileSync(file, objects.map((object) => stringify(object)).join('---\n'))
-    await applyManifests(inject('kubeconfig'), [file])
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
 
 describe('two operators', () => {
   const timing = { observeMs: 100, graceMs: 0, patienceMs: 60_000 }
