@@ -12,7 +12,10 @@ import { openCluster } from '../cli/kube/cluster.ts'
 import { NotInstalledError } from '../cli/kube/errors.ts'
 import { kinds } from '../cli/kube/resources.ts'
 import { applyManifests } from '../lab/applyManifests.ts'
+import { startControlPlane } from '../lab/controlPlane.ts'
 import { definitionFiles } from '../lab/operator.ts'
+import { ensurePrograms } from '../lab/programs/ensure.ts'
+import { openTestFolder } from '../lab/testFolder.ts'
 import { clusterVersion } from '../worker/preconditions/clusterVersion.ts'
 import { definitions } from '../worker/preconditions/definitions.ts'
 import { permissionsGranted } from '../worker/preconditions/permissions.ts'
@@ -39,10 +42,28 @@ test('this API server is new enough', async () => {
   expect(await clusterVersion(kube).check(signal)).toEqual({ kind: 'met' })
 })
 
+/** An API server of its own: definitions go with all Modules of other tests, or wait for their finalizers for ever. */
 describe('definitions', () => {
+  const own = openTestFolder('definitions')
+  let kubeconfig: string
+  let kube: Kube
+  beforeAll(async () => {
+    const { dir, supervisor } = own
+    const programs = ensurePrograms(['etcd', 'kube-apiserver'])
+    const components = 'apiserver'
+    const started = await startControlPlane({ dir, supervisor, programs, address: '127.0.0.1', components })
+    kubeconfig = started.kubeconfig
+    kube = createKube(kubeconfig)
+    await applyManifests(kubeconfig, definitionFiles())
+  })
+  afterAll(async () => {
+    await kube.close()
+    await own.close()
+  })
+
   async function removeDefinitions(): Promise<void> {
     const config = new KubeConfig()
-    config.loadFromFile(inject('kubeconfig'))
+    config.loadFromFile(kubeconfig)
     const api = config.makeApiClient(ApiextensionsV1Api)
     for (const plural of ['modules', 'nodemodulesconfigs'])
       await api.deleteCustomResourceDefinition({ name: `${plural}.${group}` })
@@ -52,23 +73,20 @@ describe('definitions', () => {
     const precondition = definitions(kube)
     expect(await precondition.check(signal)).toEqual({ kind: 'met' })
     await removeDefinitions()
-    try {
-      await expect
-        .poll(async () => await precondition.check(signal))
-        .toMatchObject({
-          reason: 'DefinitionsMissing',
-          message: expect.stringContaining(`modules.${group}, node`),
-        })
-      const admin = openCluster({ kubeconfig: inject('kubeconfig') })
-      const user = openCluster({ kubeconfig: inject('kubeconfig'), as: 'somebody' })
-      for (const cluster of [admin, user]) {
-        const place = { namespace: 'default', name: 'fpga' }
-        await expect.poll(() => cluster.get(kinds.modules, place).catch(String)).toContain('is not installed')
-        await expect(cluster.list(kinds.modules, {})).rejects.toThrow(NotInstalledError)
-      }
-    } finally {
-      await applyManifests(inject('kubeconfig'), definitionFiles())
+    await expect
+      .poll(async () => await precondition.check(signal))
+      .toMatchObject({
+        reason: 'DefinitionsMissing',
+        message: expect.stringContaining(`modules.${group}, node`),
+      })
+    const admin = openCluster({ kubeconfig })
+    const user = openCluster({ kubeconfig, as: 'somebody' })
+    for (const cluster of [admin, user]) {
+      const place = { namespace: 'default', name: 'fpga' }
+      await expect.poll(() => cluster.get(kinds.modules, place).catch(String)).toContain('is not installed')
+      await expect(cluster.list(kinds.modules, {})).rejects.toThrow(NotInstalledError)
     }
+    await applyManifests(kubeconfig, definitionFiles())
     await expect.poll(async () => await precondition.check(signal)).toEqual({ kind: 'met' })
   })
 })
