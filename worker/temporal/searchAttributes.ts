@@ -2,9 +2,8 @@ import { isGrpcServiceError } from '@temporalio/client'
 import type { NativeConnection } from '@temporalio/worker'
 import type { OperatorConfig } from '../../api/config.ts'
 import { searchAttributeTypes } from '../../api/searchAttributes.ts'
-import { callFault, grpcCodes } from './callFault.ts'
+import { callFault, grpcCodes, reasonOf } from './callFault.ts'
 import { type TemporalFault, TemporalFaultError } from './faults.ts'
-import { oneLine } from '../../api/oneLine.ts'
 
 /** Names with the type as the command lines of Temporal take it. */
 export type SearchAttributes = Readonly<Record<string, 'Keyword' | 'Bool'>>
@@ -16,7 +15,7 @@ type Services = Pick<NativeConnection, 'workflowService' | 'operatorService'>
 
 /**
  * Makes sure that the search attributes of the operator can be used in the namespace, and creates those that are
- * missing. Returns what stands against it; undefined: they can be used. Throws a TemporalFaultError.
+ * missing. Returns the fault; undefined: they can be used. Throws a TemporalFaultError.
  */
 export async function ensureSearchAttributes(
   services: Services,
@@ -92,6 +91,6 @@ async function create(
     return undefined
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === grpcCodes.alreadyExists) return undefined
-    return oneLine(isGrpcServiceError(error) ? error.details || error.message : error)
+    return reasonOf(error)
   }
 }
