@@ -4,6 +4,7 @@ import {
   permissions as allPermissions,
   type Permission,
   type PermissionScope,
+  qualifiedResource,
 } from '../../api/permissions.ts'
 import type { CheckResult, Fault, Precondition } from './precondition.ts'
 
@@ -164,10 +165,8 @@ function faultOf(missing: readonly Right[], loss: string): Fault {
 }
 
 /** `patch nodes`, `get pods/log`, `get leases.coordination.k8s.io in namespace kmm-operator-system` */
-function rightText({ verb, group, resource, name, namespace }: Right): string {
-  const [plural = '', subresource] = resource.split('/')
-  const qualified = group === '' ? plural : `${plural}.${group}`
-  const what = subresource === undefined ? qualified : `${qualified}/${subresource}`
+function rightText(right: Right): string {
+  const { verb, name, namespace } = right
   const which = name === undefined ? '' : ` "${name}"`
-  return `${verb} ${what}${which}${namespace === undefined ? '' : ` in namespace ${namespace}`}`
+  return `${verb} ${qualifiedResource(right)}${which}${namespace === undefined ? '' : ` in namespace ${namespace}`}`
 }
