@@ -72,7 +72,7 @@ function readText(file: string): Text {
   }
 }
 
-/** Throws where a text is not what its key is for. */
+/** Throws for a text that its key cannot use. */
 type Verify = (content: string) => void
 
 const verifyCertificate: Verify = (content) => void new X509Certificate(content)

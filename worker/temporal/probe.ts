@@ -9,7 +9,7 @@ import { callGetSystemInfo } from './getSystemInfo.ts'
 import { addressOf, type Proxy } from './proxy.ts'
 import { codeOf, handshakeFault } from './tlsFault.ts'
 
-/** For one attempt, from the look-up of the name to the answer. */
+/** For one attempt, from the lookup of the name to the answer, in milliseconds. */
 const patienceMs = 15_000
 
 /**

@@ -27,7 +27,7 @@ export function proxyFor(address: string, env: Environment): Proxy | undefined {
   if (isExcluded(host, port, env['no_proxy'] ?? env['NO_PROXY'] ?? '')) return undefined
   if (!URL.canParse(text)) throw new ProxyError('is not a URL, such as http://proxy.example.com:3128')
   const { protocol, hostname, port: proxyPort, username, password } = new URL(text)
-  // What the SDK can do: its connection to the proxy itself is not encrypted.
+  // The SDK does not encrypt its connection to the proxy itself.
   if (protocol !== 'http:') throw new ProxyError(`must be an http:// URL for Temporal, not ${protocol}//`)
   return {
     host: bare(hostname),

@@ -30,8 +30,8 @@ export async function ensureSearchAttributes(
 }
 
 /**
- * A query is what everybody who may work in a namespace may send, also in Temporal Cloud, and it is refused as long as
- * an attribute of it is unknown or of another type.
+ * Everybody who may work in a namespace may send queries, also in Temporal Cloud, and a query is refused as long as one
+ * of its attributes is unknown or of another type.
  */
 async function canUse(
   { workflowService }: Services,
@@ -68,12 +68,12 @@ async function compare(
       ),
     }
   }
-  // The list is not for everybody: each is asked for by itself.
-  const asked = wanted.map(async (entry) => ({
+  // Not everybody may list them: each is queried by itself.
+  const queried = wanted.map(async (entry) => ({
     entry,
     isThere: await canUse(services, namespace, Object.fromEntries([entry])),
   }))
-  const missing = (await Promise.all(asked)).filter(({ isThere }) => !isThere).map(({ entry }) => entry)
+  const missing = (await Promise.all(queried)).filter(({ isThere }) => !isThere).map(({ entry }) => entry)
   return { missing: Object.fromEntries(missing), wrong: {} }
 }
 
