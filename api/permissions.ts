@@ -17,6 +17,13 @@ export interface Permission {
   readonly reason: string
 }
 
+/** As kubectl writes it: `nodes`, `pods/log`, `modules.kmm.sigs.x-k8s.io/status`. */
+export function qualifiedResource({ group: of, resource }: Pick<Permission, 'group' | 'resource'>): string {
+  const [plural = '', subresource] = resource.split('/')
+  const qualified = of === '' ? plural : `${plural}.${of}`
+  return subresource === undefined ? qualified : `${qualified}/${subresource}`
+}
+
 /** Name of the operator's Deployment, ServiceAccount, ClusterRole and Role. */
 export const operatorName = 'kmm-operator-controller'
 
@@ -48,7 +55,7 @@ export const permissions: readonly Permission[] = [
     group,
     resource: 'nodemodulesconfigs',
     verbs: ['list', 'watch', 'create', 'patch'],
-    reason: 'What each node shall have loaded. Server-side apply of a new object needs create and patch.',
+    reason: 'What each node should have loaded. Server-side apply of a new object needs create and patch.',
   },
   {
     scope: 'cluster',
@@ -76,7 +83,7 @@ export const permissions: readonly Permission[] = [
     group: '',
     resource: 'nodes',
     verbs: ['list', 'watch', 'patch'],
-    reason: 'Nodes by their kernel; the labels that say which modules are ready.',
+    reason: 'Nodes by their kernel; the labels that show which modules are ready.',
   },
   {
     scope: 'cluster',

@@ -1,5 +1,11 @@
 import { markdownTable } from './markdownTable.ts'
-import { type Permission, operatorName, permissions, type PermissionScope } from './permissions.ts'
+import {
+  operatorName,
+  type Permission,
+  permissions,
+  type PermissionScope,
+  qualifiedResource,
+} from './permissions.ts'
 
 const roles = {
   cluster: { kind: 'ClusterRole', namespace: '' },
@@ -39,14 +45,11 @@ const scopeWords = {
 
 /** The reference of all permissions as a Markdown table. */
 export function permissionsTable(): string {
-  const rows = permissions.map(({ scope, group, resource, resourceNames = [], verbs, reason }) => [
-    [
-      `\`${group === '' ? resource : `${resource}.${group}`}\``,
-      ...resourceNames.map((name) => `\`${name}\` only`),
-    ].join(', '),
-    verbs.join(', '),
-    scopeWords[scope],
-    reason,
+  const rows = permissions.map(({ resourceNames = [], ...permission }) => [
+    [`\`${qualifiedResource(permission)}\``, ...resourceNames.map((name) => `\`${name}\` only`)].join(', '),
+    permission.verbs.join(', '),
+    scopeWords[permission.scope],
+    permission.reason,
   ])
   return markdownTable([['Resource', 'Verbs', 'Where', 'Reason'], ...rows])
 }

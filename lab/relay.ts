@@ -6,9 +6,9 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 /** Hands connections on to another port. */
 export interface Relay {
   readonly port: number
-  /** Drops all connections, and each new one, until `mend`. */
+  /** Drops all connections, and each new one, until `restore`. */
   readonly cut: () => void
-  readonly mend: () => void
+  readonly restore: () => void
   readonly close: () => void
 }
 
@@ -46,7 +46,7 @@ export async function openRelay(
       isCut = true
       for (const end of open) end()
     },
-    mend: () => void (isCut = false),
+    restore: () => void (isCut = false),
     close: () => {
       server.close()
       for (const end of open) end()

@@ -124,7 +124,7 @@ function imagePackages({ debian, node, architecture }: ImageContents): Sbom['pac
 }
 
 /** SOURCE_DATE_EPOCH, else now. */
-export function creationTime(env: NodeJS.ProcessEnv): Date {
+function creationTime(env: NodeJS.ProcessEnv): Date {
   const seconds = env['SOURCE_DATE_EPOCH']
   return seconds === undefined ? new Date() : new Date(Number(seconds) * 1000)
 }

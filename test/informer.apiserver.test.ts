@@ -93,7 +93,7 @@ test('an informer outlives kill -9 of the API server and delivers what it missed
   const again = await make(kube, 'remade')
   const late = await make(kube, 'late')
   await killHard(controlPlane)
-  relay.mend()
+  relay.restore()
   expect(await informer.reached(late.metadata.resourceVersion, 90_000)).toBe(true)
   expect(relayed.requests.get('list configmaps')).toBeGreaterThanOrEqual(2)
   expect(seen).toEqual([

@@ -129,7 +129,7 @@ test('kustomize: install, check and upgrade', async () => {
   expect(await operator()).toEqual(asThePageSays)
 })
 
-test('kustomize with the small Temporal: the overlay as the page says to change it', async () => {
+test('kustomize with the embedded Temporal: the overlay as the page says to change it', async () => {
   const [overlay] = blocksBelow('install.md', 'Install with kustomize').filter(({ text }) =>
     text.includes('kind: Kustomization'),
   )

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { recordOperatorEvent } from '../activities/events/operatorEvent.ts'
 import { createKube } from '../activities/kube/client.ts'
-import { configMaps, deployments, namespaces } from '../activities/kube/resources.ts'
+import { configMaps } from '../activities/kube/resources.ts'
 import { smallSpec } from './moduleSpecs.ts'
+import { createOperatorDeployment } from './support/operatorDeployment.ts'
 import { plugin } from './support/plugin.ts'
 import { PluginCluster } from './support/pluginCluster.ts'
 
-/** What the plugin says of the operator's configuration, which it reads as the Deployment has it. */
+/** What the plugin reports of the operator's configuration, which it reads as the Deployment has it. */
 const kubeconfig = inject('kubeconfig')
 const kube = createKube(kubeconfig)
 const cluster = new PluginCluster(kube, `configuration-${process.pid}`)
@@ -31,8 +32,6 @@ const configure = async (text: string) =>
 beforeAll(async () => {
   await cluster.open()
   await cluster.module('a', { ...smallSpec({}), selector: cluster.selector })
-  await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
-  const labels = { app: 'operator' }
   const operator = {
     name: 'operator',
     image: 'reg.example/kmm:1',
@@ -40,16 +39,7 @@ beforeAll(async () => {
     volumeMounts: [{ name: 'config', mountPath: '/etc/kmm/config' }],
   }
   const volumes = [{ name: 'config', configMap: { name: 'my-config' } }]
-  await kube.create(deployments, {
-    apiVersion: deployments.apiVersion,
-    kind: 'Deployment',
-    metadata: { namespace, name: deployment },
-    spec: {
-      replicas: 0,
-      selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { containers: [operator], volumes } },
-    },
-  })
+  await createOperatorDeployment(kube, { namespace, name: deployment }, { containers: [operator], volumes })
 })
 afterAll(async () => await kube.close())
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createKube } from '../activities/kube/client.ts'
-import { deployments, events, leases, namespaces } from '../activities/kube/resources.ts'
+import { events, leases } from '../activities/kube/resources.ts'
 import type { Kube } from '../activities/kube/kube.ts'
 import { applyManifests } from '../lab/applyManifests.ts'
 import { startControlPlane } from '../lab/controlPlane.ts'
@@ -16,6 +16,7 @@ import { startTemporal } from '../lab/temporal.ts'
 import { openTestFolder } from '../lab/testFolder.ts'
 import { workflowBundle } from '../lab/workflowBundle.ts'
 import { eventually } from './support/eventually.ts'
+import { createOperatorDeployment } from './support/operatorDeployment.ts'
 
 /**
  * One process of the operator, with a real API server and a real Temporal, while its configuration changes. Both are
@@ -59,19 +60,7 @@ beforeAll(async () => {
   kube = createKube(kubeconfig)
   await applyManifests(kubeconfig, definitionFiles())
   temporalAddress = temporal.address
-  await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
-  const labels = { app: 'operator' }
-  const containers = [{ name: 'operator', image: 'reg.example/kmm:1' }]
-  await kube.create(deployments, {
-    apiVersion: deployments.apiVersion,
-    kind: 'Deployment',
-    metadata: { namespace, name: deployment },
-    spec: {
-      replicas: 0,
-      selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { containers } },
-    },
-  })
+  await createOperatorDeployment(kube, { namespace, name: deployment })
   configure({ maxParallel: 0 })
   operator = await supervisor.start({
     name: 'operator',

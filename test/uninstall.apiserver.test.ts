@@ -19,12 +19,6 @@ const moduleOf = async (name: string) =>
     'drivers',
   )
 const later = () => new Date(Date.now() + 3_600_000)
-const untilGone = async () =>
-  await eventually(
-    'the namespace is gone',
-    () => cluster.names('namespace', operatorNamespace),
-    (all) => all.length === 0,
-  )
 
 /** Starts it, and gives its output until now. */
 function begin(...flags: string[]) {
@@ -119,16 +113,8 @@ test('--keep-loaded: shown first, interrupted, resumed; nothing of ours is left 
   expect(second.stderr).toContain(
     "temporal workflow terminate --address 127.0.0.1:1 --namespace default --query 'KmmCluster=",
   )
-  await untilGone()
-  await eventually(
-    'all of it is gone',
-    () => cluster.installed(),
-    (all) => expect(all).toEqual([]),
-  )
-  const node = await cluster.get<{ metadata: { labels: object } }>('node', 'n1')
-  expect(node.metadata.labels).toMatchObject({ zone: 'a' })
-  expect(JSON.stringify(node.metadata.labels)).not.toContain('kmm.node')
-  expect(await cluster.names('namespaces', '-l', 'kmm.node.k8s.io/contains-modules')).toEqual([])
+  await cluster.untilNamespaceGone()
+  await cluster.untilUninstalled()
   expect(await uninstall('--keep-loaded', '--yes')).toMatchObject({ code: 0 })
 })
 
@@ -150,11 +136,11 @@ test('--unload: refused while nobody would unload; waits, names what is in the w
   expect((await moduleOf('fpga')).metadata.deletionTimestamp).toBeDefined()
 
   const again = begin('--unload', '--yes', '--keep-definitions')
-  await eventually('it says where', again.said, (said) => said.includes('Node n1 is not Ready.'))
+  await eventually('it reports the node', again.said, (said) => said.includes('Node n1 is not Ready.'))
   await cluster.unloaded('drivers', 'fpga', 'n1')
   expect(await again.ended).toEqual([0, null])
   expect(await again.stdout).toContain('(--keep-definitions)')
-  await untilGone()
+  await cluster.untilNamespaceGone()
   expect(await cluster.names('crds')).toContain(
     'customresourcedefinition.apiextensions.k8s.io/modules.kmm.sigs.x-k8s.io',
   )
@@ -180,7 +166,7 @@ test('what others keep is named, and the definitions stay until it is gone', asy
   expect(blocked.stdout).toContain('drivers/fpga (finalizers: example.com/held)')
   await patch(null)
   expect(await uninstall('--keep-loaded', '--yes')).toMatchObject({ code: 0 })
-  await untilGone()
+  await cluster.untilNamespaceGone()
 })
 
 test('a release of Helm is left to Helm; the definitions, which it keeps, go', async () => {
@@ -219,7 +205,7 @@ test('a release of Helm is left to Helm; the definitions, which it keeps, go', a
 
   await cluster.kubectl('-n', operatorNamespace, 'delete', 'secret', 'sh.helm.release.v1.kmm.v1')
   expect(await uninstall('--unload', '--yes')).toMatchObject({ code: 0 })
-  await untilGone()
+  await cluster.untilNamespaceGone()
 })
 
 test('what only looks like ours stays: objects of KMM’s hub, and a Secret in the operator’s namespace', async () => {
@@ -269,7 +255,7 @@ test('what only looks like ours stays: objects of KMM’s hub, and a Secret in t
   await cluster.kubectl('delete', 'crd', hub)
   await cluster.kubectl('delete', 'clusterrole', 'kmm-operator-hub-manager-role')
   await cluster.kubectl('delete', 'namespace', operatorNamespace)
-  await untilGone()
+  await cluster.untilNamespaceGone()
 })
 
 test('missing rights are named one by one before anything is done', async () => {

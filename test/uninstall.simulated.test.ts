@@ -53,7 +53,7 @@ async function expectNothing(story: Scenario, node: string): Promise<void> {
   await eventually('no run is open', openRuns, (runs) => expect(runs).toEqual([]))
 }
 
-test('--unload: it says why a Module hangs, and ends when the operator has unloaded all', async ({
+test('--unload: it reports why a Module hangs, and ends when the operator has unloaded all', async ({
   open,
 }) => {
   const story = await open('unload')
@@ -70,7 +70,7 @@ test('--unload: it says why a Module hangs, and ends when the operator has unloa
   child.stderr.on('data', (part) => (said += String(part)))
   const exit = once(child, 'exit')
   await eventually(
-    'it says why',
+    'it reports why',
     () => said,
     (text) => {
       expect(text).toContain(`Module ${story.namespace}/${loaded}: 1 node left: ${node}`)

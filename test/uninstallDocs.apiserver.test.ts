@@ -26,20 +26,8 @@ beforeEach(async () => {
 })
 
 const nothingIsLeft = async () => {
-  await eventually(
-    'all of it is gone',
-    () => cluster.installed(),
-    (all) => expect(all).toEqual([]),
-  )
-  const node = await cluster.get<{ metadata: { labels: object } }>('node', 'n1')
-  expect(node.metadata.labels).toMatchObject({ zone: 'a' })
-  expect(JSON.stringify(node.metadata.labels)).not.toContain('kmm.node')
-  expect(await cluster.names('namespaces', '-l', 'kmm.node.k8s.io/contains-modules')).toEqual([])
-  await eventually(
-    'so is its namespace',
-    () => cluster.names('namespace', 'kmm-operator-system'),
-    (all) => all.length === 0,
-  )
+  await cluster.untilUninstalled()
+  await cluster.untilNamespaceGone()
 }
 
 test('unload', async () => {

@@ -5,6 +5,7 @@ import { readAuthorities } from '../activities/registry/authorities.ts'
 import { parseConfig, type OperatorConfig } from '../api/config.ts'
 import type { Environment } from '../api/config/environment.ts'
 import { isApiKey } from './temporal/endpoint.ts'
+import { isPair } from './x509.ts'
 
 /** The configuration as it stands now in files and environment. */
 export type Reading = ValidReading | InvalidReading
@@ -71,7 +72,7 @@ function readText(file: string): Text {
   }
 }
 
-/** Throws where a text is not what its key is for. */
+/** Throws for a text that its key cannot use. */
 type Verify = (content: string) => void
 
 const verifyCertificate: Verify = (content) => void new X509Certificate(content)
@@ -108,8 +109,8 @@ function readFiles(
     read('temporal.tls.keyFile', used.keyFile, verifyKey, 'private key in PEM'),
     read('temporal.apiKeyFile', apiKeyFile, verifyApiKey, 'API key'),
   ]
-  const [, certificate = '', key = ''] = contents
-  if (faults.length === 0 && certificate !== '' && !isPair(certificate, key)) {
+  const [, cert = '', key = ''] = contents
+  if (faults.length === 0 && cert !== '' && !isPair({ cert, key })) {
     faults.push(`${nameOf('temporal.tls.keyFile')}: ${used.keyFile} is not the key of ${used.certFile}`)
   }
   try {
@@ -118,8 +119,4 @@ function readFiles(
     faults.push(error instanceof Error ? error.message : String(error))
   }
   return { contents, faults }
-}
-
-function isPair(certificate: string, key: string): boolean {
-  return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
 }

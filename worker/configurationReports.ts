@@ -11,15 +11,15 @@ export interface ReportTargets {
 }
 
 /**
- * Reports what a process finds in its configuration: in the log and as an Event once when it begins, in `/readyz` as
- * long as it lasts.
+ * Reports faults of the configuration: in the log and as an Event once when they begin, in `/readyz` as long as they
+ * last.
  */
 export class ConfigurationReports {
   readonly #targets: ReportTargets
   readonly #warned = new Set<string>()
   /** Of the last reading; undefined when it was valid. */
   #faults: string | undefined
-  /** Replicas that see the same sequence record the same Events; what comes back is an Event again. */
+  /** Replicas that read the same sequence record the same Events; a fault that returns is an Event again. */
   #events = 0
 
   constructor(targets: ReportTargets) {
@@ -52,7 +52,7 @@ export class ConfigurationReports {
     const corrected = this.#faults !== undefined
     this.#faults = undefined
     if (change === 'changed') {
-      log.info('the configuration has changed; the operator starts anew with it')
+      log.info('the configuration has changed; the operator restarts its workers with it')
       return this.#record('Normal', 'ConfigurationReloaded', 'The configuration has changed and is in force.')
     }
     if (!corrected) return

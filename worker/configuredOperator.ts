@@ -4,15 +4,15 @@ import type { Reading, ValidReading } from './configuration.ts'
 import { ConfigurationReports, type ReportTargets } from './configurationReports.ts'
 import type { Health } from './health.ts'
 
-/** How often files are looked at, in milliseconds. */
-const lookMs = 10_000
+/** How often files are read again, in milliseconds. */
+const reloadMs = 10_000
 
 export interface ConfiguredOperatorOptions extends ReportTargets {
   readonly health: Pick<Health, 'setChecks' | 'setNotes' | 'listen'>
   readonly read: () => Reading
   /** Runs the operator with one configuration until the signal aborts; rejects when it cannot go on. */
   readonly run: (config: OperatorConfig, signal: AbortSignal) => Promise<void>
-  /** Waits until the next look. Rejects when the signal aborts. */
+  /** Waits until the files are read again. Rejects when the signal aborts. */
   readonly pause?: (signal: AbortSignal) => Promise<unknown>
 }
 
@@ -29,7 +29,7 @@ export async function runConfigured(options: ConfiguredOperatorOptions, signal: 
   }
 }
 
-const everyTenSeconds = async (signal: AbortSignal) => await sleep(lookMs, undefined, { signal })
+const everyTenSeconds = async (signal: AbortSignal) => await sleep(reloadMs, undefined, { signal })
 
 async function firstValid(
   { read, health, pause = everyTenSeconds }: ConfiguredOperatorOptions,
@@ -74,10 +74,10 @@ async function runUntilChanged(
     await options.run(current.config, AbortSignal.any([signal, changed.signal]))
   } catch (error) {
     if (!changed.signal.aborted) throw error
-    if (!isAbort(error)) options.log.warn({ err: error }, 'the operator did not end without an error')
+    if (!isAbort(error)) options.log.warn({ err: error }, 'the operator ended with an error')
   } finally {
     ended.abort()
-    // What it has to say is said below.
+    // Its result, or its error, is taken below.
     await watching.catch(() => undefined)
   }
   return await watching

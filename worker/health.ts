@@ -2,18 +2,18 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { listen } from './listen.ts'
 
-/** What readiness asks: undefined when well, otherwise what is wrong. May throw, and take its time. */
+/** Resolves with what is wrong, undefined: nothing. May throw, and take its time. */
 export type ReadinessCheck = () => string | undefined | Promise<string | undefined>
 export type ReadinessChecks = Readonly<Record<string, ReadinessCheck>>
 
 /**
- * `/healthz` says that the process lives, whatever it depends on; `/readyz` whether every check passes now. Both are
- * served through all configurations of a process.
+ * `/healthz` answers 200 as long as the process lives, whatever it depends on; `/readyz` when every check passes now.
+ * Both are served through all configurations of a process.
  */
 export interface Health {
-  /** Replaces what `/readyz` asks. Before the first call it is not ready. */
+  /** Replaces the checks of `/readyz`. Before the first call it is not ready. */
   setChecks(checks: ReadinessChecks): void
-  /** Replaces lines of the answer of `/readyz` that do not decide it. */
+  /** Replaces the lines that `/readyz` adds to its answer without effect on the status. */
   setNotes(notes: readonly string[]): void
   /**
    * Serves on `address`, which is host:port or `:port` for every interface, and on no other any more. Throws, and

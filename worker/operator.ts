@@ -39,7 +39,7 @@ export interface OperatorSurroundings {
   readonly report: (fault: Fault) => void
 }
 
-/** What the process has of its work, for /readyz. */
+/** How far the work has come, for /readyz. */
 interface Progress {
   cached: boolean
   temporal: NativeConnection | undefined
@@ -73,13 +73,13 @@ export async function runOperator(
   health.setChecks({
     Preconditions: () => runner.readiness(),
     'API server': async () =>
-      progress.cached ? await askApiServer(kube.transport) : 'the first lists are not in yet',
+      progress.cached ? await askApiServer(kube.transport) : 'the first lists are not complete yet',
     Temporal: async () => {
       const { temporal, temporalFault, workers } = progress
       if (temporal === undefined) return temporalFault
       return workers.length > 0 && workers.every((worker) => worker.getState() === 'RUNNING')
         ? await askTemporal(temporal)
-        : 'the workers do not run'
+        : 'the Temporal workers are not running'
     },
   })
   try {
@@ -92,7 +92,7 @@ export async function runOperator(
   }
 }
 
-/** What the work of a term is made of. */
+/** What the work of a term needs. */
 interface TermContext {
   readonly options: OperatorOptions
   readonly kube: Kube

@@ -46,7 +46,7 @@ export type Use =
   | { readonly kind: 'authority' }
   | { readonly kind: 'server'; readonly hosts: readonly string[] }
   | { readonly kind: 'client' }
-  /** Used as a server by those who do not look at names. */
+  /** A server's, for clients that do not verify it. */
   | { readonly kind: 'unspecified' }
 
 /** ECDSA with SHA-256. */
@@ -82,6 +82,15 @@ export function issueCertificate(wanted: Wanted, issuer?: KeyPair): KeyPair {
   return {
     cert: new X509Certificate(Buffer.from(AsnConvert.serialize(certificate))).toString(),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  }
+}
+
+/** Is this the private key of this certificate? False for a text that is no PEM. */
+export function isPair({ cert, key }: KeyPair): boolean {
+  try {
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
+  } catch {
+    return false
   }
 }
 

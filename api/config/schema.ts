@@ -5,7 +5,7 @@ import { isLoopback, tlsOf } from './tls.ts'
 /** What a change of a key concerns, once the operator has taken it over; no key needs a restart of its process. */
 export type Effect = 'at once' | 'for new build pods' | 'for new worker pods'
 
-/** What the reference says of a key; a section passes `effect` on to its keys. */
+/** What the reference has about a key; a section passes `effect` on to its keys. */
 export interface KeyMeta {
   readonly description?: string
   readonly effect?: Effect

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { KeyMeta } from './schema.ts'
 
-/** A schema without what wraps it: may it be null, what is its default, what is said of it. */
+/** A schema without its wrappers, and what these define: whether it may be null, its default, its description. */
 export interface Unwrapped {
   readonly schema: z.ZodType
   readonly nullable: boolean

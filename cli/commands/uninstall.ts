@@ -31,7 +31,7 @@ export async function uninstall(call: Call): Promise<ExitCode> {
   const outcome = await execute(plan.steps, {
     cluster,
     signal: AbortSignal.any([call.surroundings.signal, ...timeout]),
-    say: (line) => call.note(line),
+    note: (line) => call.note(line),
     terminateRuns: async (name) => await terminateRuns(call, name),
   })
   return showOutcome(call, plan, outcome)

@@ -10,10 +10,10 @@ import type { NodeOfCluster, PodOfCluster } from './snapshot.ts'
 const paceMs = 1_000
 
 /** Waits until there is no Module any more, and shows what each waits for. Returns early when the signal aborts. */
-export async function awaitModules({ cluster, signal, say }: Execution): Promise<undefined> {
+export async function awaitModules({ cluster, signal, note }: Execution): Promise<undefined> {
   const over = new AbortController()
   const seen = new Map<keyof typeof followed, readonly StoredObject[]>()
-  const progress = createProgress(say, () => {
+  const progress = createProgress(note, () => {
     const of = <T extends StoredObject>(what: keyof typeof followed) => (seen.get(what) ?? []) as readonly T[]
     const objects = {
       modules: of('modules'),
@@ -39,7 +39,7 @@ export async function awaitModules({ cluster, signal, say }: Execution): Promise
           if (what === 'modules' && objects.length === 0) over.abort()
           if (seen.size === Object.keys(followed).length) progress.changed()
         }
-        await follow(cluster, followed[what], { onChange, onTrouble: trouble(say) }, ending)
+        await follow(cluster, followed[what], { onChange, onTrouble: trouble(note) }, ending)
       }),
     )
   } finally {
@@ -56,7 +56,7 @@ const followed = {
 
 /** Waits until the operator's pods are gone: one that ends still acts. Returns early when the signal aborts. */
 export async function awaitPodsGone(
-  { cluster, signal, say }: Execution,
+  { cluster, signal, note }: Execution,
   { deployment: { namespace }, selector }: UninstallStep & { readonly kind: 'stopOperator' },
 ): Promise<undefined> {
   const labelSelector = Object.entries(selector)
@@ -64,7 +64,7 @@ export async function awaitPodsGone(
     .join(',')
   const over = new AbortController()
   let pods: readonly PodOfCluster[] = []
-  const progress = createProgress(say, () =>
+  const progress = createProgress(note, () =>
     pods.map(({ metadata: { name }, spec }) => {
       const node = spec?.nodeName === undefined ? '' : ` on node ${spec.nodeName}`
       const force = `kubectl -n ${namespace} delete pod ${name} --force --grace-period=0`
@@ -79,24 +79,24 @@ export async function awaitPodsGone(
   const place = { kind: kinds.pods, place: { namespace }, labelSelector }
   const ending = AbortSignal.any([signal, over.signal])
   try {
-    await follow(cluster, place, { onChange, onTrouble: trouble(say) }, ending)
+    await follow(cluster, place, { onChange, onTrouble: trouble(note) }, ending)
   } finally {
     progress.close()
   }
 }
 
-function trouble(say: Execution['say']) {
-  return (why: string) => say(`  ${why}; trying again`)
+function trouble(note: Execution['note']) {
+  return (why: string) => note(`  ${why}; trying again`)
 }
 
 /** Shows lines that were not there the last time, at a bounded pace. */
-function createProgress(say: Execution['say'], lines: () => readonly string[]) {
+function createProgress(note: Execution['note'], lines: () => readonly string[]) {
   let shown: ReadonlySet<string> = new Set()
   let timer: NodeJS.Timeout | undefined
   const show = () => {
     timer = undefined
     const now = lines()
-    for (const line of now) if (!shown.has(line)) say(`  ${line}`)
+    for (const line of now) if (!shown.has(line)) note(`  ${line}`)
     shown = new Set(now)
   }
   return {

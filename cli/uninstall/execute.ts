@@ -14,8 +14,8 @@ export interface Execution {
   /** Aborts when the user interrupts or the time is over: nothing more begins. */
   readonly signal: AbortSignal
   /** Progress, a line at a time. */
-  readonly say: (line: string) => void
-  /** Ends open runs in Temporal, or says how to. */
+  readonly note: (line: string) => void
+  /** Terminates open runs in Temporal, or prints the command that does. */
   readonly terminateRuns: (cluster: string) => Promise<void>
 }
 
@@ -30,11 +30,11 @@ export type Outcome =
  * was done until then stays done.
  */
 export async function execute(steps: readonly UninstallStep[], execution: Execution): Promise<Outcome> {
-  const { signal, say } = execution
+  const { signal, note } = execution
   for (const [at, step] of steps.entries()) {
     const remains = steps.slice(at)
     if (signal.aborted) return { kind: 'stopped', remains }
-    say(headline(step))
+    note(headline(step))
     const why = await Promise.race([perform(step, execution), aborted(signal)])
     if (signal.aborted) return { kind: 'stopped', remains }
     if (why !== undefined) return { kind: 'blocked', why, remains }
@@ -49,7 +49,7 @@ async function aborted(signal: AbortSignal): Promise<undefined> {
 
 /** Does one step; a sentence when something is in its way. */
 async function perform(step: UninstallStep, execution: Execution): Promise<string | undefined> {
-  const { cluster, say } = execution
+  const { cluster, note } = execution
   switch (step.kind) {
     case 'stopOperator':
       await cluster.patch(kinds.deployments, step.deployment, { spec: { replicas: 0 } })
@@ -74,7 +74,7 @@ async function perform(step: UninstallStep, execution: Execution): Promise<strin
       await execution.terminateRuns(step.cluster)
       return undefined
     case 'helmUninstall':
-      say(`  ${step.command}`)
+      note(`  ${step.command}`)
       return undefined
   }
 }
@@ -144,11 +144,11 @@ const batchSize = 10
 /** Works on a few at once, and begins nothing more when the signal aborts. */
 async function inBatches<T>(
   items: readonly T[],
-  { signal, say }: Execution,
+  { signal, note }: Execution,
   work: (item: T) => Promise<void>,
 ): Promise<undefined> {
   for (let at = 0; at < items.length && !signal.aborted; at += batchSize) {
-    if (at > 0) say(`  ${at} of ${items.length}`)
+    if (at > 0) note(`  ${at} of ${items.length}`)
     await Promise.all(items.slice(at, at + batchSize).map(work))
   }
 }

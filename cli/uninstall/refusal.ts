@@ -44,7 +44,7 @@ function otherOperator(snapshot: UninstallSnapshot): Refusal | undefined {
   if (kmm !== undefined) {
     return {
       why: `Deployment ${key(kmm)} is KMM's, which uses the same definitions and Modules.`,
-      fix: 'Uninstall KMM first, as its own documentation says.',
+      fix: 'Uninstall KMM first, as its own documentation describes.',
     }
   }
   const elsewhere = deployments.find(
@@ -60,7 +60,7 @@ function otherOperator(snapshot: UninstallSnapshot): Refusal | undefined {
       }
 }
 
-/** Is there an operator that acts? Without leader election there is no Lease to tell it. */
+/** Is there an operator that acts? Without leader election there is no Lease that would show it. */
 function operatorIsLive(
   { lease, election, now }: UninstallSnapshot,
   operator: DeploymentObject | undefined,

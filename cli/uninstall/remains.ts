@@ -25,7 +25,7 @@ export interface ModuleWait {
 
 type Objects = Pick<UninstallSnapshot, 'modules' | 'nodes' | 'records' | 'pods'>
 
-/** What each Module is, or would be, waited for. */
+/** What the deletion of each Module waits for, or would wait for. */
 export function moduleWaits({ modules, nodes, records, pods }: Objects): ModuleWait[] {
   const cluster = snapshotOf({ modules, nodes, nodeModulesConfigs: records, pods, configMaps: [] })
   return modules.map((module) => moduleWait(cluster, module))
@@ -72,7 +72,7 @@ function moduleWait(cluster: ClusterSnapshot, object: StoredObject): ModuleWait 
   }
 }
 
-/** Why nothing happens on a node. */
+/** Why a node cannot unload now. */
 export function awaySentence({ node, state }: ModuleWait['away'][number]): string {
   return state === 'gone' ? `Node ${node} is gone.` : `Node ${node} is not Ready.`
 }

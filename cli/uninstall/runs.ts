@@ -6,8 +6,8 @@ import { temporalPlace, withTemporal, type TemporalPlace } from '../temporal/con
 const reason = 'kmm-temporal is uninstalled'
 
 /**
- * Terminates the open runs of a cluster, which nobody would work on any more. Where Temporal is not known or does not
- * answer, says the command that does it: what is left there harms nothing.
+ * Terminates the open runs of a cluster, which no worker would execute any more. Where Temporal is not known or does not
+ * answer, prints the command that does it: runs that are left open harm nothing.
  */
 export async function terminateRuns(call: Call, cluster: string): Promise<void> {
   const place = await temporalPlace(call)
@@ -37,7 +37,7 @@ function openRuns(cluster: string): string {
 }
 
 /** The same by Temporal's own program. */
-export function terminateCommand(cluster: string, place?: TemporalPlace): string {
+function terminateCommand(cluster: string, place?: TemporalPlace): string {
   const where = place === undefined ? '' : ` --address ${place.address} --namespace ${place.namespace}`
   return `temporal workflow terminate${where} --query '${openRuns(cluster)}' --reason '${reason}' --yes`
 }

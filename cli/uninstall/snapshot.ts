@@ -73,7 +73,7 @@ export interface UninstallSnapshot {
   readonly others: readonly string[]
 }
 
-/** The operator's container, by which its Deployment is told from KMM's. */
+/** The operator's container, which distinguishes its Deployment from KMM's. */
 export function isOperator({ spec }: DeploymentObject): boolean {
   return spec.template.spec.containers.some(({ name }) => name === 'operator')
 }

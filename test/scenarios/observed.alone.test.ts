@@ -228,7 +228,7 @@ test('without API server and Temporal the operator is alive and not ready', asyn
   const unready = [503, expect.stringMatching(/^API server: .+\nTemporal: .+\n$/)]
   expect(await probe('/readyz')).toEqual(unready)
   expect(await probe('/healthz')).toEqual([200, 'ok\n'])
-  for (const relay of relays) relay.mend()
+  for (const relay of relays) relay.restore()
   await eventually(
     'it is ready again',
     () => probe('/readyz'),

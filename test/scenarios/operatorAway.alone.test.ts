@@ -96,7 +96,7 @@ test('while Temporal is away nothing happens and why says so; all of it is made 
   await expectWhy(story, name, { line: 'operator', reason: 'NotSeenYet', goesOn: true })
   expect(story.pods.builds()).toEqual([])
 
-  relay.mend()
+  relay.restore()
   await story.untilLoaded(name)
   await operator.restartWith({})
 })

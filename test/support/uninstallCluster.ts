@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, expect } from 'vitest'
 import { annotations, apiVersion, labels, moduleFinalizer, readyLabel } from '../../api/names.ts'
 import { testConfig, testRecord } from '../../api/testCluster.ts'
 import { startControlPlane } from '../../lab/controlPlane.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
 import { openTestFolder } from '../../lab/testFolder.ts'
 import { smallSpec } from '../moduleSpecs.ts'
+import { eventually } from './eventually.ts'
 
 const run = promisify(execFile)
 export const operatorNamespace = 'kmm-operator-system'
@@ -35,9 +36,9 @@ export class UninstallCluster {
     const child = execFile(this.kubectlPath, ['apply', '-f', '-'], { env: this.env })
     child.stdin?.end(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
     await new Promise<void>((resolve, reject) => {
-      let said = ''
-      child.stderr?.on('data', (text) => (said += String(text)))
-      child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(said))))
+      let output = ''
+      child.stderr?.on('data', (text) => (output += String(text)))
+      child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(output))))
     })
   }
 
@@ -51,8 +52,8 @@ export class UninstallCluster {
 
   /** Names of what `kubectl get` finds. */
   async names(...line: readonly string[]): Promise<string[]> {
-    const said = await this.kubectl('get', ...line, '--ignore-not-found', '-o', 'name')
-    return said.split('\n').filter((name) => name !== '')
+    const output = await this.kubectl('get', ...line, '--ignore-not-found', '-o', 'name')
+    return output.split('\n').filter((name) => name !== '')
   }
 
   /** Objects of the installation, and the definitions, which are of the group alone. */
@@ -60,6 +61,28 @@ export class UninstallCluster {
     const found = await this.names(kindsOfOurs, '--all-namespaces', '-l', own)
     const definitions = (await this.names('crds')).filter((name) => name.endsWith('.kmm.sigs.x-k8s.io'))
     return [...new Set([...found, ...definitions])].toSorted()
+  }
+
+  /** Waits until nothing of the installation is left but its namespace. Labels of others on node n1 stay. */
+  async untilUninstalled(): Promise<void> {
+    await eventually(
+      'all of it is gone',
+      () => this.installed(),
+      (all) => expect(all).toEqual([]),
+    )
+    const node = await this.get<{ metadata: { labels: object } }>('node', 'n1')
+    expect(node.metadata.labels).toMatchObject({ zone: 'a' })
+    expect(JSON.stringify(node.metadata.labels)).not.toContain('kmm.node')
+    expect(await this.names('namespaces', '-l', labels.containsModules)).toEqual([])
+  }
+
+  /** Waits until the operator's namespace is gone. */
+  async untilNamespaceGone(): Promise<void> {
+    await eventually(
+      'the namespace is gone',
+      () => this.names('namespace', operatorNamespace),
+      (all) => all.length === 0,
+    )
   }
 
   /** Installs as users do. */

@@ -82,7 +82,7 @@ export function createCompetition(options: CompetitionOptions): Competition {
     return { own, others: observe(await credibleOf(others, signal)) }
   }
 
-  /** A Lease that nobody holds says nothing, and one in the operator's own namespace is believed. */
+  /** A Lease that nobody holds keeps nobody from work, and one in the operator's own namespace is believed. */
   async function credibleOf(all: readonly Lease[], signal: AbortSignal): Promise<Lease[]> {
     const credible: Lease[] = []
     for (const lease of all) {

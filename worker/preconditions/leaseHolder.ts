@@ -3,8 +3,9 @@ import type { Kube } from '../../activities/kube/kube.ts'
 import { type Lease, pods } from '../../activities/kube/resources.ts'
 import { group } from '../../api/names.ts'
 import { operatorName } from '../../api/permissions.ts'
+import { reviewAccess } from './accessReview.ts'
 
-/** Tells whether an operator can be behind a Lease. Throws KubeError. */
+/** Decides whether an operator can be behind a Lease. Throws KubeError. */
 export type MayBeOperator = (lease: Lease, signal: AbortSignal) => Promise<boolean>
 
 /**
@@ -40,26 +41,24 @@ async function accountOfHolder(
 }
 
 async function mayWorkOnNodes(
-  { transport }: Pick<Kube, 'transport'>,
+  kube: Pick<Kube, 'transport'>,
   namespace: string,
   account: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const apiVersion = 'authorization.k8s.io/v1'
   const spec = {
     user: `system:serviceaccount:${namespace}:${account}`,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
     resourceAttributes: { verb: 'patch', group, resource: 'nodemodulesconfigs' },
   }
   try {
-    const { status } = await transport.json<{ readonly status?: { readonly allowed?: boolean } }>({
-      verb: 'create',
-      resource: 'subjectaccessreviews',
-      path: `/apis/${apiVersion}/subjectaccessreviews`,
-      body: { apiVersion, kind: 'SubjectAccessReview', spec },
+    const review = await reviewAccess<{ readonly allowed?: boolean }>(
+      kube,
+      'SubjectAccessReview',
+      spec,
       signal,
-    })
-    return status?.allowed === true
+    )
+    return review?.allowed === true
   } catch (error) {
     if (isForbidden(error)) return true
     throw error

@@ -4,7 +4,9 @@ import {
   permissions as allPermissions,
   type Permission,
   type PermissionScope,
+  qualifiedResource,
 } from '../../api/permissions.ts'
+import { reviewAccess } from './accessReview.ts'
 import type { CheckResult, Fault, Precondition } from './precondition.ts'
 
 /** One verb on one resource, of one object or of all, in one namespace or in the cluster. */
@@ -87,36 +89,29 @@ function rightsOf(all: readonly Permission[], scope: PermissionScope, own: strin
 
 /** One review of all rules, and one of each right that they do not show: not every authorizer can list its rules. */
 async function missingOf(
-  { transport }: Pick<Kube, 'transport'>,
+  kube: Pick<Kube, 'transport'>,
   rights: readonly Right[],
   signal: AbortSignal,
 ): Promise<Right[]> {
-  const review = async <T>(kind: string, spec: object): Promise<T> => {
-    const plural = `${kind.toLowerCase()}s`
-    const apiVersion = 'authorization.k8s.io/v1'
-    const { status } = await transport.json<{ readonly status: T }>({
-      verb: 'create',
-      resource: plural,
-      path: `/apis/${apiVersion}/${plural}`,
-      body: { apiVersion, kind, spec },
-      signal,
-    })
-    return status
-  }
   const [first] = rights
   if (first === undefined) return []
-  const { resourceRules } = await review<{ readonly resourceRules?: readonly Rule[] }>(
+  const rules = await reviewAccess<{ readonly resourceRules?: readonly Rule[] }>(
+    kube,
     'SelfSubjectRulesReview',
-    {
-      namespace: first.namespace ?? noNamespace,
-    },
+    { namespace: first.namespace ?? noNamespace },
+    signal,
   )
   const missing: Right[] = []
-  for (const right of rights.filter((each) => resourceRules?.some((rule) => grants(rule, each)) !== true)) {
-    const { allowed } = await review<{ readonly allowed: boolean }>('SelfSubjectAccessReview', {
-      resourceAttributes: attributesOf(right),
-    })
-    if (!allowed) missing.push(right)
+  for (const right of rights.filter(
+    (each) => rules?.resourceRules?.some((rule) => grants(rule, each)) !== true,
+  )) {
+    const review = await reviewAccess<{ readonly allowed: boolean }>(
+      kube,
+      'SelfSubjectAccessReview',
+      { resourceAttributes: attributesOf(right) },
+      signal,
+    )
+    if (review?.allowed !== true) missing.push(right)
   }
   return missing
 }
@@ -164,10 +159,8 @@ function faultOf(missing: readonly Right[], loss: string): Fault {
 }
 
 /** `patch nodes`, `get pods/log`, `get leases.coordination.k8s.io in namespace kmm-operator-system` */
-function rightText({ verb, group, resource, name, namespace }: Right): string {
-  const [plural = '', subresource] = resource.split('/')
-  const qualified = group === '' ? plural : `${plural}.${group}`
-  const what = subresource === undefined ? qualified : `${qualified}/${subresource}`
+function rightText(right: Right): string {
+  const { verb, name, namespace } = right
   const which = name === undefined ? '' : ` "${name}"`
-  return `${verb} ${what}${which}${namespace === undefined ? '' : ` in namespace ${namespace}`}`
+  return `${verb} ${qualifiedResource(right)}${which}${namespace === undefined ? '' : ` in namespace ${namespace}`}`
 }

@@ -18,7 +18,7 @@ export interface RunnerTiming {
   /** Limits of the pause after an unmet check. */
   readonly firstRetryMs: number
   readonly longestRetryMs: number
-  /** From the begin of the work to the first recheck, and between rechecks. */
+  /** From the start of the work to the first recheck, and between rechecks. */
   readonly firstRecheckMs: number
   readonly recheckMs: number
 }

@@ -1,8 +1,8 @@
 import { isGrpcServiceError } from '@temporalio/client'
-import type { TemporalFault } from './faults.ts'
 import { oneLine } from '../../api/oneLine.ts'
+import type { TemporalFault } from './faults.ts'
 
-/** Status codes of gRPC that are told apart. */
+/** Status codes of gRPC that are handled separately. */
 export const grpcCodes = {
   invalidArgument: 3,
   notFound: 5,
@@ -14,7 +14,7 @@ export const grpcCodes = {
 
 /** What it means that a call in the namespace failed. */
 export function callFault(method: string, error: unknown): TemporalFault {
-  const reason = oneLine(isGrpcServiceError(error) ? error.details || error.message : error)
+  const reason = reasonOf(error)
   switch (isGrpcServiceError(error) ? Number(error.code) : undefined) {
     case grpcCodes.permissionDenied:
     case grpcCodes.unauthenticated:
@@ -26,4 +26,9 @@ export function callFault(method: string, error: unknown): TemporalFault {
     default:
       return { kind: 'call', method, reason }
   }
+}
+
+/** Why a call failed, in one line: the server's own words where it answered. */
+export function reasonOf(error: unknown): string {
+  return oneLine(isGrpcServiceError(error) ? error.details || error.message : error)
 }

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { NativeConnection } from '@temporalio/worker'
 import type { Logger } from 'pino'
 import type { OperatorConfig } from '../../api/config.ts'
+import type { Environment } from '../../api/config/environment.ts'
+import { oneLine } from '../../api/oneLine.ts'
 import { nativeOptions, readEndpoint } from './endpoint.ts'
 import { ensureNamespace } from './ensureNamespace.ts'
 import { describeFault, type TemporalFault, TemporalFaultError } from './faults.ts'
-import { oneLine } from '../../api/oneLine.ts'
 import { probeTemporal } from './probe.ts'
-import type { Environment } from './proxy.ts'
 import { ensureSearchAttributes } from './searchAttributes.ts'
 
 /** First and longest pause between attempts to reach Temporal, in milliseconds. */
@@ -41,7 +41,6 @@ export async function connectTemporal(options: ConnectOptions): Promise<NativeCo
     const reason = describeFault(attempt.fault, settings)
     onFault(reason)
     const context = { address: settings.address, namespace: settings.namespace, fault: attempt.fault.kind }
-    // What is new is for everybody, what goes on for who looks closer.
     if (reason !== last) log.warn(context, `Temporal: ${reason}; trying again until it works`)
     else log.debug(context, `Temporal: still ${reason}`)
     last = reason

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { createSecureContext, getCACertificates } from 'node:tls'
 import type { NativeConnectionOptions } from '@temporalio/worker'
 import type { OperatorConfig } from '../../api/config.ts'
-import { TemporalFaultError, type TemporalFileField } from './faults.ts'
+import type { Environment } from '../../api/config/environment.ts'
 import { oneLine } from '../../api/oneLine.ts'
-import { type Environment, hostAndPort, type Proxy, proxyFor, ProxyError } from './proxy.ts'
+import { TemporalFaultError, type TemporalFileField } from './faults.ts'
+import { addressOf, hostAndPort, type Proxy, proxyFor, ProxyError } from './proxy.ts'
 import { codeOf } from './tlsFault.ts'
 
 /** What a connection to Temporal needs, read from the files that the configuration names. */
@@ -62,9 +63,13 @@ function nativeTls({ ca, pair, serverName }: TlsMaterial): NonNullable<NativeCon
   }
 }
 
-function nativeProxy({ host, port, login }: Proxy): NonNullable<NativeConnectionOptions['proxy']> {
-  const targetHost = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  return { type: 'http-connect', targetHost, ...(login === undefined ? {} : { basicAuth: login }) }
+function nativeProxy(proxy: Proxy): NonNullable<NativeConnectionOptions['proxy']> {
+  const { login } = proxy
+  return {
+    type: 'http-connect',
+    targetHost: addressOf(proxy),
+    ...(login === undefined ? {} : { basicAuth: login }),
+  }
 }
 
 async function readTls({

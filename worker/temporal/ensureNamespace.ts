@@ -9,8 +9,8 @@ import { type TemporalFault, TemporalFaultError } from './faults.ts'
 const retention = '30 days'
 
 /**
- * Makes sure that the namespace exists; creates it when the configuration says so. Returns what stands against it;
- * undefined: it exists. Throws a TemporalFaultError.
+ * Makes sure that the namespace exists; creates it when `createNamespace` is set. Returns the fault; undefined: the
+ * namespace exists. Throws a TemporalFaultError.
  */
 export async function ensureNamespace(
   { workflowService }: Pick<NativeConnection, 'workflowService'>,

@@ -17,7 +17,7 @@ export type TemporalFault =
   | { readonly kind: 'unreachable'; readonly reason: string }
   /** The server does not speak TLS, and the operator does. */
   | { readonly kind: 'plainServer' }
-  /** The connection ended without an answer; the operator spoke without TLS. */
+  /** The connection, which is without TLS, ended without an answer. */
   | { readonly kind: 'closed' }
   | { readonly kind: 'untrusted'; readonly reason: string }
   | { readonly kind: 'serverName'; readonly reason: string }

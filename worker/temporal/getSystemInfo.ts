@@ -1,11 +1,11 @@
 import { connect, constants, type IncomingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
+import { oneLine } from '../../api/oneLine.ts'
 import type { Endpoint } from './endpoint.ts'
 import { type TemporalFault, TemporalFaultError } from './faults.ts'
-import { oneLine } from '../../api/oneLine.ts'
 import { handshakeFault } from './tlsFault.ts'
 
-/** Statuses of gRPC that are told apart here. */
+/** Statuses of gRPC that are handled separately, as they are on the wire. */
 const grpc = { ok: '0', permissionDenied: '7', unimplemented: '12', unavailable: '14', unauthenticated: '16' }
 
 /** A gRPC frame with a message of no bytes: the request has no fields. */
@@ -57,7 +57,7 @@ function afterHandshake(error: unknown): TemporalFault {
     : { kind: 'handshake', reason: `the connection ended after it (${oneLine(error)})` }
 }
 
-/** What the answer says against working with this server. */
+/** Why the operator cannot work with a server that answers like this; undefined: it can. */
 function answerFault(headers: IncomingHttpHeaders): TemporalFault | undefined {
   const status = headers['grpc-status']
   const text = headers['grpc-message']

@@ -3,9 +3,9 @@ import { createSecureServer, createServer, type Http2Server, type ServerHttp2Str
 import { type AddressInfo, createServer as createTcp, type Server } from 'node:net'
 import { createServer as createTls } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Environment } from '../../api/config/environment.ts'
 import { nativeOptions, readEndpoint } from './endpoint.ts'
 import { probeTemporal } from './probe.ts'
-import type { Environment } from './proxy.ts'
 import { certificates, filesOfTest } from './testing/certificates.ts'
 import { connectProxy } from './testing/connectProxy.ts'
 

@@ -2,14 +2,14 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { oneLine } from '../../api/oneLine.ts'
 import type { Endpoint, TlsMaterial } from './endpoint.ts'
 import { type TemporalFault, TemporalFaultError } from './faults.ts'
 import { callGetSystemInfo } from './getSystemInfo.ts'
-import { oneLine } from '../../api/oneLine.ts'
-import type { Proxy } from './proxy.ts'
+import { addressOf, type Proxy } from './proxy.ts'
 import { codeOf, handshakeFault } from './tlsFault.ts'
 
-/** For one attempt, from the look-up of the name to the answer. */
+/** For one attempt, from the lookup of the name to the answer, in milliseconds. */
 const patienceMs = 15_000
 
 /**
@@ -81,11 +81,11 @@ async function tunnel(
   signal: AbortSignal,
 ): Promise<Socket> {
   const { login } = proxy
-  const target = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
-  const named = `${proxy.host}:${proxy.port}`
+  const target = addressOf({ host, port })
+  const named = addressOf(proxy)
   const authorization =
     login && `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`
-  const asking = request({
+  const connecting = request({
     host: proxy.host,
     port: proxy.port,
     method: 'CONNECT',
@@ -97,12 +97,12 @@ async function tunnel(
     agent: false,
     signal,
   })
-  asking.end()
+  connecting.end()
   const { promise, resolve, reject } = Promise.withResolvers<Socket>()
   const fail = (reason: string) => reject(new TemporalFaultError({ kind: 'proxy', proxy: named, reason }))
-  asking.on('error', (error) => fail(oneLine(error)))
-  asking.on('response', ({ statusCode }) => fail(`answered ${statusCode} to CONNECT ${target}`))
-  asking.on('connect', ({ statusCode }, socket, head) => {
+  connecting.on('error', (error) => fail(oneLine(error)))
+  connecting.on('response', ({ statusCode }) => fail(`answered ${statusCode} to CONNECT ${target}`))
+  connecting.on('connect', ({ statusCode }, socket, head) => {
     keep(socket as Socket)
     // A server without TLS speaks first, maybe together with the proxy's answer.
     socket.unshift(head)

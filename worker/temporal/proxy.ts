@@ -1,8 +1,6 @@
 import { BlockList, isIP } from 'node:net'
+import type { Environment } from '../../api/config/environment.ts'
 import { isLoopback } from '../../api/config/tls.ts'
-
-/** Environment variables, such as `process.env`. */
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** An HTTP proxy that opens tunnels with CONNECT. */
 export interface Proxy {
@@ -11,7 +9,7 @@ export interface Proxy {
   readonly login: { readonly username: string; readonly password: string } | undefined
 }
 
-/** The environment names a proxy that cannot be used. `message` says why and holds no password. */
+/** The environment names a proxy that cannot be used. `message` gives the reason and holds no password. */
 export class ProxyError extends Error {
   override readonly name = 'ProxyError'
 }
@@ -29,7 +27,7 @@ export function proxyFor(address: string, env: Environment): Proxy | undefined {
   if (isExcluded(host, port, env['no_proxy'] ?? env['NO_PROXY'] ?? '')) return undefined
   if (!URL.canParse(text)) throw new ProxyError('is not a URL, such as http://proxy.example.com:3128')
   const { protocol, hostname, port: proxyPort, username, password } = new URL(text)
-  // What the SDK can do: its connection to the proxy itself is not encrypted.
+  // The SDK does not encrypt its connection to the proxy itself.
   if (protocol !== 'http:') throw new ProxyError(`must be an http:// URL for Temporal, not ${protocol}//`)
   return {
     host: bare(hostname),
@@ -50,6 +48,11 @@ function decoded(part: string): string {
 export function hostAndPort(address: string): { readonly host: string; readonly port: number } {
   const colon = address.lastIndexOf(':')
   return { host: bare(address.slice(0, colon)), port: Number(address.slice(colon + 1)) }
+}
+
+/** HOST:PORT, with brackets around an IPv6 address. */
+export function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
 }
 
 const bare = (host: string) => host.replace(/^\[(.+)\]$/, '$1')

@@ -2,9 +2,8 @@ import { isGrpcServiceError } from '@temporalio/client'
 import type { NativeConnection } from '@temporalio/worker'
 import type { OperatorConfig } from '../../api/config.ts'
 import { searchAttributeTypes } from '../../api/searchAttributes.ts'
-import { callFault, grpcCodes } from './callFault.ts'
+import { callFault, grpcCodes, reasonOf } from './callFault.ts'
 import { type TemporalFault, TemporalFaultError } from './faults.ts'
-import { oneLine } from '../../api/oneLine.ts'
 
 /** Names with the type as the command lines of Temporal take it. */
 export type SearchAttributes = Readonly<Record<string, 'Keyword' | 'Bool'>>
@@ -16,7 +15,7 @@ type Services = Pick<NativeConnection, 'workflowService' | 'operatorService'>
 
 /**
  * Makes sure that the search attributes of the operator can be used in the namespace, and creates those that are
- * missing. Returns what stands against it; undefined: they can be used. Throws a TemporalFaultError.
+ * missing. Returns the fault; undefined: they can be used. Throws a TemporalFaultError.
  */
 export async function ensureSearchAttributes(
   services: Services,
@@ -31,8 +30,8 @@ export async function ensureSearchAttributes(
 }
 
 /**
- * A query is what everybody who may work in a namespace may send, also in Temporal Cloud, and it is refused as long as
- * an attribute of it is unknown or of another type.
+ * Everybody who may work in a namespace may send queries, also in Temporal Cloud, and a query is refused as long as one
+ * of its attributes is unknown or of another type.
  */
 async function canUse(
   { workflowService }: Services,
@@ -69,12 +68,12 @@ async function compare(
       ),
     }
   }
-  // The list is not for everybody: each is asked for by itself.
-  const asked = wanted.map(async (entry) => ({
+  // Not everybody may list them: each is queried by itself.
+  const queried = wanted.map(async (entry) => ({
     entry,
     isThere: await canUse(services, namespace, Object.fromEntries([entry])),
   }))
-  const missing = (await Promise.all(asked)).filter(({ isThere }) => !isThere).map(({ entry }) => entry)
+  const missing = (await Promise.all(queried)).filter(({ isThere }) => !isThere).map(({ entry }) => entry)
   return { missing: Object.fromEntries(missing), wrong: {} }
 }
 
@@ -92,6 +91,6 @@ async function create(
     return undefined
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === grpcCodes.alreadyExists) return undefined
-    return oneLine(isGrpcServiceError(error) ? error.details || error.message : error)
+    return reasonOf(error)
   }
 }

@@ -1,5 +1,5 @@
-import { type TemporalFault, TemporalFaultError } from './faults.ts'
 import { oneLine } from '../../api/oneLine.ts'
+import { type TemporalFault, TemporalFaultError } from './faults.ts'
 
 /** What an error of the TLS layer means, also of one that a server sends only after the handshake (TLS 1.3). */
 export function handshakeFault(error: unknown): TemporalFault {

@@ -5,17 +5,17 @@ import { createKube } from '../../activities/kube/client.ts'
 import { createLog } from '../log.ts'
 import { renewCertificates } from './renew.ts'
 
-/** Between two looks, in milliseconds: much shorter than a third of any certificate's life. */
+/** Between two checks, in milliseconds: much shorter than a third of any certificate's life. */
 const period = { good: 60 * 60 * 1000, failed: 10_000 }
 
 const usage = `temporal-certificates: keeps the certificates of the embedded Temporal.
 
   --dir FOLDER  where the server's certificate is written
-  --once        ends after the first look
+  --once        ends after the first check
 
 Environment: OPERATOR_NAMESPACE.`
 
-/** Looks after the certificates until SIGTERM. What fails is tried again. */
+/** Keeps the certificates valid until SIGTERM. What fails is tried again. */
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: { dir: { type: 'string' }, once: { type: 'boolean' }, help: { type: 'boolean' } },
@@ -33,7 +33,7 @@ async function main(): Promise<number> {
     const failed = await renewCertificates(kube, { namespace, dir: values.dir, now: new Date() }).then(
       () => false,
       (error: unknown) => {
-        log.error({ err: error }, 'the certificates of Temporal cannot be kept; trying again')
+        log.error({ err: error }, 'the certificates of Temporal cannot be renewed; trying again')
         return true
       },
     )

@@ -1,5 +1,5 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { issueCertificate, type KeyPair, type Use } from '../x509.ts'
+import { X509Certificate } from 'node:crypto'
+import { isPair, issueCertificate, type KeyPair, type Use } from '../x509.ts'
 
 /** A certificate with its key and the authorities with which the other side is verified; PEM texts. */
 export interface Bundle extends KeyPair {
@@ -21,8 +21,8 @@ const subjects = {
 }
 
 /**
- * The authority to go on with: `current` while it is good for another third of its life, otherwise a new one, which
- * keeps the former one among the authorities that are trusted, so that what that one issued stays good.
+ * The authority to use from now on: `current` until two thirds of its life are over, otherwise a new one, which keeps
+ * the former one among the trusted authorities, so that certificates of the former one stay valid.
  */
 export function planAuthority(current: Bundle | undefined, now: Date): Bundle {
   if (current !== undefined && !isDue(current.cert, now) && isPair(current)) return current
@@ -31,12 +31,12 @@ export function planAuthority(current: Bundle | undefined, now: Date): Bundle {
   return { ...made, ca: [made.cert, ...former].join('') }
 }
 
-/** The client certificate to go on with: `current` while it is good and of this authority. */
+/** The client certificate to use from now on: `current` while it is good and of this authority. */
 export function planClient(authority: Bundle, current: Bundle | undefined, now: Date): Bundle {
   return planLeaf(authority, current, subjects.client, { kind: 'client' }, now)
 }
 
-/** The server certificate to go on with: `current` while it is good, of this authority, and has these names. */
+/** The server certificate to use from now on: `current` while it is good, of this authority, and has these names. */
 export function planServer(
   authority: Bundle,
   current: Bundle | undefined,
@@ -83,14 +83,6 @@ function isDue(pem: string, now: Date): boolean {
 function isValid(pem: string, now: Date): boolean {
   const certificate = parse(pem)
   return certificate !== undefined && certificate.validToDate > now
-}
-
-function isPair({ cert, key }: KeyPair): boolean {
-  try {
-    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
-  } catch {
-    return false
-  }
 }
 
 function parse(pem: string): X509Certificate | undefined {

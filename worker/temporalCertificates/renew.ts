@@ -14,8 +14,7 @@ const service = 'kmm-operator-temporal'
 
 /**
  * Makes what is missing of the embedded Temporal's certificates and renews what has lived two thirds of its life: the
- * authority and the client's certificate in Secrets, the server's in `dir`. May run as often as one likes, also twice at
- * once. Throws a KubeError or what the file system reports.
+ * authority and the client's certificate in Secrets, the server's in `dir`. Idempotent, and safe to run concurrently. Throws a KubeError or what the file system reports.
  */
 export async function renewCertificates(
   kube: Kube,

@@ -2,12 +2,12 @@ import type { Kube } from '../../activities/kube/kube.ts'
 import { type Secret, secrets } from '../../activities/kube/resources.ts'
 import type { Bundle } from './plan.ts'
 
-/** Tries until nobody else writes at the same time; each loser reads what the winner wrote. */
+/** How often a write that meets another writer's is tried; each loser reads what the winner wrote. */
 const attempts = 20
 
 /**
- * Lets `plan` decide what a Secret holds, given what it holds now (undefined: nothing), and writes the decision where it
- * is another one. Who loses a race decides again. Throws when there is no such Secret: the chart makes it, empty.
+ * Lets `plan` decide what a Secret holds, given what it holds now (undefined: nothing), and writes it when it differs.
+ * Decides again after a conflict. Throws when there is no such Secret: the chart makes it, empty.
  */
 export async function settleSecret(
   kube: Kube,
@@ -33,7 +33,9 @@ export async function settleSecret(
     })
     if (written.kind === 'written') return planned
   }
-  throw new Error(`Secret ${ref.namespace}/${ref.name} is written by others all the time`)
+  throw new Error(
+    `Secret ${ref.namespace}/${ref.name} changes at every attempt to write it; look for another writer`,
+  )
 }
 
 function bundleOf({ data }: Secret): Bundle | undefined {

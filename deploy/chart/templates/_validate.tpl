@@ -1,16 +1,22 @@
+{{/* Matches an image with a tag or a digest. */}}
+{{- define "kmm.imagePattern" -}}
+^[^\s@]+(:[A-Za-z0-9_][A-Za-z0-9_.-]*|(:[^/@]+)?@sha256:[0-9a-f]{64})$
+{{- end }}
+
 {{/* Refuses values that the schema cannot judge, or not in words: every fault is named, with what would be right. */}}
 {{- define "kmm.validate" -}}
 {{- $faults := list }}
+{{- $imagePattern := include "kmm.imagePattern" . }}
 {{- range $key := list "image" "workerImage" "buildImage" }}
 {{- $image := index $.Values.controller $key }}
-{{- if and $image (not (regexMatch "^[^\\s@]+(:[A-Za-z0-9_][A-Za-z0-9_.-]*|(:[^/@]+)?@sha256:[0-9a-f]{64})$" $image)) }}
+{{- if and $image (not (regexMatch $imagePattern $image)) }}
 {{- $faults = append $faults (printf "controller.%s: %q has neither tag nor digest; give registry/name:tag or registry/name@sha256:..." $key $image) }}
 {{- end }}
 {{- end }}
 {{- if .Values.temporal.embedded.enabled }}
 {{- range $key := list "image" "uiImage" }}
 {{- $image := index $.Values.temporal.embedded $key }}
-{{- if not (regexMatch "^[^\\s@]+(:[A-Za-z0-9_][A-Za-z0-9_.-]*|(:[^/@]+)?@sha256:[0-9a-f]{64})$" $image) }}
+{{- if not (regexMatch $imagePattern $image) }}
 {{- $faults = append $faults (printf "temporal.embedded.%s: %q has neither tag nor digest; give name:tag or name@sha256:..." $key $image) }}
 {{- end }}
 {{- end }}
