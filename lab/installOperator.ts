@@ -63,6 +63,8 @@ export async function installOperator(target: InstallTarget, installation: Insta
       chart,
       '--values',
       values,
+      // Definitions and policies may be there already: tests that run the operator as a process apply them by themselves.
+      '--take-ownership',
       '--wait',
       '--timeout=3m',
     )

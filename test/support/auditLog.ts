@@ -28,8 +28,10 @@ export interface UsedRight {
   readonly namespace: string
   /** '' for lists. */
   readonly name: string
-  readonly denied: boolean
 }
+
+/** What was created by a server-side apply, for which the API server asks for the right to create as well. */
+const created = 201
 
 /** The rights that a user has used or asked for, each kind once, of an API server's audit log. */
 export async function usedRights(auditLog: string, username: string): Promise<UsedRight[]> {
@@ -39,8 +41,11 @@ export async function usedRights(auditLog: string, username: string): Promise<Us
     if (user.username !== username || objectRef === undefined) continue
     const { apiGroup: group, resource, subresource, namespace, name } = objectRef
     const path = subresource === undefined ? resource : `${resource}/${subresource}`
-    const right = { group, resource: path, verb, namespace, name, denied: responseStatus?.code === 403 }
-    rights.set(JSON.stringify(right), right)
+    const verbs = verb === 'patch' && responseStatus?.code === created ? [verb, 'create'] : [verb]
+    for (const used of verbs) {
+      const right = { group, resource: path, verb: used, namespace, name }
+      rights.set(JSON.stringify(right), right)
+    }
   }
   return [...rights.values()]
 }

@@ -8,6 +8,7 @@ import { startTemporalServer, type TemporalServer } from '../../../lab/temporalS
 import { eventually } from '../../support/eventually.ts'
 import { type OpenScenario, stories, useInstallation } from '../../support/stories.ts'
 import { useLab } from '../../support/testLab.ts'
+import { fetching } from '../../support/tinyModule.ts'
 import { startTokenIssuer } from '../../support/tokenIssuer.ts'
 
 /** The shipped Deployment and a Temporal of somebody else's: the real server with TLS, beside the cluster. */
@@ -71,6 +72,32 @@ test('with a client certificate; without its Secret the operator says what is mi
   await applySecret('temporal-client', tlsSecret(server))
   await installing
   await expectLoads(open, 'mutual-tls')
+})
+
+test('the way from one Temporal to another keeps a hold', async ({ open, gate, onTestFinished }) => {
+  const { server, address, stop } = await startServer('moved-to')
+  onTestFinished(stop)
+  await operator.upgrade({ values: {} })
+  const story = await open('moved')
+  await story.addNode()
+  await story.applyTiny('tiny', [fetching(gate.pass)])
+  const held = await story.untilKernel('tiny', 'is held', ({ phase }) => phase === 'BuildFailed')
+
+  await applySecret('temporal-client', tlsSecret(server))
+  const tls = { enabled: true, secretName: 'temporal-client' }
+  const temporal = { address, namespace: 'kmm', createNamespace: true, tls }
+  await operator.upgrade({ values: { temporal } })
+  const moved = await story.untilKernel(
+    'tiny',
+    'is held by a run of the other Temporal',
+    ({ phase, runId }) => phase === 'BuildFailed' && runId !== held.runId,
+  )
+  expect(moved).toMatchObject({ attempt: 1, buildPod: held.buildPod, reason: held.reason })
+  gate.open()
+  await story.retry('tiny', 'all')
+  await story.untilLoaded('tiny')
+  expect(await story.kernelStatus('tiny')).toMatchObject({ attempt: 2 })
+  expect(story.pods.builds()).toHaveLength(2)
 })
 
 test('with an API key, which is read again when its Secret changes', async ({ open, onTestFinished }) => {
