@@ -62,6 +62,9 @@ test('what the configuration says has precedence over the environment of the Dep
   expect(story.pods.workers('Load', 'tiny')[0]?.pod.spec?.imagePullSecrets).toEqual([{ name: 'mirror' }])
 
   await operator.reconfigure({})
+  // A replica that still had the former delay may have planned with it, until the next pass of a leader.
+  await operator.stop()
+  await operator.start()
   await eventually(
     'the pod of the build is collected, now that nothing keeps it',
     () => story.pods.builds('tiny'),
