@@ -62,7 +62,7 @@ test('what the configuration says has precedence over the environment of the Dep
   expect(story.pods.workers('Load', 'tiny')[0]?.pod.spec?.imagePullSecrets).toEqual([{ name: 'mirror' }])
 
   await operator.reconfigure({})
-  // A replica that still had the former delay may have planned with it, until the next pass of a leader.
+  // A replica that still had the former delay may have planned with it.
   await operator.stop()
   await operator.start()
   await eventually(
