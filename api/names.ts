@@ -183,3 +183,8 @@ export function kernelFieldManager(kernel: string): string {
 export function sha256(text: string): string {
   return bytesToHex(nobleSha256(utf8ToBytes(text)))
 }
+
+/** A cluster's name in workflow ids, where none is configured: from the uid of its namespace kube-system. */
+export function clusterNameOf(kubeSystemUid: string): string {
+  return kubeSystemUid.slice(0, 8)
+}

@@ -11,7 +11,7 @@ import type { LabState } from './state.ts'
 
 const chart = join(import.meta.dirname, '..', 'deploy', 'chart')
 /** Name of the Helm release. */
-export const releaseName = 'kmm-temporal'
+const releaseName = 'kmm-temporal'
 
 /** What is installed, beside the lab's own addresses. */
 export interface Installation {
@@ -119,7 +119,7 @@ function chartValues({ temporal, images }: InstallTarget['state'], installation:
 }
 
 /** What the operator's pods are in and the end of their logs, for people who look for the cause of a failure. */
-export async function operatorReports(kubeconfig: string, lines = 30): Promise<string> {
+async function operatorReports(kubeconfig: string): Promise<string> {
   const config = new KubeConfig()
   config.loadFromFile(kubeconfig)
   const core = config.makeApiClient(CoreV1Api)
@@ -128,7 +128,7 @@ export async function operatorReports(kubeconfig: string, lines = 30): Promise<s
   const reports = items.map(async ({ metadata, status }) => {
     const name = metadata?.name ?? ''
     const log = await core
-      .readNamespacedPodLog({ namespace, name, tailLines: lines })
+      .readNamespacedPodLog({ namespace, name, tailLines: 30 })
       .catch((error: unknown) => `no log: ${String(error)}`)
     const waiting = status?.containerStatuses?.map(
       ({ state }) => state?.waiting?.message ?? state?.waiting?.reason,

@@ -1,6 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { operatorName } from '../api/permissions.ts'
 import { applyManifests } from './applyManifests.ts'
 import { freePorts } from './ports.ts'
 import { httpProbe } from './probes.ts'
@@ -14,7 +15,7 @@ const root = join(import.meta.dirname, '..')
 export const operatorNamespace = 'kmm-operator-system'
 
 /** The operator's user, as the API server knows it, where it is installed in the cluster. */
-export const operatorAccount = `system:serviceaccount:${operatorNamespace}:kmm-operator-controller`
+export const operatorAccount = `system:serviceaccount:${operatorNamespace}:${operatorName}`
 
 const crds = join(root, 'deploy/chart/files/crds')
 

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { operatorName } from '../api/permissions.ts'
 import { applyExample, exampleModule, writeExample } from './example.ts'
 import { startLab, type Lab } from './lab.ts'
 import { installOperator } from './installOperator.ts'
@@ -143,7 +144,7 @@ function result(lab: Lab, { kernel, loaded }: Ending, took: number): string {
     '',
     'Try next:',
     `  look    kubectl -n ${namespace} describe module ${name}`,
-    `  log     kubectl -n ${operatorNamespace} logs deployment/kmm-operator-controller`,
+    `  log     kubectl -n ${operatorNamespace} logs deployment/${operatorName}`,
     `  break   kubectl apply -f ${broken}`,
     `  retry   temporal workflow signal --address ${state.temporal.address} --namespace ${temporalNamespace} \\`,
     `            --workflow-id '${failed.id}' --name retryBuild`,

@@ -2,7 +2,7 @@ import { Client, Connection } from '@temporalio/client'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createKube } from '../activities/kube/client.ts'
 import { configMaps, namespaces, nodes, pods, type StoredObject } from '../activities/kube/resources.ts'
-import { kernelRunId } from '../api/names.ts'
+import { clusterNameOf, kernelRunId } from '../api/names.ts'
 import { freePorts } from '../lab/ports.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
 import { startTemporal } from '../lab/temporal.ts'
@@ -42,7 +42,7 @@ beforeAll(async () => {
     kubelet.close()
     await folder.close()
   }
-  const clusterId = (await kube.get(namespaces, { name: 'kube-system' }))?.metadata.uid.slice(0, 8) ?? ''
+  const clusterId = clusterNameOf((await kube.get(namespaces, { name: 'kube-system' }))?.metadata.uid ?? '')
   const connection = await Connection.connect({ address })
   await new Client({ connection }).workflow.start('moduleKernel', {
     workflowId: kernelRunId(clusterId, { namespace, name: 'fpga' }, '6.1.0'),

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vites
 import { parse } from 'yaml'
 import { createKube } from '../activities/kube/client.ts'
 import { events, namespaces, secrets } from '../activities/kube/resources.ts'
-import { kernelRunId, taskQueue, watchQueue } from '../api/names.ts'
+import { clusterNameOf, kernelRunId, taskQueue, watchQueue } from '../api/names.ts'
 import { openAuthority } from '../lab/certificates.ts'
 import { freePorts } from '../lab/ports.ts'
 import { ensurePrograms } from '../lab/programs/ensure.ts'
@@ -46,7 +46,7 @@ beforeAll(async () => {
     port,
     namespace: 'default',
   })
-  clusterId = (await kube.get(namespaces, { name: 'kube-system' }))?.metadata.uid.slice(0, 8) ?? ''
+  clusterId = clusterNameOf((await kube.get(namespaces, { name: 'kube-system' }))?.metadata.uid ?? '')
   const connection = await NativeConnection.connect({ address })
   const client = new Client({ connection: await Connection.connect({ address }) })
   const simulated = new SimulatedCluster()

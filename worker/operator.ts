@@ -13,6 +13,7 @@ import { createEventRecorder } from '../activities/events/eventRecorder.ts'
 import { createKube } from '../activities/kube/client.ts'
 import type { Kube } from '../activities/kube/kube.ts'
 import { namespaces } from '../activities/kube/resources.ts'
+import { clusterNameOf } from '../api/names.ts'
 import { createBell } from './bell.ts'
 import { logEvent } from './eventLog.ts'
 import type { Health } from './health.ts'
@@ -215,12 +216,11 @@ async function runWorkers(workers: readonly Worker[], signal: AbortSignal): Prom
   await Promise.all(running)
 }
 
-/** The cluster's name in workflow ids: the first 8 digits of the uid of namespace kube-system. */
 async function clusterName(kube: Kube): Promise<string> {
   const found = await kube.get(namespaces, { name: 'kube-system' })
   if (found === undefined)
     throw new Error('the cluster has no namespace kube-system; set temporal.clusterName')
-  return found.metadata.uid.slice(0, 8)
+  return clusterNameOf(found.metadata.uid)
 }
 
 async function aborted(signal: AbortSignal): Promise<never> {

@@ -1,10 +1,7 @@
+import { operatorName } from '../../api/permissions.ts'
 import { operatorNamespace } from '../args/commonFlags.ts'
 import type { Call } from '../call.ts'
-import {
-  type OperatorConfiguration,
-  operatorDeployment,
-  readOperatorConfiguration,
-} from '../cluster/operatorConfig.ts'
+import { type OperatorConfiguration, readOperatorConfiguration } from '../cluster/operatorConfig.ts'
 import { type EventObject, kinds, type Kind, type StoredObject } from '../kube/resources.ts'
 import { shortEvent } from './shortEvent.ts'
 import { redacted, redactedText } from './redact.ts'
@@ -28,7 +25,7 @@ export async function operatorInBundle(call: Call, list: ListAllowed) {
     list<EventObject>(kinds.events, namespace, { fieldSelector: 'involvedObject.kind=Deployment' }),
     readOperatorConfiguration(call.cluster, namespace),
   ])
-  const own = pods.filter(({ metadata: { name } }) => name.startsWith(`${operatorDeployment}-`))
+  const own = pods.filter(({ metadata: { name } }) => name.startsWith(`${operatorName}-`))
   const logs = await Promise.all(
     own.map(async ({ metadata: { name } }) => ({
       pod: name,

@@ -1,11 +1,11 @@
 import { parseConfig, type ParsedConfig } from '../../api/config.ts'
 import type { ConfigMapObject } from '../../api/kubernetesObjects.ts'
+import { operatorName } from '../../api/permissions.ts'
 import type { Cluster } from '../kube/cluster.ts'
 import { ForbiddenError } from '../kube/errors.ts'
 import { type DeploymentObject, kinds, type Place, type StoredObject } from '../kube/resources.ts'
 
-/** Where deploy/ has the operator, and its configuration unless the Deployment says otherwise. */
-export const operatorDeployment = 'kmm-operator-controller'
+/** Where deploy/ has the operator's configuration, unless the Deployment names another. */
 export const operatorConfigMap = 'kmm-operator-manager-config'
 const container = 'operator'
 const mountPath = '/etc/kmm/config'
@@ -27,7 +27,7 @@ export async function readOperatorConfiguration(
 ): Promise<OperatorConfiguration | undefined> {
   const deployment = await getAllowed<DeploymentObject>(cluster, kinds.deployments, {
     namespace,
-    name: operatorDeployment,
+    name: operatorName,
   })
   const found = deployment === 'forbidden' ? undefined : deployment
   const configMap = configMapOf(found) ?? operatorConfigMap

@@ -1,5 +1,6 @@
 import { parseDocument } from 'yaml'
 import { imagesLockSchema, pinned, type LockedImage } from '../../api/imagesLock.ts'
+import { operatorName } from '../../api/permissions.ts'
 import shipped from '../../deploy/images.lock.json' with { type: 'json' }
 import { operatorNamespace } from '../args/commonFlags.ts'
 import type { Call } from '../call.ts'
@@ -66,7 +67,7 @@ export function releaseImages(): readonly NeededImage[] {
 async function installedImages(call: Call): Promise<readonly NeededImage[] | undefined> {
   const namespace = operatorNamespace(call)
   const of = (name: string) => ({ namespace, name })
-  const deployment = await call.cluster.get<PodOwner>(kinds.deployments, of('kmm-operator-controller'))
+  const deployment = await call.cluster.get<PodOwner>(kinds.deployments, of(operatorName))
   if (deployment === undefined) {
     call.note(`No operator is installed in namespace ${namespace}: these are the images of this release.`)
     return undefined

@@ -1,5 +1,5 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client'
-import { moduleRunId, type ModuleRef } from '../../api/names.ts'
+import { clusterNameOf, moduleRunId, type ModuleRef } from '../../api/names.ts'
 import type { StoredModule } from '../../api/readModule.ts'
 import type { Cluster } from '../kube/cluster.ts'
 import { ForbiddenError } from '../kube/errors.ts'
@@ -59,7 +59,8 @@ export async function clusterName(
     if (workflowId.startsWith(`${moduleRunId(cluster, ref)}:`)) return cluster
   }
   try {
-    return (await api.get<StoredObject>(kinds.namespaces, { name: 'kube-system' }))?.metadata.uid.slice(0, 8)
+    const system = await api.get<StoredObject>(kinds.namespaces, { name: 'kube-system' })
+    return system && clusterNameOf(system.metadata.uid)
   } catch (error) {
     if (error instanceof ForbiddenError) return undefined
     throw error

@@ -1,5 +1,5 @@
 import type { NodeObject, PodObject } from '../../api/kubernetesObjects.ts'
-import { labels } from '../../api/names.ts'
+import { clusterNameOf, labels } from '../../api/names.ts'
 import { readOperatorConfiguration } from '../cluster/operatorConfig.ts'
 import { ownPods } from '../cluster/read.ts'
 import type { Cluster } from '../kube/cluster.ts'
@@ -117,7 +117,7 @@ export async function readSnapshot(cluster: Cluster, operatorNamespace: string):
     operatorPods: inNamespace.items.filter(isOfOperator),
     lease: leases.items.find(({ metadata }) => metadata.name === leaderLease),
     election: config?.leaderElection.enabled ?? true,
-    cluster: config?.temporal.clusterName ?? system?.metadata.uid.slice(0, 8) ?? '',
+    cluster: config?.temporal.clusterName ?? (system === undefined ? '' : clusterNameOf(system.metadata.uid)),
     ...objects,
     pods: pods.items.filter(isOfModule),
     leases: leases.items.filter(

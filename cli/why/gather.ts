@@ -1,9 +1,6 @@
 import type { ModuleRef } from '../../api/names.ts'
-import {
-  operatorConfigMap,
-  operatorDeployment,
-  readOperatorConfiguration,
-} from '../cluster/operatorConfig.ts'
+import { operatorName } from '../../api/permissions.ts'
+import { operatorConfigMap, readOperatorConfiguration } from '../cluster/operatorConfig.ts'
 import type { OperatorConfiguration } from '../cluster/operatorConfig.ts'
 import type { Gap, ReadObjects } from '../cluster/read.ts'
 import { snapshotOf } from '../cluster/snapshot.ts'
@@ -94,7 +91,7 @@ async function readInvalid(
   const configMap = configuration?.configMap ?? operatorConfigMap
   if (configuration?.parsed.ok === false) return { configMap, faults: configuration.parsed.faults }
   try {
-    const fieldSelector = `involvedObject.kind=Deployment,involvedObject.name=${operatorDeployment}`
+    const fieldSelector = `involvedObject.kind=Deployment,involvedObject.name=${operatorName}`
     const { items } = await cluster.list<EventObject>(kinds.events, { namespace }, { fieldSelector })
     const time = ({ lastTimestamp = '' }: EventObject) => Date.parse(lastTimestamp) || 0
     const [last] = items

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deployments, leases, pods, type Pod } from '../../activities/kube/resources.ts'
 import type { Kube } from '../../activities/kube/kube.ts'
+import { operatorName } from '../../api/permissions.ts'
 import { installOperator, type Installation, uninstallOperator } from '../../lab/installOperator.ts'
 import { operatorNamespace, type OperatorSettings } from '../../lab/operator.ts'
 import { ensurePrograms } from '../../lab/programs/ensure.ts'
@@ -12,7 +13,7 @@ import { readLogLines } from './logFile.ts'
 import type { Replica } from './observed.ts'
 import { operatorLog } from './operator.ts'
 
-const deployment = { namespace: operatorNamespace, name: 'kmm-operator-controller' } as const
+const deployment = { namespace: operatorNamespace, name: operatorName } as const
 const lease = { namespace: operatorNamespace, name: 'kmm.sigs.x-k8s.io' } as const
 
 /** The line of the log with which a replica begins to work. */

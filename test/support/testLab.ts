@@ -4,6 +4,7 @@ import { afterAll, beforeAll, inject } from 'vitest'
 import { createKube } from '../../activities/kube/client.ts'
 import type { Kube } from '../../activities/kube/kube.ts'
 import { namespaces } from '../../activities/kube/resources.ts'
+import { clusterNameOf } from '../../api/names.ts'
 import { openTestFolder, type TestFolder } from '../../lab/testFolder.ts'
 import type { LabState } from '../../lab/state.ts'
 import { openVm, type Vm } from '../../lab/vm/vm.ts'
@@ -50,7 +51,7 @@ export function useClients(
     const { address, namespace } = state.temporal
     connection = await Connection.connect({ address })
     const kube = createKube(state.kubernetes.kubeconfig)
-    const cluster = (await kube.get(namespaces, { name: 'kube-system' }))?.metadata.uid.slice(0, 8) ?? ''
+    const cluster = clusterNameOf((await kube.get(namespaces, { name: 'kube-system' }))?.metadata.uid ?? '')
     const temporal = new Client({ connection, namespace })
     Object.assign(lab, { state, workerImage, kube, temporal, cluster, folder: openTestFolder('files') })
   })

@@ -4,6 +4,7 @@ import { afterAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { modules, namespaces, nodes } from '../../../activities/kube/resources.ts'
 import { apiVersion, readyLabel } from '../../../api/names.ts'
+import { operatorName } from '../../../api/permissions.ts'
 import { operatorNamespace } from '../../../lab/operator.ts'
 import { runOrThrow } from '../../../lab/programs/exec.ts'
 import { ensurePrograms } from '../../../lab/programs/ensure.ts'
@@ -69,7 +70,7 @@ function writeOverlay(): string {
     { name: 'TEMPORAL_NAMESPACE', value: temporalNamespace },
     { name: 'TEMPORAL_TLS', value: 'false' },
   ]
-  const metadata = { name: 'kmm-operator-controller', namespace: operatorNamespace }
+  const metadata = { name: operatorName, namespace: operatorNamespace }
   const template = { spec: { nodeSelector: { ...buildNodeLabels }, containers: [{ name: 'operator', env }] } }
   const patch = stringify({ apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { template } })
   const kustomization = {
