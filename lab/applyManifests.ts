@@ -15,23 +15,30 @@ import { setTimeout as sleep } from 'node:timers/promises'
  * served after 30 s.
  */
 export async function applyManifests(kubeconfig: string, files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    try {
+      await applyObjects(kubeconfig, await readObjects(file))
+    } catch (error) {
+      throw new Error(`${file}: ${messageOf(error)}`, { cause: error })
+    }
+  }
+}
+
+/** The same for objects that are in no file. */
+export async function applyObjects(kubeconfig: string, objects: readonly KubernetesObject[]): Promise<void> {
   const config = new KubeConfig()
   config.loadFromFile(kubeconfig)
-  const objects = KubernetesObjectApi.makeApiClient(config)
+  const client = KubernetesObjectApi.makeApiClient(config)
   const definitions = config.makeApiClient(ApiextensionsV1Api)
-  for (const file of files) {
-    for (const object of await readObjects(file)) {
-      try {
-        await objects.patch(object, undefined, undefined, 'kmm-lab', true, PatchStrategy.ServerSideApply)
-      } catch (error) {
-        const name = `${object.kind} ${object.metadata?.name}`
-        throw new Error(`${file}: the API server does not take ${name}: ${messageOf(error)}`, {
-          cause: error,
-        })
-      }
-      if (object.kind === 'CustomResourceDefinition') {
-        await untilServed(definitions, object.metadata?.name ?? '')
-      }
+  for (const object of objects) {
+    try {
+      await client.patch(object, undefined, undefined, 'kmm-lab', true, PatchStrategy.ServerSideApply)
+    } catch (error) {
+      const name = `${object.kind} ${object.metadata?.name}`
+      throw new Error(`the API server does not take ${name}: ${messageOf(error)}`, { cause: error })
+    }
+    if (object.kind === 'CustomResourceDefinition') {
+      await untilServed(definitions, object.metadata?.name ?? '')
     }
   }
 }

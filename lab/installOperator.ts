@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node'
 import { stringify } from 'yaml'
-import { applyManifests } from './applyManifests.ts'
+import { applyObjects } from './applyManifests.ts'
 import { maxParallelBuilds, operatorNamespace, type OperatorSettings } from './operator.ts'
 import { CommandFailed, runOrThrow } from './programs/exec.ts'
 import type { ProgramPaths } from './programPaths.ts'
@@ -41,16 +41,9 @@ export async function installOperator(target: InstallTarget, installation: Insta
   const { state, dir, signal } = target
   const { kubeconfig } = state.kubernetes
   mkdirSync(dir, { recursive: true })
-  const namespace = join(dir, 'operator-namespace.yaml')
-  writeFileSync(
-    namespace,
-    stringify({
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name: operatorNamespace, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
-    }),
-  )
-  await applyManifests(kubeconfig, [namespace])
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
+  const metadata = { name: operatorNamespace, labels }
+  await applyObjects(kubeconfig, [{ apiVersion: 'v1', kind: 'Namespace', metadata }])
   const values = join(dir, 'operator-values.yaml')
   writeFileSync(values, stringify(chartValues(state, installation)))
   await forgetInterrupted(kubeconfig)

@@ -2,7 +2,7 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { operatorName } from '../api/permissions.ts'
-import { applyManifests } from './applyManifests.ts'
+import { applyManifests, applyObjects } from './applyManifests.ts'
 import { freePorts } from './ports.ts'
 import { httpProbe } from './probes.ts'
 import { cacheRoot } from './programs/cache.ts'
@@ -53,10 +53,9 @@ export interface OperatorOptions {
 export async function startOperator(options: OperatorOptions): Promise<ManagedProcess> {
   const { dir, supervisor, kubeconfig, image, executor } = options
   const { address, namespace: temporalNamespace } = options.temporal
-  const namespace = join(dir, 'operator-namespace.yaml')
+  await applyManifests(kubeconfig, definitionFiles())
   const metadata = { name: operatorNamespace }
-  writeFileSync(namespace, stringify({ apiVersion: 'v1', kind: 'Namespace', metadata }))
-  await applyManifests(kubeconfig, [...definitionFiles(), namespace])
+  await applyObjects(kubeconfig, [{ apiVersion: 'v1', kind: 'Namespace', metadata }])
   const [healthPort = 0] = await freePorts(1)
   const health = `127.0.0.1:${healthPort}`
   const config = join(dir, 'operator.yaml')

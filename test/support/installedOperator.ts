@@ -19,6 +19,10 @@ const lease = { namespace: operatorNamespace, name: 'kmm.sigs.x-k8s.io' } as con
 /** The line of the log with which a replica begins to work. */
 const isBegin = (line: string) => line.includes('"the operator is up"')
 
+/** Whether a pod has the condition Ready. */
+export const isReady = ({ status }: Pod): boolean =>
+  status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
+
 /** Where the lab installs it, and what for. */
 export interface InstalledOperatorOptions {
   readonly state: LabState
@@ -151,13 +155,12 @@ export class InstalledOperator {
   }
 
   async #untilReplicas(count: number): Promise<void> {
-    const ready = ({ metadata, status }: Pod) =>
-      metadata.deletionTimestamp === undefined &&
-      status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
     await eventually(
       `the operator has ${count} ready replicas and no other pod`,
       () => this.pods(),
-      (found) => found.length === count && found.every(ready),
+      (found) =>
+        found.length === count &&
+        found.every((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod)),
     )
   }
 }

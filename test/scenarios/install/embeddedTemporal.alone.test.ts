@@ -1,17 +1,17 @@
 import { chownSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import type { KubernetesObject } from '@kubernetes/client-node'
 import { pods } from '../../../activities/kube/resources.ts'
-import { applyManifests } from '../../../lab/applyManifests.ts'
+import { applyObjects } from '../../../lab/applyManifests.ts'
 import { operatorNamespace } from '../../../lab/operator.ts'
 import { buildNodeName } from '../../../lab/realNodes.ts'
 import { eventually } from '../../support/eventually.ts'
+import { isReady } from '../../support/installedOperator.ts'
 import { stories, useInstallation } from '../../support/stories.ts'
 import { pushTemporalImages } from '../../support/temporalImages.ts'
 import { useLab } from '../../support/testLab.ts'
 import { fetching } from '../../support/tinyModule.ts'
-import { writeFileSync } from 'node:fs'
-import { stringify } from 'yaml'
 
 /** The chart's own small Temporal: one StatefulSet with a volume and mutual TLS. */
 const lab = useLab()
@@ -26,11 +26,9 @@ async function makeVolume(): Promise<void> {
   const path = join(lab.folder.dir, 'temporal-volume')
   mkdirSync(path)
   chownSync(path, 1000, 1000)
-  const file = join(lab.folder.dir, 'temporal-volume.yaml')
   const isBuildNode = { key: 'kubernetes.io/hostname', operator: 'In', values: [buildNodeName] }
-  writeFileSync(
-    file,
-    stringify({
+  await applyObjects(lab.state.kubernetes.kubeconfig, [
+    {
       apiVersion: 'v1',
       kind: 'PersistentVolume',
       metadata: { name: `kmm-test-temporal-${process.pid}` },
@@ -42,9 +40,8 @@ async function makeVolume(): Promise<void> {
         local: { path },
         nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [isBuildNode] }] } },
       },
-    }),
-  )
-  await applyManifests(lab.state.kubernetes.kubeconfig, [file])
+    } as KubernetesObject,
+  ])
 }
 
 test('a hold survives a restart of the small Temporal with its volume, and a retry builds again', async ({
@@ -65,10 +62,7 @@ test('a hold survives a restart of the small Temporal with its volume, and a ret
   await eventually(
     'another pod of Temporal is ready',
     () => lab.kube.get(pods, temporalPod),
-    (pod) =>
-      pod !== undefined &&
-      pod.metadata.uid !== before?.metadata.uid &&
-      pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true,
+    (pod) => pod !== undefined && pod.metadata.uid !== before?.metadata.uid && isReady(pod),
   )
   gate.open()
   await story.retry('tiny', 'all')
