@@ -33,19 +33,34 @@ export interface InstallTarget {
   readonly signal?: AbortSignal
 }
 
+/** A cluster, and the programs that install something in it. */
+export interface ChartTarget {
+  readonly kubeconfig: string
+  readonly programs: ProgramPaths
+  readonly signal?: AbortSignal
+}
+
 /**
  * Installs the operator in a lab with real nodes as users do, with Helm from deploy/chart, or upgrades it. The namespace
  * enforces the restricted level of Pod Security. Resolves when its pods are Ready; throws with what the pods report.
  */
 export async function installOperator(target: InstallTarget, installation: Installation): Promise<void> {
-  const { state, dir, signal } = target
-  const { kubeconfig } = state.kubernetes
+  const { state, dir } = target
   mkdirSync(dir, { recursive: true })
+  const values = join(dir, 'operator-values.yaml')
+  writeFileSync(values, stringify(chartValues(state, installation)))
+  await installChart(chartTarget(target), [values])
+}
+
+/**
+ * Installs deploy/chart in any cluster, or upgrades it, with these files of values, in a namespace that enforces the
+ * restricted level of Pod Security. Resolves when all pods are Ready; throws with what the pods report.
+ */
+export async function installChart(target: ChartTarget, valuesFiles: readonly string[]): Promise<void> {
+  const { kubeconfig, signal } = target
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
   const metadata = { name: operatorNamespace, labels }
   await applyObjects(kubeconfig, [{ apiVersion: 'v1', kind: 'Namespace', metadata }])
-  const values = join(dir, 'operator-values.yaml')
-  writeFileSync(values, stringify(chartValues(state, installation)))
   await forgetInterrupted(kubeconfig)
   try {
     await helm(
@@ -54,8 +69,7 @@ export async function installOperator(target: InstallTarget, installation: Insta
       '--install',
       releaseName,
       chart,
-      '--values',
-      values,
+      ...valuesFiles.map((file) => `--values=${file}`),
       // Definitions and policies may be there already: tests that run the operator as a process apply them by themselves.
       '--take-ownership',
       '--wait',
@@ -67,6 +81,11 @@ export async function installOperator(target: InstallTarget, installation: Insta
     const reports = await operatorReports(kubeconfig)
     throw new Error(`${error.message}\n${reports}`, { cause: error })
   }
+}
+
+function chartTarget({ state, programs, signal }: InstallTarget): ChartTarget {
+  const { kubeconfig } = state.kubernetes
+  return { kubeconfig, programs, ...(signal === undefined ? {} : { signal }) }
 }
 
 /**
@@ -84,11 +103,14 @@ async function forgetInterrupted(kubeconfig: string): Promise<void> {
 
 /** Removes what Helm installed, and waits until it is gone. The CustomResourceDefinitions and all Modules stay. */
 export async function uninstallOperator(target: InstallTarget): Promise<void> {
-  await helm(target, 'uninstall', releaseName, '--ignore-not-found', '--wait', '--timeout=2m')
+  await helm(chartTarget(target), 'uninstall', releaseName, '--ignore-not-found', '--wait', '--timeout=2m')
 }
 
-async function helm({ state, programs, signal }: InstallTarget, ...args: readonly string[]): Promise<void> {
-  const flags = [`--kubeconfig=${state.kubernetes.kubeconfig}`, `--namespace=${operatorNamespace}`]
+async function helm(
+  { kubeconfig, programs, signal }: ChartTarget,
+  ...args: readonly string[]
+): Promise<void> {
+  const flags = [`--kubeconfig=${kubeconfig}`, `--namespace=${operatorNamespace}`]
   await runOrThrow([await programs.path('helm'), ...args, ...flags], signal === undefined ? {} : { signal })
 }
 

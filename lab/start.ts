@@ -7,7 +7,7 @@ import { installOperator } from './installOperator.ts'
 import { labPrograms } from './labPrograms.ts'
 import { operatorNamespace } from './operator.ts'
 import { operatorImage } from './operatorImage.ts'
-import { openTemporalBeside } from './outsideCluster.ts'
+import { installInCluster } from './existingCluster.ts'
 import { ensurePrograms } from './programs/ensure.ts'
 import { prepull } from './prepull.ts'
 import { createProgress, elapsed, type Progress } from './programs/progress.ts'
@@ -17,8 +17,10 @@ import { showStory, type Ending } from './story.ts'
 const usage = `npm start [-- OPTIONS]: a whole cluster on this machine, the operator, and an example Module built and loaded.
 
   --fresh            begin anew: forget the cluster, the registry and Temporal's history
-  --kubeconfig FILE  use this cluster instead: starts Temporal and the operator beside it (set
-                     RELATED_IMAGE_WORKER to an image of this project that its nodes can pull)
+  --kubeconfig FILE  use this cluster instead: installs the operator in it from --image, with the small Temporal of
+                     the chart
+  --image IMAGE      with --kubeconfig: an image of this project that the cluster's nodes can pull
+  --values FILE      with --kubeconfig: more values of deploy/chart, for instance of a Temporal that you have
   --dir FOLDER       where all state is, .lab by default
 `
 
@@ -27,6 +29,8 @@ const { values } = parseArgs({
     dir: { type: 'string', default: join(import.meta.dirname, '..', '.lab') },
     fresh: { type: 'boolean', default: false },
     kubeconfig: { type: 'string' },
+    image: { type: 'string' },
+    values: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -62,8 +66,17 @@ async function main(progress: Progress): Promise<number> {
   const { signal } = interrupt
   try {
     if (values.fresh) await removeState(dir)
-    if (values.kubeconfig !== undefined) {
-      return await openTemporalBeside({ dir, kubeconfig: values.kubeconfig, progress, signal, interrupted })
+    const { kubeconfig, image: given, values: valuesFile } = values
+    if (kubeconfig !== undefined) {
+      return await installInCluster({
+        dir,
+        kubeconfig,
+        image: given,
+        valuesFile,
+        progress,
+        signal,
+        interrupted,
+      })
     }
     const programs = ensurePrograms(labPrograms({ nodes: 'real', vm: true }), { progress, signal })
     const image = Promise.withResolvers<string>()

@@ -1,11 +1,16 @@
-import { chownSync, mkdirSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { KubernetesObject } from '@kubernetes/client-node'
-import { pods } from '../../../activities/kube/resources.ts'
+import { request } from 'undici'
+import { stringify } from 'yaml'
+import { deployments, pods } from '../../../activities/kube/resources.ts'
 import { applyObjects } from '../../../lab/applyManifests.ts'
 import { operatorNamespace } from '../../../lab/operator.ts'
-import { buildNodeName } from '../../../lab/realNodes.ts'
+import { operatorName } from '../../../api/permissions.ts'
+import { buildNodeLabels, buildNodeName } from '../../../lab/realNodes.ts'
 import { eventually } from '../../support/eventually.ts'
 import { isReady } from '../../support/installedOperator.ts'
 import { stories, useInstallation } from '../../support/stories.ts'
@@ -70,4 +75,43 @@ test('a hold survives a restart of the small Temporal with its volume, and a ret
   // The run is the one that was held: the server found it in its database.
   expect(await story.kernelStatus('tiny')).toMatchObject({ attempt: 2, runId: held.runId })
   expect(story.pods.builds()).toHaveLength(2)
+})
+
+test('npm start installs the chart in a cluster that is there, and forwards the Web UI until it is interrupted', async () => {
+  const dir = join(lab.folder.dir, 'existing-cluster')
+  mkdirSync(dir)
+  const valuesFile = join(dir, 'values.yaml')
+  const images = await pushTemporalImages(lab.state.registry)
+  const embedded = { ...images, storage: { size: '1Gi', className } }
+  const controller = { nodeSelector: buildNodeLabels }
+  writeFileSync(valuesFile, stringify({ controller, temporal: { namespace: 'kmm', embedded } }))
+  const { kubeconfig } = lab.state.kubernetes
+  const start = join(import.meta.dirname, '../../../lab/start.ts')
+  const options = [
+    '--dir',
+    dir,
+    '--kubeconfig',
+    kubeconfig,
+    '--image',
+    lab.workerImage,
+    '--values',
+    valuesFile,
+  ]
+  const child = spawn(process.execPath, [start, ...options])
+  const exited = once(child, 'exit')
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (text: Buffer) => (output += String(text)))
+
+  const ui = await eventually(
+    'the address of the Web UI is shown',
+    () => /Temporal UI +(http:\S+)/.exec(output)?.[1] ?? output,
+    (shown) => shown.startsWith('http:'),
+  )
+  const answer = await request(ui)
+  expect(await answer.body.text()).toContain('<html')
+  child.kill('SIGINT')
+  expect(await exited).toEqual([0, null])
+  const installed = await lab.kube.get(deployments, { namespace: operatorNamespace, name: operatorName })
+  expect(installed?.status).toMatchObject({ readyReplicas: 2 })
 })
