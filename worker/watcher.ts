@@ -14,6 +14,11 @@ import type { Bell } from './bell.ts'
 
 /** How often everything is looked at again, whatever events came. */
 const passMs = 10 * 60_000
+/**
+ * When every run with work is signalled once more. The kubelets of the replicas bring a changed configuration within
+ * two minutes of each other, so the first signal may have been answered by a replica with the former configuration.
+ */
+const secondSignalMs = 5 * 60_000
 /** How often the open runs are asked for: a run that somebody terminated is missed so soon. */
 const rollMs = 30_000
 
@@ -58,8 +63,10 @@ export class Watcher {
     const passes = setInterval(() => void this.pass(), passMs)
     // That Temporal is away is told by whatever has something to ring, and by the passes.
     const rolls = setInterval(() => void this.#callRoll().catch(() => undefined), rollMs)
+    const secondSignal = setTimeout(() => this.#signalAgain(), secondSignalMs)
     this.#stop = () => {
       unsubscribe()
+      clearTimeout(secondSignal)
       clearInterval(passes)
       clearInterval(rolls)
     }
@@ -97,6 +104,14 @@ export class Watcher {
       this.#lookAtRun(id)
     }
     return open
+  }
+
+  /** Forgets which views were signalled, so that the next look signals every run that has work. */
+  #signalAgain(): void {
+    for (const id of this.#rung.keys()) {
+      this.#rung.set(id, 'to be signalled again')
+      this.#lookAtRun(id)
+    }
   }
 
   #lookAtRun(id: string): void {
