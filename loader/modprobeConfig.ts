@@ -117,7 +117,8 @@ function checkLines(file: string, content: Buffer): void {
 function isHarmless(line: string): boolean {
   if (line.includes('\0') || line.endsWith('\\')) return false
   if (line.startsWith('#')) return true
-  const [keyword, name] = line.split(/[ \t\r]/).filter((word) => word !== '')
+  const text = line.endsWith('\r') ? line.slice(0, -1) : line
+  const [keyword, name] = text.split(/[ \t]/).filter((word) => word !== '')
   if (keyword === undefined) return true
   return dependencyWords.includes(keyword) && name !== undefined && !line.includes('\\')
 }
