@@ -37,13 +37,13 @@ const modeOf = async (path: string) => ((await lstat(onNode(path))).mode & 0o777
 
 describe('permissions', () => {
   it.each([
-    [0o6755, '755'],
-    [0o4644, '644'],
-    [0o2600, '644'],
-    [0o1777, '755'],
-    [0o444, '644'],
-    [0o100, '755'],
-  ])('%o of the image are %s on the node', async (mode, expected) => {
+    ['6755', '755'],
+    ['4644', '644'],
+    ['2600', '644'],
+    ['1777', '755'],
+    ['444', '644'],
+    ['100', '755'],
+  ])('%s of the image are %s on the node', async (mode, expected) => {
     await node.write(inImage('acme/fw.bin'), 'x')
     await chmod(node.host.path(inImage('acme/fw.bin')), mode)
     await install()

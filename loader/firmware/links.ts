@@ -55,7 +55,7 @@ export async function checkLink(
         throw refuse(
           'has ".." after what is no folder of the image with files in it; name its target directly',
         )
-      if (here.pop() === undefined) throw refuse(out)
+      here.pop()
       continue
     }
     here.push(part)
