@@ -72,7 +72,6 @@ describe('permissions', () => {
     await install()
     await chmod(onNode('fw.bin'), 0o6755)
     await install()
-    // Another Module may want to run it.
     expect(await modeOf('fw.bin')).toBe('644')
   })
 
@@ -187,11 +186,9 @@ describe('a manifest', () => {
 
   it.each<[string, object]>([
     ['files["../../../c.yaml"]', { files: { '../../../c.yaml': file } }],
-    ['files["/c.yaml"]', { files: { '/c.yaml': file } }],
     ['files[".kmm/new"]', { files: { '.kmm/new': file } }],
     ['.content', { files: { a: { ...file, content: 'sha256:../../../../../c.yaml' } } }],
     ['.was', { files: { a: { ...file, was: `${digest}/../../c.yaml` } } }],
-    ['.owners', { files: { a: { ...file, owners: 'drivers/fpga' } } }],
     ['folders', { folders: ['a/../../..'] }],
     ['searchPath', { searchPath: { set: '/a' } }],
   ])('whose %s leads elsewhere is not used', async (field, change) => {
