@@ -95,6 +95,11 @@ describe('what modprobe would read of an image', () => {
     await expect(check()).rejects.toMatchObject(refusal('/etc/modprobe.d/softdep.conf, line 2'))
   })
 
+  it('is refused when there are too many of them to be read', async () => {
+    for (let count = 0; count <= 100; count++) await node.write(`${tree}/${count}/modules.softdep`, '')
+    await expect(check()).rejects.toMatchObject(refusal('more than 100 files'))
+  })
+
   it('is refused when it is too large, and when it is no file', async () => {
     await node.write(softdep, '')
     await truncate(node.host.path(softdep), 1024 * 1024 + 1)

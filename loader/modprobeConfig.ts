@@ -20,7 +20,8 @@ const orderFile = '/etc/modprobe.d/softdep.conf'
 const nodeFolders = ['/lib/modules', '/host/lib/modules']
 
 const byteLimit = 1024 * 1024
-const limits = { entries: 200_000, depth: 64 }
+const fileLimit = 100
+const limits = { entries: 50_000, depth: 64 }
 /** Characters of the image's text that a message shows. */
 const shownLength = 120
 
@@ -49,6 +50,8 @@ async function configurationIn(host: Host, folder: string): Promise<readonly str
   try {
     for await (const { path } of walk(host.path(folder), limits))
       if (configurationNames.includes(basename(path))) found.push(path)
+    if (found.length > fileLimit)
+      throw new Error(`it has more than ${fileLimit} files ${configurationNames.join(' and ')}`)
   } catch (error) {
     throw refused(`${folder} of the image cannot be checked: ${(error as Error).message}`)
   }
