@@ -1,4 +1,4 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { loadNodeName } from '../../../lab/realNodes.ts'
@@ -14,6 +14,9 @@ import { expectWhy } from '../../support/why.ts'
 const lab = useLab()
 const test = stories(lab)
 const kernel = useLoadKernel(lab)
+
+/** The guest does not load this one by itself: of a module that is loaded modprobe runs no command. */
+const module = 'macvlan'
 
 const trace = `${firmwareHostPath}/written-by-an-image`
 const treeIn = (root: string) => join(root, 'opt/lib/modules', kernel.release)
@@ -34,7 +37,7 @@ const attacks: readonly Attack[] = [
     fill: (root) =>
       writeFile(
         join(treeIn(root), 'modules.softdep'),
-        `# Soft dependencies extracted from modules themselves.\ninstall veth touch ${trace}\n`,
+        `# Soft dependencies extracted from modules themselves.\ninstall ${module} touch ${trace}\n`,
       ),
   },
   {
@@ -42,10 +45,9 @@ const attacks: readonly Attack[] = [
     reason: 'ModprobeConfigRefused',
     says: 'modules.softdep, line 1',
     fill: async (root) => {
-      await writeFile(join(root, 'firmware/text'), `install veth touch ${trace}\n`)
-      await writeFile(join(treeIn(root), 'modules.softdep'), '')
-      await mkdir(join(treeIn(root), 'more'))
-      await symlink('/kmm/firmware/text', join(treeIn(root), 'more/modules.softdep'))
+      await writeFile(join(root, 'firmware/text'), `install ${module} touch ${trace}\n`)
+      await rm(join(treeIn(root), 'modules.softdep'))
+      await symlink('/kmm/firmware/text', join(treeIn(root), 'modules.softdep'))
     },
   },
   {
@@ -70,18 +72,18 @@ describe('an image is refused before anything is touched', { concurrent: false }
   test.for(attacks)('that has $name', async ({ reason, says, fill }, { open }) => {
     const story = await open('hostile-image')
     const { namespace } = story
-    const repository = `${lab.state.registry}/${namespace}/veth`
-    const image = await pushInTreeModule(`${repository}:1`, kernel.release, 'veth', async (root) => {
+    const repository = `${lab.state.registry}/${namespace}/${module}`
+    const image = await pushInTreeModule(`${repository}:1`, kernel.release, module, async (root) => {
       await mkdir(join(root, 'firmware'))
       await fill(root)
     })
-    await story.apply(inTreeModule({ namespace, module: 'veth', image, firmwarePath: '/firmware' }))
-    const { message } = await story.untilCondition('veth', { type: 'Ready', status: 'False', reason })
+    await story.apply(inTreeModule({ namespace, module, image, firmwarePath: '/firmware' }))
+    const { message } = await story.untilCondition(module, { type: 'Ready', status: 'False', reason })
     expect(message).toContain(says)
-    const { fact } = await recordedOn(lab, loadNodeName, { namespace, name: 'veth' })
+    const { fact } = await recordedOn(lab, loadNodeName, { namespace, name: module })
     expect(fact).toMatchObject({ failure: { action: 'Load', reason } })
     expect(fact).not.toHaveProperty('firmwareHostPath')
-    await expectWhy(story, 'veth', { line: 'modprobe', reason })
+    await expectWhy(story, module, { line: 'modprobe', reason })
     // Nothing of it, and of no other image either.
     const { output } = await lab.vm.console.run(
       `find ${firmwareHostPath} -type l -o -perm /7000 -o -name '*written*' 2>/dev/null`,
