@@ -4,6 +4,10 @@ import { extractCommand } from '../api/workerCommand.ts'
 /**
  * An init container that copies one folder of an image into a volume by `cp` alone: argv, no shell (nodes:IMG Better).
  * Its name ends in `-extractor`, by which its failures are told from others.
+ *
+ * The `cp` is the image's, so it may be any program. It is root because files of an image may be readable by their owner
+ * only, with DAC_OVERRIDE because that owner may be anybody; DAC_READ_SEARCH, which sounds like less, opens files of the
+ * node by their inode numbers.
  */
 export function extractor({
   name,
@@ -31,6 +35,7 @@ export function extractor({
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'], add: ['DAC_OVERRIDE'] },
+      seccompProfile: { type: 'RuntimeDefault' },
     },
     volumeMounts: [mount],
     terminationMessagePolicy: 'FallbackToLogsOnError',

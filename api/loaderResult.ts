@@ -5,6 +5,7 @@ export const loaderReasons = [
   'Obsolete',
   'NoModulesForKernel',
   'DepmodMissing',
+  'ModprobeConfigRefused',
   'VermagicMismatch',
   'InUse',
   'KeyRejected',

@@ -57,6 +57,22 @@ describe('load', () => {
     expect(await node.calls()).toEqual(['modprobe -d /x m'])
   })
 
+  it.each(['Load', 'Unload'] as const)(
+    'touches nothing for an image that gives modprobe commands: %s',
+    async (action) => {
+      await node.write('/proc/modules', line('kmm_ci_a') + line('dummy'))
+      await node.write(`/opt/lib/modules/${testKernel}/modules.softdep`, 'remove kmm_ci_a id\n')
+      for (const rawArgs of [undefined, { load: ['-d', '/opt', 'm'], unload: ['-rd', '/opt', 'm'] }]) {
+        const command = testCommand(rawArgs && { rawArgs }, { action, inTreeModulesToRemove: ['dummy'] })
+        expect(await runCommand(node.host, command)).toMatchObject({
+          reason: 'ModprobeConfigRefused',
+          exitStatus: 1,
+        })
+      }
+      expect(await node.calls()).toEqual([])
+    },
+  )
+
   it.each([
     ['6.1.0-56-amd64 SMP preempt mod_unload ', 'VermagicMismatch'],
     ['6.1.0-56-amd64 SMP preempt mod_unload modversions ', undefined],

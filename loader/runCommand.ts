@@ -17,6 +17,7 @@ import {
   moduleFile,
   wantedModules,
 } from './kernelModules.ts'
+import { checkModprobeConfig } from './modprobeConfig.ts'
 
 /** What the steps of a run leave behind for the result, also when one of them stops it. */
 interface Trace {
@@ -69,6 +70,7 @@ async function perform(host: Host, command: WorkerCommand, bootId: string, trace
  */
 async function load(host: Host, command: WorkerCommand, trace: Trace): Promise<void> {
   await checkTree(host, command)
+  await checkModprobeConfig(host, command)
   await checkVermagic(host, command)
   await checkFirmware(host, command)
   await removeInTree(host, command, trace)
@@ -107,6 +109,7 @@ async function removeModule(host: Host, command: WorkerCommand, trace: Trace): P
     return
   }
   await checkTree(host, command)
+  await checkModprobeConfig(host, command)
   const loaded = before.get(kernelName(moduleName ?? ''))
   const file = loaded && (await moduleFile(host, command, loaded.name))
   if (rawArgs === undefined && loaded && file && isDistributions(loaded, file)) {

@@ -47,8 +47,10 @@ export function signedFile(file: Buffer, credentials: Credentials): Buffer {
 
 /** A file as it was before it was signed. */
 export function withoutSignature(file: Buffer): Buffer {
-  const content = splitSignature(file)?.content
-  return content === undefined ? file : withoutSignature(content)
+  let content = file
+  for (let parts = splitSignature(file); parts !== undefined; parts = splitSignature(content))
+    content = parts.content
+  return content
 }
 
 /** The parts of a signed file; undefined for one that is not signed. */

@@ -61,5 +61,5 @@ async function readSignable(root: string, path: string, name: string) {
   }
   const stats = await stat(real)
   if (!stats.isFile()) throw refuse('is no file')
-  return { content: await readFile(real), mode: stats.mode & 0o7777 }
+  return { content: await readFile(real), mode: stats.mode & 0o777 }
 }

@@ -151,7 +151,7 @@ describe('files to sign', () => {
     await put('extra/b1.ko', 'b1')
     await put('extra/b2.ko', 'b2')
     await put('c.ko.xz', 'c')
-    await chmod(join(tree, 'a.ko'), 0o755)
+    await chmod(join(tree, 'a.ko'), 0o6755)
     await writeFile(join(folder, 'outside'), 'secret')
     await symlink('../outside', join(tree, 'out.ko'))
     await symlink('/nowhere', join(tree, 'nowhere.ko'))
@@ -180,7 +180,7 @@ describe('files to sign', () => {
       'a',
     ])
     const modes = await Promise.all(
-      names.map(async (name) => (await stat(join(context, 'files', name))).mode & 0o777),
+      names.map(async (name) => (await stat(join(context, 'files', name))).mode & 0o7777),
     )
     expect(modes).toEqual([0o755, 0o644, 0o644, 0o755])
     expect(await readFile(join(context, 'Dockerfile'), 'utf8')).toBe(

@@ -29,6 +29,12 @@ export interface WorkerPodInput {
 /** Ends a modprobe that hangs in the kernel, and a pod whose image cannot be had: the next one is made anew. */
 const deadlineSeconds = 30 * 60
 
+/**
+ * The kubelet evicts a pod whose copy of the image takes more of the node's disk: several times what all modules of a
+ * distribution take with their debug information, and no more than a node can spare.
+ */
+const imageSizeLimit = '8Gi'
+
 /** The container that runs the loader; its termination message is the result. */
 export const workerContainer = 'worker'
 
@@ -54,7 +60,7 @@ export function workerPod(input: WorkerPodInput): PodBody {
   }
   const volumes: V1Volume[] = [
     downwardFile('config', annotations.workerConfig, 'config.json'),
-    { name: 'image', emptyDir: {} },
+    { name: 'image', emptyDir: { sizeLimit: imageSizeLimit } },
     { name: 'lib-modules', hostPath: { path: '/lib/modules', type: 'Directory' } },
   ]
   const tree = moduleTree(dirName, node.kernel)

@@ -95,6 +95,8 @@ const fixes: Readonly<Record<string, string>> = {
   VermagicMismatch: 'Build it for this very kernel: the Dockerfile must use KERNEL_FULL_VERSION.',
   NoModulesForKernel: 'The image must have <dirName>/lib/modules/<kernel>; look at modprobe.dirName.',
   DepmodMissing: 'Run depmod at the end of the Dockerfile.',
+  ModprobeConfigRefused:
+    'Leave modules.softdep and modules.weakdep as depmod writes them; put options into modprobe.parameters.',
   UnknownSymbol: 'A module it needs is missing or another version: name it in modulesLoadingOrder.',
   ModuleNotFound: 'moduleName and the file in the image differ.',
   InvalidParameters: 'Look at modprobe.parameters.',

@@ -209,13 +209,13 @@ describe('refused before anything is touched', () => {
     [
       'an absolute link',
       'FirmwareNotCopied',
-      'leads out of the image',
+      'leads out of the firmware directory',
       () => link(`${workerPaths.firmware}/l`, '/etc/shadow'),
     ],
     [
       'a link that climbs out',
       'FirmwareNotCopied',
-      'leads out of the image',
+      'leads out of the firmware directory',
       () => link(`${workerPaths.firmware}/acme/l`, '../../../etc'),
     ],
     [

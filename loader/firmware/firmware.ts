@@ -1,4 +1,4 @@
-import { mkdir, realpath, rm } from 'node:fs/promises'
+import { realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { workerPaths, type WorkerCommand } from '../../api/workerCommand.ts'
 import { Stop } from '../finding.ts'
@@ -6,7 +6,8 @@ import type { Host } from '../host.ts'
 import { lookAt } from './content.ts'
 import { planInstall } from './plan.ts'
 import { restoreSearchPath, searchPathFor, setSearchPath } from './searchPath.ts'
-import { FirmwareStore, type Manifest, type OwnedFile } from './store.ts'
+import type { Manifest, OwnedFile } from './manifest.ts'
+import { FirmwareStore } from './store.ts'
 
 interface Install {
   readonly owner: string
@@ -61,9 +62,9 @@ export async function installFirmware(host: Host, command: WorkerCommand): Promi
       }
       if (Object.keys(intended.files).length === 0) return
       await store.write(intended)
-      for (const folder of plan.folders) await mkdir(join(store.root, folder), { recursive: true })
-      for (const { path, from, owned, there } of plan.placements)
-        if (!there) await store.put(path, owned.content, from)
+      for (const folder of plan.folders) await store.makeFolder(folder)
+      for (const { path, from, owned, mode, there } of plan.placements)
+        if (!there) await store.put(path, owned.content, from, mode)
       await setSearchPath(host, searchPath)
       await release(host, store, intended, owner, plan.stale)
     })
@@ -76,7 +77,7 @@ export async function installFirmware(host: Host, command: WorkerCommand): Promi
  * @returns the files left alone
  */
 export async function leaveFirmware(host: Host, owner: string, hostPath: string): Promise<readonly string[]> {
-  const store = new FirmwareStore(await realpath(host.path(hostPath)))
+  const store = new FirmwareStore(await realpath(host.path(hostPath)), hostPath)
   return await host.locked(store.root, async () => {
     const manifest = await store.read()
     const mine = Object.entries(manifest.files).filter(([, file]) => file.owners.includes(owner))
@@ -130,12 +131,13 @@ function placed({ content, owners, was }: OwnedFile): OwnedFile {
 /** @returns false when the file is neither ours nor what was there before: then it is left alone */
 async function restore(store: FirmwareStore, path: string, file: OwnedFile): Promise<boolean> {
   const { content, was, replaces } = file
+  if (!(await store.isPlain(path))) return false
   const found = await lookAt(join(store.root, path))
   const now = found.kind === 'content' ? found.content : undefined
   if (now === was) return found.kind === 'content' || found.kind === 'nothing'
   if (now !== content && now !== replaces) return false
   if (was === undefined) await rm(join(store.root, path))
-  else await store.put(path, was)
+  else await store.restore(path, was)
   return true
 }
 
@@ -148,7 +150,7 @@ async function withStore(
   const install = installOf(command)
   if (install === undefined) return undefined
   try {
-    await work(new FirmwareStore(await realpath(host.path(install.hostPath))), install)
+    await work(new FirmwareStore(await realpath(host.path(install.hostPath)), install.hostPath), install)
     return install.hostPath
   } catch (error) {
     if (error instanceof Stop) throw error

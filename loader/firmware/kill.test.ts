@@ -16,10 +16,17 @@ vi.mock('node:fs/promises', async (original) => {
       life.left -= 1
       return await write(...args)
     }
-  const { copyFile, mkdir: make, rename, rm, rmdir, symlink: link, writeFile } = real
+  const { chmod, mkdir: make, open, rename, rm, rmdir, symlink: link, writeFile } = real
   return {
     ...real,
-    copyFile: mortal(copyFile),
+    chmod: mortal(chmod),
+    open: async (...args: Parameters<typeof open>) => {
+      if (args[1] !== 'wx') return await open(...args)
+      const file = await mortal(open)(...args)
+      file.writeFile = mortal(file.writeFile.bind(file))
+      file.chmod = mortal(file.chmod.bind(file))
+      return file
+    },
     mkdir: mortal(make as (path: string, options?: object) => Promise<unknown>),
     rename: mortal(rename),
     rm: mortal(rm),

@@ -1,8 +1,11 @@
-import { readdir, readlink, realpath } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { Stop } from '../finding.ts'
-import { lookAt, type Content } from './content.ts'
-import { storeName, type FirmwareStore, type Manifest, type OwnedFile } from './store.ts'
+import type { Entry } from '../follow.ts'
+import { linkText, lookAt, type Content } from './content.ts'
+import { checkLink, placeOf, type Place } from './links.ts'
+import type { Manifest, OwnedFile } from './manifest.ts'
+import { readSource, type SourceFile } from './source.ts'
+import { modes, type FirmwareStore } from './store.ts'
 
 /** A file or link of the image, and where it goes. */
 export interface Placement {
@@ -12,6 +15,8 @@ export interface Placement {
   readonly from: string
   /** How it is owned from now on. */
   readonly owned: OwnedFile
+  /** Its permissions on the node, when it is a file. */
+  readonly mode: number
   /** It stands there already. */
   readonly there: boolean
 }
@@ -30,30 +35,71 @@ export interface InstallPlan {
  * @throws Stop with `FirmwareConflict` or `FirmwareNotCopied`
  */
 export async function planInstall(
-  { root }: FirmwareStore,
+  store: FirmwareStore,
   manifest: Manifest,
   source: string,
   owner: string,
 ): Promise<InstallPlan> {
   const placements = new Map<string, Placement>()
-  const folders = new Set<string>()
-  for (const { name, from, content } of await readSource(source)) {
-    const { path, missing } = await placeOf(root, name)
+  const places = new Map<string, Place>()
+  for (const file of await readSource(source)) {
+    const folder = dirname(file.name)
+    const place = places.get(folder) ?? (await placeOf(store, folder))
+    places.set(folder, place)
+    const path = join(place.folder, basename(file.name))
     const twin = placements.get(path)
-    if (twin !== undefined && twin.owned.content !== content)
-      throw conflict(`${name} and ${relative(source, twin.from)} of the image are one file on the node`)
-    for (const folder of missing) folders.add(folder)
-    const found = await lookAt(join(root, path))
-    if (found.kind === 'folder' || found.kind === 'other')
-      throw conflict(`${path} is a file or link in the image and a ${found.kind} on the node`)
-    const now = found.kind === 'content' ? found.content : undefined
-    const owned = ownedFrom(path, content, owner, manifest.files[path], now)
-    placements.set(path, { path, from, owned, there: now === content })
+    if (twin !== undefined && twin.owned.content !== file.content)
+      throw conflict(`${file.name} and ${relative(source, twin.from)} of the image are one file on the node`)
+    placements.set(path, await placementOf(store, path, file, owner, manifest.files[path]))
   }
+  await checkLinks(store, source, placements)
   const stale = Object.entries(manifest.files)
     .filter(([path, file]) => file.owners.includes(owner) && !placements.has(path))
     .map(([path]) => path)
-  return { placements: [...placements.values()], folders: [...folders], stale }
+  const folders = [...new Set([...places.values()].flatMap(({ missing }) => missing))]
+  const both = folders.find((folder) => placements.has(folder))
+  if (both !== undefined) throw conflict(`${both} is a file or link and a folder of the image on the node`)
+  return { placements: [...placements.values()], folders, stale }
+}
+
+async function placementOf(
+  store: FirmwareStore,
+  path: string,
+  { from, content, executable }: SourceFile,
+  owner: string,
+  known: OwnedFile | undefined,
+): Promise<Placement> {
+  const found = await lookAt(join(store.root, path))
+  if (found.kind === 'folder' || found.kind === 'other')
+    throw conflict(`${path} is a file or link in the image and a ${found.kind} on the node`)
+  const now = found.kind === 'content' ? found.content : undefined
+  const owned = ownedFrom(path, content, owner, known, now)
+  const mode = executable ? modes.program : modes.file
+  const isGood =
+    found.kind === 'content' &&
+    (found.mode === undefined || found.mode === mode || found.mode === modes.program)
+  // What the distribution has put there with the same content is left as it is, its mode too.
+  const there = now === content && (isGood || owned.was === now)
+  return { path, from, owned, mode, there }
+}
+
+/** Each link of the image, as it will lead among all of the image's files. */
+async function checkLinks(
+  store: FirmwareStore,
+  source: string,
+  placements: ReadonlyMap<string, Placement>,
+): Promise<void> {
+  const planned = new Map<string, Entry>()
+  for (const [path, { owned }] of placements) {
+    const text = linkText(owned.content)
+    planned.set(path, text === undefined ? { kind: 'file' } : { kind: 'link', text })
+    for (let folder = dirname(path); folder !== '.' && !planned.has(folder); folder = dirname(folder))
+      planned.set(folder, { kind: 'folder' })
+  }
+  for (const { path, from, owned } of placements.values()) {
+    const text = linkText(owned.content)
+    if (text !== undefined) await checkLink(store, planned, { path, name: relative(source, from), text })
+  }
 }
 
 /** `now` is what stands there; when it is neither the owners' nor what was before, somebody changed it meanwhile. */
@@ -80,55 +126,4 @@ function ownedFrom(
   }
 }
 
-interface SourceFile {
-  readonly name: string
-  readonly from: string
-  readonly content: Content
-}
-
-/** Files and links of the image's firmware; a link out of it is refused, and so is what is neither. */
-async function readSource(source: string): Promise<readonly SourceFile[]> {
-  const files: SourceFile[] = []
-  for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {
-    if (entry.isDirectory()) continue
-    const from = join(entry.parentPath, entry.name)
-    const name = relative(source, from)
-    if (name === storeName || name.startsWith(`${storeName}/`))
-      throw notCopied(`${name}: the loader keeps its own files under ${storeName}`)
-    if (entry.isSymbolicLink()) {
-      const text = await readlink(from)
-      if (text.startsWith('/') || !isWithin(source, resolve(dirname(from), text)))
-        throw notCopied(`link ${name} -> ${text} leads out of the image's firmware`)
-    }
-    const found = await lookAt(from)
-    if (found.kind !== 'content') throw notCopied(`${name} is neither a file, a folder nor a link`)
-    files.push({ name, from, content: found.content })
-  }
-  return files
-}
-
-/** Where a file of the image goes when the links of the node's folders are followed, and which folders it lacks. */
-async function placeOf(root: string, name: string): Promise<{ path: string; missing: readonly string[] }> {
-  const segments = dirname(name) === '.' ? [] : dirname(name).split('/')
-  let folder = root
-  const missing: string[] = []
-  for (const segment of segments) {
-    folder = join(folder, segment)
-    const { kind } = missing.length > 0 ? ({ kind: 'nothing' } as const) : await lookAt(folder)
-    if (kind === 'nothing') missing.push(relative(root, folder))
-    else folder = await folderBehind(folder, relative(root, folder))
-    if (!isWithin(root, folder))
-      throw notCopied(`${dirname(name)} leads out of the firmware directory through a link on the node`)
-  }
-  return { path: relative(root, join(folder, basename(name))), missing }
-}
-
-async function folderBehind(path: string, name: string): Promise<string> {
-  const real = await realpath(path).catch(() => path)
-  if ((await lookAt(real)).kind === 'folder') return real
-  throw conflict(`${name} is a folder in the image and none on the node`)
-}
-
-const isWithin = (root: string, path: string): boolean => path === root || path.startsWith(`${root}/`)
 const conflict = (message: string): Stop => new Stop('FirmwareConflict', message)
-const notCopied = (message: string): Stop => new Stop('FirmwareNotCopied', message)

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { workerPaths } from '../../api/workerCommand.ts'
 import type { Host } from '../host.ts'
-import type { Manifest } from './store.ts'
+import type { Manifest } from './manifest.ts'
 
 /** The kernel looks here by itself, so nothing has to be set. */
 const builtInPath = '/lib/firmware'

@@ -1,30 +1,23 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { entryAt } from '../follow.ts'
 import { unlessAbsent } from '../host.ts'
-import { linkText, lookAt, type Content } from './content.ts'
+import { copyBytes, linkText, lookAt, type Content } from './content.ts'
+import { parseManifest, storeName, type Manifest } from './manifest.ts'
 
-/** What the loader keeps in a firmware directory: the manifest and what was replaced. Gone when nothing is owned. */
-export const storeName = '.kmm'
-
-/** A file or link that Modules put there. `was`: what stood there before; absent when nothing did. */
-export interface OwnedFile {
-  readonly content: Content
-  /** Modules that brought this content, as namespace/name. */
-  readonly owners: readonly string[]
-  readonly was?: Content
-  /** While an install goes on: the owner's content of before, which may still stand there. */
-  readonly replaces?: Content
-}
-
-/** Who owns what in a firmware directory; paths are below it, without links. */
-export interface Manifest {
-  readonly version: 1
-  readonly files: Readonly<Record<string, OwnedFile>>
-  /** Folders that were made for these files. */
-  readonly folders: readonly string[]
-  /** The kernel's search path that was set for this directory, and what it was. */
-  readonly searchPath?: { readonly set: string; readonly was: string }
-}
+/** Permissions of what comes from an image; never setuid, setgid or sticky. */
+export const modes = { file: 0o644, program: 0o755, folder: 0o755 } as const
 
 const empty: Manifest = { version: 1, files: {}, folders: [] }
 
@@ -32,24 +25,30 @@ const empty: Manifest = { version: 1, files: {}, folders: [] }
 export class FirmwareStore {
   /** The directory, without links. */
   readonly root: string
+  /** Its path on the node, as links there may name it. */
+  readonly hostPath: string
   readonly #manifest: string
 
-  constructor(root: string) {
+  constructor(root: string, hostPath: string) {
     this.root = root
+    this.hostPath = hostPath
     this.#manifest = join(root, storeName, 'manifest.json')
   }
 
   /** @throws Error when the manifest is there and cannot be understood: then nobody knows what is whose */
   async read(): Promise<Manifest> {
+    const { kind } = await entryAt(join(this.root, storeName))
+    if (kind !== 'folder' && kind !== 'nothing')
+      throw new Error(`${join(this.root, storeName)} is not the folder that the loader makes`)
     const text = await readFile(this.#manifest, 'utf8').catch(unlessAbsent)
     if (text === undefined) return empty
     try {
-      const manifest = JSON.parse(text) as Manifest
-      if (manifest.version === 1) return manifest
-    } catch {
-      // Falls through to the same answer.
+      return parseManifest(text)
+    } catch (error) {
+      throw new Error(
+        `${this.#manifest} is not a manifest that this loader knows: ${(error as Error).message}`,
+      )
     }
-    throw new Error(`${this.#manifest} is not a manifest that this loader knows`)
   }
 
   async write(manifest: Manifest): Promise<void> {
@@ -68,16 +67,39 @@ export class FirmwareStore {
     if ((await lookAt(kept)).kind === 'content') return
     await this.#make()
     await mkdir(join(this.root, storeName, 'kept'), { recursive: true })
-    await this.#place(kept, (scratch) => copyFile(join(this.root, path), scratch))
+    await this.#copy(join(this.root, path), kept)
   }
 
-  /** Puts `content` at `path`; a file's bytes come from `from`, by default from what was kept. */
-  async put(path: string, content: Content, from = this.#kept(content)): Promise<void> {
+  /** Puts a link, or the image's file `from` with permissions `mode`, at `path`. */
+  async put(path: string, content: Content, from: string, mode: number): Promise<void> {
     await this.#make()
     const text = linkText(content)
     await this.#place(join(this.root, path), (scratch) =>
-      text === undefined ? copyFile(from, scratch) : symlink(text, scratch),
+      text === undefined ? copyBytes(from, scratch, mode) : symlink(text, scratch),
     )
+  }
+
+  /** Puts back at `path` what `keep` has kept, or a link. */
+  async restore(path: string, content: Content): Promise<void> {
+    await this.#make()
+    const text = linkText(content)
+    if (text === undefined) await this.#copy(this.#kept(content), join(this.root, path))
+    else await this.#place(join(this.root, path), (scratch) => symlink(text, scratch))
+  }
+
+  /** Whether the folders of `path` are folders, or missing, and no links by which it would lead elsewhere. */
+  async isPlain(path: string): Promise<boolean> {
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
+      const { kind } = await entryAt(join(this.root, folder))
+      if (kind !== 'folder' && kind !== 'nothing') return false
+    }
+    return true
+  }
+
+  async makeFolder(path: string): Promise<void> {
+    await mkdir(join(this.root, path), { recursive: true })
+    // Whatever the umask is, and the setgid bit of the folder that it is in.
+    await chmod(join(this.root, path), modes.folder)
   }
 
   /** Drops kept contents that no owned file needs any more. */
@@ -94,6 +116,7 @@ export class FirmwareStore {
 
   /** Removes a folder that was made for firmware, unless something stands in it. */
   async removeFolder(path: string): Promise<void> {
+    if (!(await this.isPlain(path))) return
     try {
       await rmdir(join(this.root, path))
     } catch (error) {
@@ -112,6 +135,12 @@ export class FirmwareStore {
 
   async #make(): Promise<void> {
     await mkdir(join(this.root, storeName), { recursive: true, mode: 0o700 })
+  }
+
+  /** Copies a file of the distribution, with its permissions but for setuid, setgid and sticky. */
+  async #copy(from: string, to: string): Promise<void> {
+    const { mode } = await lstat(from)
+    await this.#place(to, (scratch) => copyBytes(from, scratch, mode & 0o777))
   }
 
   /** The kernel may read a file at any moment, so it is never there half written. */

@@ -92,6 +92,7 @@ RUN echo 'obj-m := ${objects.join(' ')}' > Makefile && make -C "/lib/modules/$KE
 RUN set -eu; tree="/image${guestDirName}lib/modules/$KERNEL_FULL_VERSION"; \\
     mkdir -p "$tree" /image/bin /image/firmware/guest; cp *.ko "$tree"; depmod -b /image${guestDirName} "$KERNEL_FULL_VERSION"; \\
     printf 'of the image' > /image/firmware/guest/fw.bin; printf more > /image/firmware/guest/more.bin; \\
+    chmod 6755 /image/firmware/guest/more.bin; \\
     cp "$(command -v cp)" /image/bin/cp; \\
     for library in $(ldd /image/bin/cp | grep -o '/[^ ]*'); do cp -L --parents "$library" /image; done
 FROM scratch

@@ -21,7 +21,7 @@ export type InTree = keyof typeof inTree
 
 /**
  * Pushes a kmod image with one of the guest's own modules for one of its kernels, as if it came from elsewhere: made
- * in a second, without a build. `fill` puts more into its root. Resolves with the reference by digest.
+ * in a second, without a build. `fill` puts more into its root, or changes what depmod has written. Resolves with the reference by digest.
  */
 export async function pushInTreeModule(
   reference: string,
@@ -37,8 +37,8 @@ export async function pushInTreeModule(
     const tree = join(root, 'opt/lib/modules', release)
     await mkdir(tree, { recursive: true })
     await copyFile(join(modules, inTree[module]), join(tree, basename(inTree[module])))
-    await fill(root)
     await runOrThrow([depmod, '-b', join(root, 'opt'), release])
+    await fill(root)
   })
 }
 

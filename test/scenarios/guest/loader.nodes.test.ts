@@ -179,6 +179,10 @@ describe('loading and unloading on a real kernel', { concurrent: false }, () => 
       'guest/more.bin': { owners: [`${namespace}/driver`] },
     })
     expect((await record('driver')).fact).toMatchObject({ firmwareHostPath })
+    // In the image this one has the mode 6755.
+    expect(await guest(`cd ${firmwareHostPath}/guest; stat -c '%a %U %G %n' . fw.bin more.bin`)).toBe(
+      '755 root root .\n644 root root fw.bin\n755 root root more.bin',
+    )
   })
 
   test('worker pods have one capability, no token, and write only where firmware goes', () => {
