@@ -15,7 +15,6 @@ import { buildContainer } from './imagePod.ts'
 import { LogTail } from './logTail.ts'
 import { signContainer } from '../sign/signPod.ts'
 import { withFix } from './waitingFix.ts'
-import { masker } from './mask.ts'
 import { readBuildLog } from './readBuildLog.ts'
 import { SecretMask } from './secretMask.ts'
 import { secretVersionsOf } from './secretVersions.ts'
@@ -35,8 +34,8 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
   const signal = Context.current().cancellationSignal
   const { heartbeat } = Context.current()
   const object = await deps.kube.get(pods, pod)
-  const log = new LogTail(masker([]))
   const mask = new SecretMask(deps.kube, object)
+  const log = new LogTail(mask.mask)
   // Both before the pod starts and after: somebody may change a Secret meanwhile.
   await mask.renew(log)
   const stage = stageOf(object?.metadata.labels ?? {})

@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
+import type { Mask } from './masking/masker.ts'
 
 /** Bytes of a build log that are kept (design: "The log tail, 64 KiB at most, is stored once"). */
 export const logTailLimit = 64 * 1024
@@ -22,62 +23,119 @@ interface Line {
   readonly kind: 'plain' | 'error' | 'command'
 }
 
+/** A sequence of control characters that is cut in two is put together again when it is no longer than this. */
+const longestSequence = 256
+
 /**
  * Keeps the end of a log and its error lines, without colours. `mask` removes secrets from a line before anything is
  * kept.
  */
 export class LogTail {
-  #mask: (line: string) => string
+  readonly #mask: Mask
   #lines: Line[] = []
+  /** Lines before this one are kept no longer. */
+  #first = 0
   #bytes = 0
   #errors: string[] = []
-  last = ''
+  #last = ''
+  #withheld: string | undefined
+  /** The beginning of a sequence of control characters at the end of what came before. */
+  #sequence = ''
+  /** What came last goes on. */
+  #inLine = false
 
-  constructor(mask: (line: string) => string) {
+  constructor(mask: Mask) {
     this.#mask = mask
+  }
+
+  /** The last line that is not blank, cut. */
+  get last(): string {
+    return this.#withheld === undefined ? this.#last : ''
   }
 
   /** Begins anew, for a log that is read again from its beginning. */
   clear(): void {
+    this.#endLine()
+    this.#forget()
+  }
+
+  #forget(): void {
     this.#lines = []
+    this.#first = 0
     this.#bytes = 0
     this.#errors = []
   }
 
-  /** Masks what is kept, and what comes, with more than was known before. */
-  maskWith(mask: (line: string) => string): void {
-    this.#mask = mask
-    const kept = this.#lines
-    this.clear()
-    for (const { text } of kept) this.add(text)
+  /** Masks what is kept with more than was known before. */
+  maskAnew(mask: Mask): void {
+    const kept = this.#kept()
+    this.#forget()
+    for (const { text } of kept) this.#keep(mask(text))
   }
 
-  add(raw: string): void {
-    const line = lineOf(this.#mask(stripVTControlCharacters(raw)))
-    if (line.text.trim() !== '') this.last = line.text.slice(0, 200)
+  /** From now on `reason` is shown in place of the log, which still says how the build ended. */
+  withhold(reason: string): void {
+    this.#withheld = reason
+  }
+
+  /** Adds a line, or a part of one that goes on in the next call. */
+  add(raw: string, ends = true): void {
+    const whole = this.#sequence + raw
+    const begin = ends ? -1 : whole.lastIndexOf('\u001b')
+    const isCut = begin !== -1 && whole.length - begin < longestSequence
+    this.#sequence = isCut ? whole.slice(begin) : ''
+    const masked = this.#mask(stripVTControlCharacters(isCut ? whole.slice(0, begin) : whole), ends)
+    if (ends || masked !== '') this.#keep(masked)
+    this.#inLine = !ends
+  }
+
+  /** Adds a line that is not of the log, after what there is of one that was not read to its end. */
+  addAside(line: string): void {
+    this.#endLine()
+    this.#keep(line)
+  }
+
+  #endLine(): void {
+    if (this.#inLine) this.add('')
+  }
+
+  #keep(text: string): void {
+    const line = lineOf(text)
+    if (text.trim() !== '') this.#last = text.slice(0, 200)
     this.#lines.push(line)
     this.#bytes += sizeOf(line)
-    while (this.#bytes > logTailLimit && this.#lines.length > 1) {
-      const first = this.#lines.shift()
+    while (this.#bytes > logTailLimit && this.#first < this.#lines.length - 1) {
+      const first = this.#lines[this.#first++]
       this.#bytes -= first === undefined ? 0 : sizeOf(first)
+    }
+    // Now and then: to take one line from the beginning of a long array moves all the others.
+    if (this.#first > 1000 && this.#first * 2 > this.#lines.length) {
+      this.#lines = this.#kept()
+      this.#first = 0
     }
     if (line.kind === 'error') this.#errors = [...this.#errors, line.text].slice(-20)
   }
 
+  #kept(): Line[] {
+    return this.#lines.slice(this.#first)
+  }
+
   /** The end of the log as a person reads it: error lines are marked. */
   marked(): string {
-    return Buffer.from(this.#lines.map(shown).join('\n')).subarray(-logTailLimit).toString()
+    if (this.#withheld !== undefined) return this.#withheld
+    return Buffer.from(this.#kept().map(shown).join('\n')).subarray(-logTailLimit).toString()
   }
 
-  /** The end of the log as it is. */
+  /** The end of the log as it is, also when it is withheld: only to find out how the build ended. */
   text(): string {
-    return this.#lines.map((line) => line.text).join('\n')
+    return this.#kept().map((line) => line.text).join('\n')
   }
 
-  /** What the last command of the Dockerfile wrote, and the executor after it. */
+  /** What the last command of the Dockerfile wrote, and the executor after it; as `text`, only to find out. */
   lastCommand(): string {
-    const begin = this.#lines.findLastIndex((line) => line.kind === 'command')
-    return this.#lines
+    const kept = this.#kept()
+    const begin = kept.findLastIndex((line) => line.kind === 'command')
+    return kept
       .slice(begin + 1)
       .map((line) => line.text)
       .join('\n')
@@ -85,7 +143,8 @@ export class LogTail {
 
   /** The last error lines, or the last lines when none looks like an error. */
   errorLines(): string {
-    const chosen = this.#errors.length > 0 ? this.#errors : this.#lines.slice(-5).map((line) => line.text)
+    if (this.#withheld !== undefined) return this.#withheld
+    const chosen = this.#errors.length > 0 ? this.#errors : this.#kept().slice(-5).map((line) => line.text)
     const kept: string[] = []
     let bytes = 0
     for (const whole of chosen.toReversed()) {

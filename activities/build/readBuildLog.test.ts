@@ -16,7 +16,7 @@ function logs(...answers: readonly (readonly (string | Error)[])[]) {
     asked++
     for (const line of left.shift() ?? []) {
       if (line instanceof Error) throw line
-      yield line
+      yield [{ text: line, ends: true }]
     }
   }
   return { kube: { followPodLog }, asked: () => asked }
@@ -27,7 +27,7 @@ const broken = new Error('socket hang up')
 test('a log that ends with its pod is read once', async () => {
   const { kube, asked } = logs(['a', 'b'], ['again'])
   const log = new LogTail(plain)
-  const pace = { lag: 60_000, again: 60_000 }
+  const pace = { lag: 60_000, again: 60_000, behind: 60_000 }
   await readBuildLog({ kube, pod, containers, log, mask, ending: Promise.resolve(), signal: never, pace })
   expect(log.text()).toBe('a\nb')
   expect(asked()).toBe(1)
@@ -40,7 +40,7 @@ test.each<[string, readonly (string | Error)[]]>([
   const pod1 = Promise.withResolvers<void>()
   const { kube, asked } = logs(first, ['a', 'b', 'error: c'])
   const log = new LogTail(plain)
-  const pace = { lag: 60_000, again: 10 }
+  const pace = { lag: 60_000, again: 10, behind: 60_000 }
   const read = readBuildLog({ kube, pod, containers, log, mask, ending: pod1.promise, signal: never, pace })
   await expect.poll(() => log.text()).toBe('a\nb\nerror: c')
   pod1.resolve()

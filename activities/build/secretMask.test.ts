@@ -2,7 +2,6 @@ import { expect, test } from 'vitest'
 import type { Kube } from '../kube/kube.ts'
 import type { Pod } from '../kube/resources.ts'
 import { LogTail } from './logTail.ts'
-import { masker } from './mask.ts'
 import { SecretMask } from './secretMask.ts'
 
 const pod = {
@@ -17,8 +16,8 @@ test('a Secret that is changed while its build runs is masked with all its value
     metadata: { uid: 'u', resourceVersion: String(version) },
     data: { token: Buffer.from(value).toString('base64') },
   })
-  const log = new LogTail(masker([]))
   const mask = new SecretMask({ get } as unknown as Pick<Kube, 'get'>, pod)
+  const log = new LogTail(mask.mask)
   await mask.renew(log)
   log.add('first-value other-value')
   expect(log.text()).toBe('*** other-value')
@@ -32,8 +31,7 @@ test('a Secret that is changed while its build runs is masked with all its value
 
 test('addresses lose their passwords in a build without Secrets, too', async () => {
   const get = async () => undefined
-  const log = new LogTail((line) => line)
-  await new SecretMask({ get } as unknown as Pick<Kube, 'get'>, undefined).renew(log)
+  const log = new LogTail(new SecretMask({ get } as unknown as Pick<Kube, 'get'>, undefined).mask)
   log.add('git clone https://me:secret@host/x')
   expect(log.text()).toBe('git clone https://***@host/x')
 })

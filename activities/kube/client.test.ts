@@ -135,13 +135,13 @@ describe('logs', () => {
     const call = await api.next()
     expect(Object.fromEntries(call.query)).toEqual({ container: 'c', tailLines: '3', follow: 'true' })
     call.write('one\nt')
-    expect((await first).value).toBe('one')
+    expect((await first).value).toEqual([{ text: 'one', ends: true }])
     const second = following.next()
     call.write('wo ü\nthree')
-    expect((await second).value).toBe('two ü')
+    expect((await second).value).toEqual([{ text: 'two ü', ends: true }])
     const third = following.next()
     call.end()
-    expect((await third).value).toBe('three')
+    expect((await third).value).toEqual([{ text: 'three', ends: true }])
     expect((await following.next()).done).toBe(true)
   })
 
@@ -170,9 +170,9 @@ describe('logs', () => {
     const first = following.next()
     const call = await api.next()
     call.write('x'.repeat(20_000))
-    expect((await first).value).toHaveLength(16_384)
+    expect((await first).value).toEqual([{ text: 'x'.repeat(16_384), ends: false }])
     call.end()
-    expect((await following.next()).value).toHaveLength(20_000 - 16_384)
+    expect((await following.next()).value).toEqual([{ text: 'x'.repeat(20_000 - 16_384), ends: true }])
   })
 
   test.each([

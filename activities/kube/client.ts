@@ -1,6 +1,6 @@
 import { KubeConfig } from '@kubernetes/client-node'
 import { isAlreadyExists, isConflict, isNotFound, KubeError } from './errors.ts'
-import { lines } from './lines.ts'
+import { linePieces } from './lines.ts'
 import type {
   ApplyOptions,
   Kube,
@@ -142,7 +142,7 @@ function kubeOver(transport: Transport): Kube {
       const stream = await orOn(isNoLog, undefined, () =>
         transport.stream({ ...logRequest(ref, selection, true), quietMs: 0 }),
       )
-      if (stream !== undefined) yield* lines(stream, longestLogLine)
+      if (stream !== undefined) yield* linePieces(stream, longestLogLine)
     },
     close: async () => await transport.close(),
   }

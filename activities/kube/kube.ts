@@ -1,3 +1,4 @@
+import type { LinePiece } from './lines.ts'
 import type { ObjectRef, Resource, StoredObject } from './resources.ts'
 import type { RequestCounts, Transport } from './transport.ts'
 
@@ -116,10 +117,10 @@ export interface Kube {
   /** The log so far, or undefined when there is none: no pod, or the container has not started. */
   podLog(ref: ObjectRef, selection: LogSelection): Promise<string | undefined>
   /**
-   * The lines of a log as they are written, until the container ends; none when there is no log yet. A line over
-   * 16,384 characters comes in pieces. A broken connection throws; abort the signal to stop.
+   * The lines of a log as they are written, some at a time, until the container ends; none when there is no log yet. A
+   * line over 16,384 characters comes in pieces. A broken connection throws; abort the signal to stop.
    */
-  followPodLog(ref: ObjectRef, selection: LogSelection): AsyncGenerator<string>
+  followPodLog(ref: ObjectRef, selection: LogSelection): AsyncGenerator<readonly LinePiece[]>
   /** Ends all connections. */
   close(): Promise<void>
 }
