@@ -96,3 +96,17 @@ test('error lines fit 2 KiB: the last ones, each cut', () => {
 test('a long last line without error words is cut too, not dropped', () => {
   expect(tail(['x'.repeat(5000)]).errorLines()).toHaveLength(300)
 })
+
+test('a log of empty lines is kept up to the limit', () => {
+  const log = tail(Array.from({ length: 200_000 }, () => ''))
+  expect(Buffer.byteLength(log.marked())).toBeLessThanOrEqual(logTailLimit)
+  expect(log.text().length).toBeGreaterThan(logTailLimit - 10)
+})
+
+test('a sequence of control characters that is cut in two leaves nothing', () => {
+  const log = new LogTail(as)
+  log.add('one \u001b[31', false)
+  log.add(';1mtwo\u001b[', false)
+  log.add('0m three')
+  expect(log.text().replaceAll('\n', '')).toBe('one two three')
+})

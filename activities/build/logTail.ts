@@ -128,7 +128,9 @@ export class LogTail {
 
   /** The end of the log as it is, also when it is withheld: only to find out how the build ended. */
   text(): string {
-    return this.#kept().map((line) => line.text).join('\n')
+    return this.#kept()
+      .map((line) => line.text)
+      .join('\n')
   }
 
   /** What the last command of the Dockerfile wrote, and the executor after it; as `text`, only to find out. */
@@ -144,7 +146,12 @@ export class LogTail {
   /** The last error lines, or the last lines when none looks like an error. */
   errorLines(): string {
     if (this.#withheld !== undefined) return this.#withheld
-    const chosen = this.#errors.length > 0 ? this.#errors : this.#kept().slice(-5).map((line) => line.text)
+    const chosen =
+      this.#errors.length > 0
+        ? this.#errors
+        : this.#kept()
+            .slice(-5)
+            .map((line) => line.text)
     const kept: string[] = []
     let bytes = 0
     for (const whole of chosen.toReversed()) {

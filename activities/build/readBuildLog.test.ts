@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { LogTail } from './logTail.ts'
+import { masker } from './masking/masker.ts'
 import { readBuildLog } from './readBuildLog.ts'
 
 const pod = { namespace: 'n', name: 'p', uid: 'u' }
@@ -78,4 +79,64 @@ test('a pod that is followed no more ends it', async () => {
   await readBuildLog({ kube, pod, containers, log: new LogTail(plain), mask, ending, signal: over.signal })
   await expect(ending).rejects.toThrow('cancelled')
   expect(asked()).toBe(1)
+})
+
+test('of a log that is too long the end is read when the pod has ended', async () => {
+  const end = Promise.withResolvers<void>()
+  const selections: (number | undefined)[] = []
+  let sent = 0
+  const closed = Promise.withResolvers<void>()
+  async function* followPodLog(_: unknown, { tailLines }: { readonly tailLines?: number }) {
+    selections.push(tailLines)
+    if (tailLines !== undefined) {
+      yield [{ text: 'error: the end', ends: true }]
+      return
+    }
+    try {
+      for (;;) yield [{ text: `line ${sent++}`, ends: true }]
+    } finally {
+      closed.resolve()
+    }
+  }
+  const log = new LogTail(plain)
+  const kube = { followPodLog }
+  const read = readBuildLog({
+    kube,
+    pod,
+    containers,
+    log,
+    mask,
+    ending: end.promise,
+    signal: never,
+    most: 10_000,
+  })
+  await closed.promise
+  expect(sent).toBeLessThan(10_000 / 64 + 2)
+  end.resolve()
+  await read
+  expect(log.text()).toBe('(the log is too long to be read whole: this is its end)\nerror: the end')
+  expect(selections).toEqual([undefined, 1000])
+})
+
+test('one that is still far from its end when its pod has ended is left, and its end read', async () => {
+  async function* followPodLog(_: unknown, { tailLines }: { readonly tailLines?: number }) {
+    if (tailLines === undefined) for (;;) yield [{ text: 'more', ends: true }]
+    yield [{ text: 'the end', ends: true }]
+  }
+  const log = new LogTail(plain)
+  const pace = { lag: 60_000, again: 60_000, behind: 0 }
+  const ending = Promise.resolve()
+  await readBuildLog({ kube: { followPodLog }, pod, containers, log, mask, ending, signal: never, pace })
+  expect(log.text().split('\n').at(-1)).toBe('the end')
+})
+
+test('a line that breaks off in the middle stays a line of its own', async () => {
+  async function* followPodLog() {
+    yield [{ text: 'half a ', ends: false }]
+    throw broken
+  }
+  const log = new LogTail(masker())
+  const ending = Promise.resolve()
+  await readBuildLog({ kube: { followPodLog }, pod, containers, log, mask, ending, signal: never })
+  expect(log.text()).toBe('half a \n(the log broke off: socket hang up)')
 })

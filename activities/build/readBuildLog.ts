@@ -108,7 +108,7 @@ async function readOnce(reading: Reading, part: Part): Promise<'whole' | 'broken
     const why = error instanceof Error ? error.message : String(error)
     const said = `(the log broke off: ${why.slice(0, 100)})`
     // A node that does not answer breaks off every time.
-    if (!signal.aborted && log.last !== said) log.addAside(said)
+    if (!signal.aborted && (begun || log.last !== said)) log.addAside(said)
     return 'brokenOff'
   }
 }

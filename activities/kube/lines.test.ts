@@ -33,7 +33,8 @@ test.each([
 
 test('a stream of line ends alone comes in lists of bounded length, whatever the size of its chunks', async () => {
   const lengths: number[] = []
-  for await (const pieces of linePieces(Readable.from([Buffer.alloc(1024 * 1024, '\n')]))) lengths.push(pieces.length)
+  for await (const pieces of linePieces(Readable.from([Buffer.alloc(1024 * 1024, '\n')])))
+    lengths.push(pieces.length)
   expect(lengths.reduce((sum, length) => sum + length)).toBe(1024 * 1024)
   expect(Math.max(...lengths)).toBeLessThanOrEqual(1024)
 })

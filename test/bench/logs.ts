@@ -53,6 +53,7 @@ async function* stream(line: string): AsyncGenerator<Uint8Array> {
 /** Lines such as those of an environment file, no two alike. */
 function settings(size: number): string {
   let text = ''
-  for (let i = 0; text.length < size; i++) text += `SETTING_${i}=${(i * 2_654_435_761).toString(36)}-${i ** 3}\n`
+  for (let i = 0; text.length < size; i++)
+    text += `SETTING_${i}=${(i * 2_654_435_761).toString(36)}-${i ** 3}\n`
   return text.slice(0, size)
 }

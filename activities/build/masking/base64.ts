@@ -9,11 +9,8 @@ const wrappedLength = 60
 
 /** Value of each character of base64, also of the alphabet for URLs; -1 for all others. */
 const values = new Int8Array(128).fill(-1)
-for (const [value, character] of [
-  ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
-].entries()) {
-  values[character.charCodeAt(0)] = value
-}
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+for (let value = 0; value < alphabet.length; value++) values[alphabet.charCodeAt(value)] = value
 values['-'.charCodeAt(0)] = 62
 values['_'.charCodeAt(0)] = 63
 
@@ -54,7 +51,11 @@ export class SecretPieces {
       high = ((high << 6) | (low >>> 18)) & 0x3fffffff
       low = ((low << 6) | (at < end ? base64Value(line, at) : 0)) & 0xffffff
       const count = at + 1 - begin
-      if (count > shortestRun && this.#pieces.has((high >>> 6) & 0xffffff, ((high << 18) | (low >>> 6)) & 0xffffff)) return true
+      if (
+        count > shortestRun &&
+        this.#pieces.has((high >>> 6) & 0xffffff, ((high << 18) | (low >>> 6)) & 0xffffff)
+      )
+        return true
       if (count <= shortestRun || at === end) continue
       if (this.#pieces.has((high >>> 4) & 0xffffff, ((high << 20) | (low >>> 4)) & 0xffffff)) return true
       if (this.#pieces.has((high >>> 2) & 0xffffff, ((high << 22) | (low >>> 2)) & 0xffffff)) return true

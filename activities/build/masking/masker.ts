@@ -46,7 +46,7 @@ function placesIn(line: string, index: SecretIndex, base64: Base64Search): Uint8
 function withStars(line: string, places: Uint8Array | undefined, begin: number, end: number): string {
   if (places === undefined) return line.slice(begin, end)
   let masked = ''
-  for (let at = begin; at < end; ) {
+  for (let at = begin; at < end;) {
     const isMasked = places[at] === 1
     let until = at
     while (until < end && (places[until] === 1) === isMasked) until++

@@ -3,13 +3,8 @@
  * A Set of strings or of objects needs ten times that.
  */
 export class PairSet {
-  #places: Int32Array
+  #places = new Int32Array(2 * 16)
   #size = 0
-
-  /** `expected`: so many pairs are added without growing. */
-  constructor(expected = 0) {
-    this.#places = new Int32Array(2 * placesFor(expected))
-  }
 
   /** Number of different pairs. */
   get size(): number {
@@ -60,12 +55,6 @@ export class PairSet {
       this.#places[at + 1] = b
     }
   }
-}
-
-function placesFor(count: number): number {
-  let places = 16
-  while (places * 3 <= count * 4) places *= 2
-  return places
 }
 
 /** A free place holds zeros: the pair of zeros is stored as another one. */

@@ -31,7 +31,7 @@ export function* valuesIn(text: string): Generator<string | undefined> {
 
 /** The lines of a text, without white space around them. */
 export function* linesOf(text: string): Generator<string> {
-  for (let begin = 0; begin <= text.length; ) {
+  for (let begin = 0; begin <= text.length;) {
     const end = text.indexOf('\n', begin)
     yield text.slice(begin, end === -1 ? text.length : end).trim()
     if (end === -1) return
@@ -45,7 +45,8 @@ function* stringsIn(text: string): Generator<string> {
   while (left.length > 0) {
     const value = left.pop()
     if (typeof value === 'string') yield value
-    else if (typeof value === 'object' && value !== null) for (const part of Object.values(value)) left.push(part)
+    else if (typeof value === 'object' && value !== null)
+      for (const part of Object.values(value)) left.push(part)
   }
 }
 
