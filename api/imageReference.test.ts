@@ -53,6 +53,7 @@ test.each([
   [`img@sha256:${'g'.repeat(64)}`, 'is not a digest'],
   [`img@${digest}@${digest}`, 'more than one "@"'],
   [`${'a'.repeat(256)}`, 'longer than 255'],
+  [`${'a'.repeat(1025)}`, 'longer than 1024'],
 ])('refuses "%s": %s', (text, why) => {
   expect(() => parseImageReference(text)).toThrow(ImageReferenceError)
   expect(() => parseImageReference(text)).toThrow(why)

@@ -30,6 +30,8 @@ const digestLengths: Readonly<Record<string, number>> = { sha256: 64, sha384: 96
 
 /** Characters that registry and repository may have together. */
 const nameLimit = 255
+/** Characters of a whole reference: a name, a tag of 128 and any digest are fewer. */
+const textLimit = 1024
 
 /**
  * Parses a reference by the grammar of github.com/distribution/reference, with its defaults: no registry means
@@ -39,8 +41,9 @@ const nameLimit = 255
  */
 export function parseImageReference(text: string): ImageReference {
   const refuse = (why: string): never => {
-    throw new ImageReferenceError(`"${text}" is not an image reference: ${why}`)
+    throw new ImageReferenceError(`"${text.slice(0, textLimit)}" is not an image reference: ${why}`)
   }
+  if (text.length > textLimit) refuse(`it is longer than ${textLimit} characters`)
   if (text === '') refuse('it is empty')
   if (/\s/u.test(text)) refuse('it holds a space')
   const scheme = /^[a-z]+:\/\//u.exec(text)?.[0]

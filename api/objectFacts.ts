@@ -84,7 +84,8 @@ function begun(containers: readonly ContainerStatusObject[]): { begun?: true } {
 
 /** Does a container runtime say that an image lacks the program of a container? In the words of runc and of crun. */
 export function saysProgramMissing(message: string): boolean {
-  return /executable file .*not found/u.test(message)
+  const at = message.indexOf('executable file ')
+  return at !== -1 && message.includes('not found', at)
 }
 
 /**

@@ -89,3 +89,10 @@ test('a text that nests deeper than the stack is refused', () => {
   expect(() => expandTemplate('${A:-'.repeat(300_000), {})).toThrow(TemplateError)
   expect(() => expandTemplate('a'.repeat(4097), {})).toThrow('it has 4097 characters, more than 4096')
 })
+
+test('a short text that names a long value many times is refused', () => {
+  const variables = { A: 'a'.repeat(100_000) }
+  expect(() => expandTemplate('${A}'.repeat(1000), variables)).toThrow('expands to more than 4096 characters')
+  expect(() => expandTemplate('${B:-${A}}', variables)).toThrow(TemplateError)
+  expect(expandTemplate('$A', { A: 'a'.repeat(4096) })).toHaveLength(4096)
+})

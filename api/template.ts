@@ -51,7 +51,7 @@ const operator = /^:?[-=+]/u
  * Expands `$NAME`, `${NAME}`, `${NAME-x}`, `${NAME:-x}`, `${NAME=x}`, `${NAME:=x}`, `${NAME+x}`, `${NAME:+x}` and `$$`
  * (a dollar) as KMM does (images:MAP-8); x may hold variables itself. Names are case-sensitive and greedy.
  * @throws TemplateError for an unknown variable without a default, which KMM takes for empty (MAP-8 Better), for an
- * unclosed `${`, for an unknown operator and for a text of more than 4096 characters
+ * unclosed `${`, for an unknown operator and for more than 4096 characters, before or after
  */
 export function expandTemplate(text: string, variables: TemplateVariables): string {
   if (text.length > lengthLimit) {
@@ -61,8 +61,8 @@ export function expandTemplate(text: string, variables: TemplateVariables): stri
   let at = 0
   while (at < text.length) {
     const dollar = text.indexOf('$', at)
-    if (dollar === -1) return expanded + text.slice(at)
-    expanded += text.slice(at, dollar)
+    if (dollar === -1) return bounded(expanded + text.slice(at))
+    expanded = bounded(expanded + text.slice(at, dollar))
     const rest = text.slice(dollar + 1)
     const plain = name.exec(rest)?.[0]
     if (rest.startsWith('{')) {
@@ -77,7 +77,13 @@ export function expandTemplate(text: string, variables: TemplateVariables): stri
       at = dollar + (rest.startsWith('$') ? 2 : 1)
     }
   }
-  return expanded
+  return bounded(expanded)
+}
+
+/** Whoever writes the template may write the values, too: a short text can name a long value many times. */
+function bounded(expanded: string): string {
+  if (expanded.length <= lengthLimit) return expanded
+  throw new TemplateError(`it expands to more than ${lengthLimit} characters`)
 }
 
 /** Index of the brace that closes the one before `from`; inner `${...}` are skipped. */

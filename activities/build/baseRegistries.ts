@@ -2,6 +2,9 @@ import { defaultRegistry, ImageReferenceError, parseImageReference } from '../..
 import type { BuildArg } from '../../api/moduleLoader.ts'
 import { expandTemplate, TemplateError } from '../../api/template.ts'
 
+/** Characters of an image as a Dockerfile writes it, variables and their defaults included. */
+const longestImage = 512
+
 /**
  * Registries of the images a Dockerfile begins with (`FROM`) or copies from (`COPY --from`), under the executor's
  * names for them. What cannot be told without building is left out: the build itself says then what is wrong.
@@ -12,6 +15,7 @@ export function baseRegistries(dockerfile: string, args: readonly BuildArg[]): s
   const stages = new Set(['scratch'])
   const registries = new Set<string>()
   const note = (image: string) => {
+    if (image.length > longestImage) return
     if (stages.has(image.toLowerCase()) || /^\d+$/.test(image)) return
     const registry = registryOf(image, variables)
     if (registry !== undefined) registries.add(registry)

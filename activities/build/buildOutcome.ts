@@ -17,6 +17,8 @@ const lastWord =
 interface Cause {
   readonly reason: string
   readonly says: RegExp
+  /** What it says as well. */
+  readonly and?: string
   readonly output?: RegExp
   readonly message: string
 }
@@ -42,7 +44,8 @@ const causes: readonly Cause[] = [
   },
   {
     reason: 'OutOfMemory',
-    says: /failed to execute command: .*signal: killed/,
+    says: /failed to execute command: /,
+    and: 'signal: killed',
     message: 'A command of the Dockerfile was killed, as the kernel does when memory runs out',
   },
   {
@@ -135,7 +138,10 @@ function failureReason(
   }
   const end = log.text().match(lastWord)?.at(-1) ?? ''
   const output = log.lastCommand()
-  const cause = causes.find((c) => c.says.test(end) && (c.output === undefined || c.output.test(output)))
+  const cause = causes.find(
+    ({ says, and = '', output: printed }) =>
+      says.test(end) && end.includes(and) && (printed === undefined || printed.test(output)),
+  )
   if (stage === 'build') return cause ?? { reason: 'BuildFailed', message: 'The build failed' }
   return signCauses.find(({ reason }) => reason === cause?.reason) ?? signFailed
 }

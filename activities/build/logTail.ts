@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from 'node:util'
 import type { Mask } from './masking/masker.ts'
+import { withoutSequences } from './sequences.ts'
 
 /** Bytes of a build log that are kept (design: "The log tail, 64 KiB at most, is stored once"). */
 export const logTailLimit = 64 * 1024
@@ -84,7 +84,7 @@ export class LogTail {
     const begin = ends ? -1 : whole.lastIndexOf('\u001b')
     const isCut = begin !== -1 && whole.length - begin < longestSequence
     this.#sequence = isCut ? whole.slice(begin) : ''
-    const masked = this.#mask(stripVTControlCharacters(isCut ? whole.slice(0, begin) : whole), ends)
+    const masked = this.#mask(withoutSequences(isCut ? whole.slice(0, begin) : whole), ends)
     if (ends || masked !== '') this.#keep(masked)
     this.#inLine = !ends
   }

@@ -49,14 +49,16 @@ function pulled(imageId: string, image: string): PullVerdict {
 }
 
 /** Nothing but a registry's own "not found" is one: not a host without a name, a closed repository or a lost layer. */
-const notFound =
-  /\bfailed to resolve (?:reference|image)\b.*: not found$|\bmanifest unknown\b|\bname unknown\b/s
+const unresolved = /\bfailed to resolve (?:reference|image)\b/
+const unknown = /\bmanifest unknown\b|\bname unknown\b/
+const isNotFound = (message: string) =>
+  unknown.test(message) || (unresolved.test(message) && message.endsWith(': not found'))
 const noPlatform = /no match for platform|no image found in (?:manifest list|image index) for/
 
 function pullFailure(message: string): PullVerdict {
   const short = message.slice(0, messageLimit)
   if (noPlatform.test(message)) return { kind: 'unfit', message: short }
-  if (notFound.test(message)) return { kind: 'absent' }
+  if (isNotFound(message)) return { kind: 'absent' }
   // Between two tries the kubelet may say no more than that it waits.
   return /^Back-off pulling image "[^"]*"$/.test(message)
     ? { kind: 'pulling' }

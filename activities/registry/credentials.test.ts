@@ -67,6 +67,11 @@ describe('entries', () => {
     expect(credentialsFor(modern({ 'reg.test': auths }), reference)).toEqual(found)
   })
 
+  test('an entry whose key is longer than any name of a registry counts for nothing', () => {
+    const auths = { [`${'*a'.repeat(600)}.test`]: entry('u'), ['reg.test/'.padEnd(2000, '/')]: entry('u') }
+    expect(credentialsFor(modern(auths), reference)).toEqual([])
+  })
+
   test('the legacy form has no auths', () => {
     const data = { '.dockercfg': base64(JSON.stringify({ 'reg.test': entry('u') })) }
     expect(credentialsFor(data, reference)).toEqual([

@@ -13,6 +13,9 @@ export class CredentialsError extends Error {
   override readonly name = 'CredentialsError'
 }
 
+/** Characters of an entry's key: no registry with a repository has a longer name. */
+const longestKey = 1024
+
 const entrySchema = z.looseObject({
   auth: z.string().optional(),
   username: z.string().optional(),
@@ -35,6 +38,7 @@ export function credentialsFor(
   reference: Pick<ImageReference, 'registry' | 'repository'>,
 ): readonly Credentials[] {
   return Object.entries(entriesOf(data))
+    .filter(([key]) => key.length <= longestKey)
     .map(([key, entry]) => ({ key, entry, pattern: patternOf(key) }))
     .filter(({ pattern }) => matches(pattern, reference))
     .sort((a, b) => specificity(b.pattern) - specificity(a.pattern))

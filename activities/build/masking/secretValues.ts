@@ -3,17 +3,32 @@ import { RE2JS } from 're2js'
 /** Longer lines are no settings. */
 const longestSetting = 4096
 
-/** Whoever writes the Secret writes these texts, so they get an engine that cannot backtrack. */
-const tokens: readonly RE2JS[] = [
+/** How tokens stand in lines of settings; what `may` be one is known at little cost. */
+interface Setting {
+  readonly may: (line: string) => boolean
+  /** Whoever writes the Secret writes the line, so it gets an engine that cannot backtrack. */
+  readonly token: RE2JS
+}
+
+const settings: readonly Setting[] = [
   // .netrc
-  RE2JS.compile(String.raw`\b(?:password|account)\s+(\S+)`, RE2JS.CASE_INSENSITIVE),
+  {
+    may: (line) => /password|account/i.test(line),
+    token: RE2JS.compile(String.raw`\b(?:password|account)\s+(\S+)`, RE2JS.CASE_INSENSITIVE),
+  },
   // .npmrc, pip.conf, environment files, YAML
-  RE2JS.compile(
-    String.raw`(?:pass(?:word|wd)?|secret|token|auth|key|credentials?)\s*["']?\s*[=:]\s*["']?([^"'\s]{6,})`,
-    RE2JS.CASE_INSENSITIVE,
-  ),
+  {
+    may: (line) => line.includes('=') || line.includes(':'),
+    token: RE2JS.compile(
+      String.raw`(?:pass(?:word|wd)?|secret|token|auth|key|credentials?)\s*["']?\s*[=:]\s*["']?([^"'\s]{6,})`,
+      RE2JS.CASE_INSENSITIVE,
+    ),
+  },
   // .git-credentials and other URLs
-  RE2JS.compile(String.raw`://[^\s/:@]*:([^\s/@]+)@`),
+  {
+    may: (line) => line.includes('://') && line.includes('@'),
+    token: RE2JS.compile(String.raw`://[^\s/:@]*:([^\s/@]+)@`),
+  },
 ]
 
 /**
@@ -60,7 +75,8 @@ function parsed(text: string): unknown {
 
 /** Passwords and tokens in a line of settings. */
 function* tokensIn(line: string): Generator<string> {
-  for (const token of tokens) {
+  for (const { may, token } of settings) {
+    if (!may(line)) continue
     const matcher = token.matcher(line)
     while (matcher.find()) {
       const found = matcher.group(1)
