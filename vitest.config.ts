@@ -6,9 +6,8 @@ import { simulatedLabCount } from './test/setup/simulatedLabCount.ts'
 /**
  * One vitest project per tier: `unit` needs nothing, `temporal` a Temporal dev server, `apiserver` a control
  * plane without nodes, `nodes` the whole lab with an operator that its files share, `alone` the whole lab for one file
- * at a time, `simulated` a lab with simulated nodes for each file at work, `audit` what `nodes` and `alone` have left in
- * the audit log. `test/run.ts` brings up what each tier needs
- * and runs them.
+ * at a time, `simulated` a lab with simulated nodes for each file at work, `audit` what `nodes` and `alone` have left.
+ * `test/run.ts` brings up what each tier needs and runs them.
  *
  * Time limits tell only what never ends from what is slow on a machine with much to do.
  */

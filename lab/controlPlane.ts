@@ -41,7 +41,7 @@ export interface ControlPlaneOptions {
    * kube-controller-manager and kube-scheduler.
    */
   readonly components: 'apiserver' | 'full'
-  /** Whose requests are written to an audit log (metadata only): everybody's, or one user's; none by default. */
+  /** Whose requests are written to an audit log: everybody's (metadata only), or one user's with what is written. */
   readonly audit?: Audit
   readonly kubeconfig?: string
   /** Where services have their addresses, for clusters whose pods reach them; by default nobody routes there. */
@@ -139,6 +139,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         'feature-gates': 'WatchList=false',
         'audit-policy-file': options.audit === undefined ? undefined : writeAuditPolicy(dir, options.audit),
         'audit-log-path': auditLog ?? undefined,
+        // In MiB: one file, whatever a run of all tests writes.
+        'audit-log-maxsize': auditLog === null ? undefined : 4096,
       }),
     ],
     ready: { probe: httpProbe(`${server}/readyz`, { ca, headers }), timeoutMs: 60_000 },
@@ -239,12 +241,23 @@ function keepServiceNetwork(dir: string, { network }: ServiceNetwork): void {
   if (begun === undefined) writeFileSync(file, network)
 }
 
+/** Of these an audit log never holds what was sent. */
+const holdSecrets = [
+  { group: '', resources: ['secrets', 'serviceaccounts/token'] },
+  { group: 'authentication.k8s.io', resources: ['tokenreviews'] },
+]
+
 function writeAuditPolicy(dir: string, audit: Audit): string {
   const file = join(dir, 'audit-policy.json')
   const rules =
     audit === 'everybody'
       ? [{ level: 'Metadata' }]
-      : [{ level: 'Metadata', users: [audit.user] }, { level: 'None' }]
+      : [
+          { level: 'Metadata', users: [audit.user], resources: holdSecrets },
+          { level: 'Request', users: [audit.user], verbs: ['create', 'update', 'patch'] },
+          { level: 'Metadata', users: [audit.user] },
+          { level: 'None' },
+        ]
   writeFileSync(
     file,
     JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules }),

@@ -5,6 +5,8 @@ import type { KernelStatus } from '../../api/module.ts'
 import { buildLog } from '../../workflows/messages.ts'
 import { eventually } from '../support/eventually.ts'
 import { everythingOf } from '../support/history.ts'
+import { planted } from '../support/planted.ts'
+import { plugin } from '../support/plugin.ts'
 import type { Scenario } from '../support/scenario.ts'
 import { sharedOperator, stories } from '../support/stories.ts'
 import { useLab } from '../support/testLab.ts'
@@ -19,7 +21,7 @@ const script = (text: string) => ['sh', '-xc', text]
 
 /** Makes the Secret of the build; its value, as a random token. */
 async function makeToken({ namespace }: Scenario): Promise<string> {
-  const token = `tk-${randomBytes(60).toString('hex')}`
+  const token = `${planted()}-${randomBytes(60).toString('hex')}`
   const metadata = { namespace, name: 'token' }
   const netrc = `machine git.example login robot password net-${token}\n`
   const secret = { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { value: token, netrc } }
@@ -32,7 +34,12 @@ async function placesOf(story: Scenario) {
   const { namespace } = story
   const entry: Partial<KernelStatus> = (await story.kernelStatus(name)) ?? {}
   const run = lab.temporal.workflow.getHandle(entry.workflowId ?? '', entry.runId)
+  const { kubeconfig } = lab.state.kubernetes
+  const { address, namespace: temporalNamespace } = lab.state.temporal
+  const env = { KUBECONFIG: kubeconfig, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: temporalNamespace }
+  const line = ['support-bundle', name, '-n', namespace, '--file', '-']
   return {
+    bundle: (await plugin(line, env)).stdout,
     log: JSON.stringify(await run.query(buildLog)),
     page: JSON.stringify(await run.query('__temporal_workflow_metadata')),
     history: await everythingOf(lab, { namespace, name }),

@@ -13,7 +13,7 @@ export async function everythingOf(lab: TestLab, ref: ModuleRef): Promise<string
 }
 
 /** JSON in which the data of payloads stand as the text they hold: in messages of protobuf they are base64. */
-function readable(value: unknown): string {
+export function readable(value: unknown): string {
   return JSON.stringify(value, (key, item: unknown) => {
     if (key !== 'data') return item
     if (typeof item === 'string') return Buffer.from(item, 'base64').toString('utf8')

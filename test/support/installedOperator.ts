@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { deployments, leases, pods, type Pod } from '../../activities/kube/resources.ts'
 import type { Kube } from '../../activities/kube/kube.ts'
 import { operatorName } from '../../api/permissions.ts'
@@ -12,6 +12,7 @@ import { eventually } from './eventually.ts'
 import { readLogLines } from './logFile.ts'
 import type { Replica } from './observed.ts'
 import { operatorLog } from './operator.ts'
+import { keepLog, siblingsOf } from './planted.ts'
 
 const deployment = { namespace: operatorNamespace, name: operatorName } as const
 const lease = { namespace: operatorNamespace, name: 'kmm.sigs.x-k8s.io' } as const
@@ -58,8 +59,10 @@ export class InstalledOperator {
   /** `helm upgrade` with these changes; resolves when all replicas are Ready and no other pod is left. */
   async upgrade(change: Partial<Installation>): Promise<void> {
     this.#change = { ...this.#change, ...change }
+    await this.#keepLogs()
     await installOperator(this.#target(), this.#installation)
     await this.#untilReplicas(this.#installation.replicas)
+    await this.#keepLogs()
   }
 
   /** `helm upgrade` with another configuration; resolves when every replica works with it. */
@@ -82,12 +85,14 @@ export class InstalledOperator {
 
   /** Scales it to nothing, and waits until its pods are gone. */
   async stop(): Promise<void> {
+    await this.#keepLogs()
     await this.#options.kube.patch(deployments, deployment, { spec: { replicas: 0 } })
     await this.#untilReplicas(0)
   }
 
   /** `helm uninstall`; resolves when its pods are gone. */
   async uninstall(): Promise<void> {
+    await this.#keepLogs()
     await uninstallOperator(this.#target())
     await this.#untilReplicas(0)
   }
@@ -147,6 +152,14 @@ export class InstalledOperator {
       (await this.replicas()).map(({ logFile }) => logFile),
       lines,
     )
+  }
+
+  /** The kubelet removes the log of a pod with it. */
+  async #keepLogs(): Promise<void> {
+    const { state } = this.#options
+    for (const { logFile } of await this.replicas()) {
+      for (const file of siblingsOf(logFile)) keepLog(state, file, basename(dirname(dirname(logFile))))
+    }
   }
 
   #target() {

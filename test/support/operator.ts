@@ -1,10 +1,11 @@
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { logTail } from '../../lab/logTail.ts'
 import { startOperator, type OperatorSettings } from '../../lab/operator.ts'
 import { createSupervisor, type ManagedProcess, type Supervisor } from '../../lab/supervisor.ts'
 import type { TestFolder } from '../../lab/testFolder.ts'
 import type { LabState } from '../../lab/state.ts'
+import { keepLog } from './planted.ts'
 
 /** What an operator is started with. */
 export interface OperatorSurroundings {
@@ -64,6 +65,7 @@ export class Operator {
   async stop(): Promise<void> {
     await this.#run?.supervisor.stop()
     this.#run = undefined
+    for (const file of this.#logs) keepLog(this.#lab.state, file, basename(this.#lab.folder.dir))
   }
 
   /** Ends it as a power cut does. */

@@ -6,6 +6,7 @@ import type { WriteBody } from '../../activities/kube/kube.ts'
 import { splitSignature } from '../../signer/moduleSignature.ts'
 import { keyAndCertificate } from '../../signer/testing/keyAndCertificate.ts'
 import { exportImage } from './kmodImages.ts'
+import { planted } from './planted.ts'
 
 /** A key for signing modules with its certificate, both as PEM. */
 export interface SigningKey {
@@ -17,7 +18,8 @@ export async function makeSigningKey(): Promise<SigningKey> {
   const folder = await mkdtemp(join(tmpdir(), 'kmm-signing-key-'))
   try {
     const { key, certificate } = keyAndCertificate(folder, 'rsa', 'lab')
-    return { key: key.toString(), certificate: certificate.toString() }
+    // Text before a PEM counts for nothing; a log that holds the file holds it.
+    return { key: `# ${planted()}\n${key.toString()}`, certificate: certificate.toString() }
   } finally {
     await rm(folder, { recursive: true })
   }

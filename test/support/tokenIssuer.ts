@@ -2,6 +2,7 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { planted } from './planted.ts'
 
 /** Signs the tokens by which a Temporal server of a test knows API keys. */
 export interface TokenIssuer {
@@ -25,7 +26,7 @@ export async function startTokenIssuer(): Promise<TokenIssuer> {
     issue: (permissions) => {
       const exp = Math.floor(Date.now() / 1000) + 3600
       const header = { alg: 'ES256', kid: 'test', typ: 'JWT' }
-      const body = `${encode(header)}.${encode({ sub: 'kmm', exp, permissions })}`
+      const body = `${encode(header)}.${encode({ sub: 'kmm', jti: planted(), exp, permissions })}`
       const signature = sign('sha256', Buffer.from(body), { key: privateKey, dsaEncoding: 'ieee-p1363' })
       return `${body}.${signature.toString('base64url')}`
     },
