@@ -47,5 +47,5 @@ export function costOf(pieces: readonly { readonly text: string }[]): number {
   return pieces.reduce((sum, { text }) => sum + text.length + lineBytes, 0)
 }
 
-/** Of this process: about a fifth of one core at most. */
+/** Of this process: about a third of one core, half of it with large Secrets. */
 export const logRate = new LogRate(8 * 1024 * 1024, 8 * 1024 * 1024)
