@@ -4,6 +4,7 @@ import { moduleKey, type ModuleRef } from '../../api/names.ts'
 import type { StoredModule } from '../../api/readModule.ts'
 import { operatorNamespace } from '../args/commonFlags.ts'
 import { operatorInBundle, type ListAllowed } from '../bundle/operatorInBundle.ts'
+import { podInBundle } from '../bundle/podInBundle.ts'
 import { redacted, redactedText } from '../bundle/redact.ts'
 import { shortEvent } from '../bundle/shortEvent.ts'
 import type { Call } from '../call.ts'
@@ -75,7 +76,7 @@ function objectsInBundle(
     // A node lists every image it has.
     nodes: redacted(nodes.map((node) => ({ ...node, status: { ...node.status, images: undefined } }))),
     nodeModulesConfigs: redacted(nodeModulesConfigs),
-    pods: redacted(pods),
+    pods: redacted(pods.map(podInBundle)),
     dockerfiles: configMaps.map(({ metadata, data }) => ({
       name: metadata.name,
       dockerfile: redactedText(data?.['dockerfile'] ?? ''),
