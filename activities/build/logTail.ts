@@ -101,7 +101,7 @@ export class LogTail {
 
   #keep(text: string): void {
     const line = lineOf(text)
-    if (text.trim() !== '') this.#last = text.slice(0, 200)
+    if (line.text.trim() !== '') this.#last = line.text.slice(0, 200)
     this.#lines.push(line)
     this.#bytes += sizeOf(line)
     while (this.#bytes > logTailLimit && this.#first < this.#lines.length - 1) {
