@@ -1,7 +1,8 @@
 import type { ClusterSnapshot, PodFacts } from './facts.ts'
 import type { KernelStatus } from './module.ts'
 import { isMakingImage } from './kernelPhase.ts'
-import { annotations, labels, moduleKey, type KernelRef } from './names.ts'
+import { annotations, labels, moduleKey, type KernelRef, type ModuleRef } from './names.ts'
+import { isAnnouncedLast } from './podProvenance.ts'
 import { isLost } from './viewBuildPods.ts'
 
 /** Reason of a kernel whose build waits for its turn (images:BLD-S12 Better). */
@@ -26,11 +27,8 @@ export function queuedSentence(before: number, limit: number, nodeless: number):
 /** How many build pods of the cluster no node can take. */
 export function nodelessBuilds(cluster: ClusterSnapshot): number {
   const all = [...cluster.modules(), ...cluster.unreadableModules()]
-  const pods = all.flatMap(({ metadata }) => cluster.pods(metadata))
-  return pods.filter(
-    ({ labels: its, state }) =>
-      its[labels.inputHash] !== undefined && state.kind === 'pending' && state.reason === 'Unschedulable',
-  ).length
+  const pods = all.flatMap(({ metadata }) => runningBuilds(cluster, metadata))
+  return pods.filter(({ state }) => state.kind === 'pending' && state.reason === 'Unschedulable').length
 }
 
 /**
@@ -43,7 +41,7 @@ export function buildsBefore(cluster: ClusterSnapshot, { ref, kernel }: KernelRe
   const all = [...cluster.modules(), ...cluster.unreadableModules()]
   const counts = all.map(({ metadata, status }) => {
     const key = moduleKey(metadata)
-    const running = cluster.pods(metadata).filter((pod) => isRunningBuild(cluster, pod))
+    const running = runningBuilds(cluster, metadata)
     const kernels = new Set(running.map((pod) => pod.annotations[annotations.kernel]))
     const waits = (entry: KernelStatus) =>
       isMakingImage(entry.phase) && entry.reason === buildQueued && !kernels.has(entry.kernel)
@@ -54,10 +52,13 @@ export function buildsBefore(cluster: ClusterSnapshot, { ref, kernel }: KernelRe
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-function isRunningBuild(cluster: ClusterSnapshot, pod: PodFacts): boolean {
-  const { state } = pod
-  if (pod.labels[labels.inputHash] === undefined || isLost(pod, cluster.nodes())) return false
-  return state.kind !== 'succeeded' && state.kind !== 'failed'
+/** The builds of a Module that run: of each kernel the pod that its status announced last, and no other. */
+function runningBuilds(cluster: ClusterSnapshot, ref: ModuleRef): PodFacts[] {
+  return cluster.pods(ref).filter((pod) => {
+    const { state } = pod
+    if (state.kind === 'succeeded' || state.kind === 'failed') return false
+    return isAnnouncedLast(cluster, ref, pod) && !isLost(pod, cluster.nodes())
+  })
 }
 
 /** Earlier places are smaller; no two kernels have one place. */

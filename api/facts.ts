@@ -68,6 +68,8 @@ export interface PodFacts {
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
   readonly deleting: boolean
+  /** Its container `worker` runs the loader with the right to load modules: no less can report of a load. */
+  readonly runsLoader?: true
   readonly interruption?: Interruption
   readonly state: PodState
 }
@@ -87,9 +89,10 @@ export interface ClusterSnapshot {
   unreadable(ref: ModuleRef): UnreadableModule | undefined
   unreadableModules(): readonly UnreadableModule[]
   nodes(): readonly NodeFacts[]
+  node(name: string): NodeFacts | undefined
   nodeModulesConfig(node: string): NodeModulesConfig | undefined
   nodeModulesConfigs(): readonly NodeModulesConfig[]
-  /** Build and worker pods of one Module, by namespace and name of the Module. */
+  /** Build and worker pods of one Module that count (`countedPods`), by namespace and name of the Module. */
   pods(ref: ModuleRef): readonly PodFacts[]
   configMap(namespace: string, name: string): DockerfileFacts | undefined
 }

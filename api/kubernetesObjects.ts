@@ -34,9 +34,16 @@ export interface ContainerStatusObject {
   }
 }
 
+export interface ContainerObject {
+  readonly name: string
+  readonly command?: readonly string[]
+  readonly args?: readonly string[]
+  readonly securityContext?: { readonly capabilities?: { readonly add?: readonly string[] } }
+}
+
 export interface PodObject {
   readonly metadata: ObjectMetadata
-  readonly spec?: { readonly nodeName?: string }
+  readonly spec?: { readonly nodeName?: string; readonly containers?: readonly ContainerObject[] }
   readonly status?: {
     readonly phase?: string
     readonly reason?: string

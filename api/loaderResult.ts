@@ -20,6 +20,10 @@ export const loaderReasons = [
 ] as const
 export type LoaderReason = (typeof loaderReasons)[number]
 
+/** A termination message is no longer, in bytes. */
+const messageLimit = 4096
+const text = z.string().max(messageLimit)
+
 /**
  * What the loader reports of its one run, as one line of JSON in the pod's termination message (at most 4 KiB).
  * `command` is the argv that was run; `output` the last lines of modprobe; `lsmod` the line of /proc/modules of the
@@ -28,16 +32,16 @@ export type LoaderReason = (typeof loaderReasons)[number]
  */
 export const loaderResultSchema = z.object({
   action: z.enum(['Load', 'Unload']),
-  bootId: z.string(),
-  kernel: z.string(),
-  command: z.array(z.string()),
-  exitStatus: z.number().int(),
-  output: z.string(),
-  lsmod: z.string().optional(),
-  srcversion: z.string().optional(),
-  firmwareHostPath: z.string().optional(),
+  bootId: text,
+  kernel: text,
+  command: z.array(text).max(messageLimit),
+  exitStatus: z.int().min(-1).max(255),
+  output: text,
+  lsmod: text.optional(),
+  srcversion: text.optional(),
+  firmwareHostPath: text.optional(),
   reason: z.enum(loaderReasons).optional(),
-  message: z.string().optional(),
+  message: text.optional(),
   simulated: z.boolean().optional(),
 })
 export type LoaderResult = z.infer<typeof loaderResultSchema>

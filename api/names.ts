@@ -174,6 +174,21 @@ export function workerPodName(nodeUid: string, ref: ModuleRef): string {
   return `kmm-worker-${ref.name.slice(0, 40)}-${sha256(`${nodeUid}/${ref.namespace}/${ref.name}`).slice(0, 10)}`
 }
 
+/** The name of KMM's own worker pods: such a pod of a cluster that is taken over ends before ours is made. */
+export function kmmWorkerPodName(node: string, module: string): string {
+  return `kmm-worker-${node}-${module}`
+}
+
+/** Containers whose termination message counts, each for what it alone does. */
+export const containers = {
+  /** Runs the loader in a worker pod. */
+  worker: 'worker',
+  /** Runs the executor in a pod that builds or signs; its log is the build log. */
+  build: 'kaniko',
+  /** The init container that signs. */
+  sign: 'signer',
+} as const
+
 /** Field manager of a kernel run's entry in `status.kernels[]`; at most 128 characters. */
 export function kernelFieldManager(kernel: string): string {
   return `kmm:${kernel}`.slice(0, 128)

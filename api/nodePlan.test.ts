@@ -391,7 +391,32 @@ describe('nodes:STM-7, the worker pod that is there', () => {
   const begun = testWorkerPod('Load', v1, { state: running })
   const unload = testWorkerPod('Unload', v1)
   const isLoaded = testRecord(v1, loaded(v1))
+  const asked = testRecord(v1, undefined)
+  const { runsLoader: _runsLoader, ...unprivileged } = begun
   test.each<[string, Partial<NodePlanInput>, string]>([
+    ['that no record asked for, and nothing is wanted: ended', { pod: begun, module: undefined }, 'Settle'],
+    [
+      'for another config than the record asked for: ended',
+      { pod: begun, record: testRecord(v2, undefined), module: undefined },
+      'Settle',
+    ],
+    ['an unload of what is not loaded: ended', { pod: { ...unload, state: running }, record: asked }, 'Settle'],
+    [
+      'under another name: ended',
+      { pod: { ...begun, name: 'kmm-worker-n1-fpga' }, record: asked, module: undefined },
+      'Settle',
+    ],
+    ['on another node: ended', { pod: { ...begun, nodeName: 'n2' }, record: asked, module: undefined }, 'Settle'],
+    [
+      'that cannot load modules: ended',
+      { pod: { ...unprivileged, state: done }, record: asked, module: undefined },
+      'Settle',
+    ],
+    [
+      'running before the record is seen, and just what is wanted: taken for the one to be made',
+      { pod: begun },
+      'Load v1',
+    ],
     ['not begun and wanted: waited for', { pod: load }, 'Load v1'],
     ['not begun, and another config is wanted: ended', { pod: load, wanted: wants(v2) }, 'Settle'],
     ['not begun, and the other action is wanted: ended', { pod: unload }, 'Settle'],
@@ -414,10 +439,23 @@ describe('nodes:STM-7, the worker pod that is there', () => {
       { pod: testWorkerPod('Load', v1, { access: '' }) },
       'Load v1',
     ],
-    ['running: followed', { pod: begun }, 'follow Load'],
-    ['running, and another config is wanted: followed', { pod: begun, wanted: wants(v2) }, 'follow Load'],
-    ['running, and nothing is wanted: followed', { pod: begun, module: undefined }, 'follow Load'],
-    ['ended: followed', { pod: { ...load, state: done } }, 'follow Load'],
+    ['running: followed', { pod: begun, record: asked }, 'follow Load'],
+    [
+      'running, and another config is wanted: followed',
+      { pod: begun, wanted: wants(v2), record: asked },
+      'follow Load',
+    ],
+    [
+      'running, and nothing is wanted: followed',
+      { pod: begun, module: undefined, record: asked },
+      'follow Load',
+    ],
+    ['ended: followed', { pod: { ...load, state: done }, record: asked }, 'follow Load'],
+    [
+      'an unload that runs: followed',
+      { pod: { ...unload, state: running }, record: isLoaded },
+      'follow Unload',
+    ],
     [
       'ended and written down: followed until it is gone',
       { node: labelled(), pod: { ...load, state: done }, record: isLoaded },

@@ -4,7 +4,7 @@ import type { Module } from './module.ts'
 import { readyLabel, type ModuleRef } from './names.ts'
 import type { ModuleConfig, ModuleEntry, ModuleStatusEntry, NodeModulesConfig } from './nodeModulesConfig.ts'
 import { isLeftLoaded, leftLoaded, moduleConfigHash, recordEntries } from './nodeModulesConfig.ts'
-import { accessHash, workerPodCommand, type WorkerPodCommand } from './workerPodCommand.ts'
+import { accessHash, orderedCommand, workerPodClaim, type WorkerPodCommand } from './workerPodCommand.ts'
 
 /**
  * One thing to do on one node. `Load` and `Unload` take a worker pod. `Settle` ends a pod that nobody wants, `Forget`
@@ -76,32 +76,33 @@ export interface NodePlanInput {
 
 /**
  * What one node needs now: what it should have and has (`compare`), then its worker pod, then its label. A pod that
- * has begun is followed to its end; one that is for something else, or for another boot, is ended first (nodes:STM-7
- * Betters). The label goes before anything else when a reboot took the module away (nodes:BOOT-6 Better).
+ * has begun what the record asked for is followed to its end; one that is for something else, for another boot, or that
+ * nobody asked for, is ended first (nodes:STM-7 Betters). The label goes before anything else when a reboot took the module away (nodes:BOOT-6 Better).
  */
 export function planNode(input: NodePlanInput): NodePlan {
   const { node, pod } = input
   const plan = compare(input)
   // Nobody there could end a pod.
   if (pod === undefined || !node.ready) return withLabel(input, plan)
-  const command = workerPodCommand(pod)
+  const claim = workerPodClaim(pod)
+  const command = orderedCommand(input, pod)
   const loaded = plan.kind === 'loaded'
-  const current = command?.bootId === node.bootId
-  if (command !== undefined && current && pod.state.kind !== 'pending') {
+  if (command !== undefined && pod.state.kind !== 'pending') {
     const work = workFor(node, command.action, command.configHash)
     return { kind: 'follow', work, loaded, pod, command }
   }
   if (plan.kind === 'leave') return plan
-  if (current && (plan.kind === 'work' || plan.kind === 'failed')) {
+  if (claim?.bootId === node.bootId && (plan.kind === 'work' || plan.kind === 'failed')) {
     const { action, configHash } = plan.kind === 'work' ? plan.work : plan.failure
     const access = accessHash(plan.entry)
-    const same = command.action === action && command.configHash === configHash
-    if (same && (command.accessHash ?? access) === access) {
+    const same = claim.action === action && claim.configHash === configHash
+    // Who made it is looked at when it is taken for the one to be made.
+    if (same && (claim.accessHash ?? access) === access) {
       const work = { ...workFor(node, action, configHash), podMade: true as const, ...trouble(pod) }
       return { kind: 'work', work, entry: plan.entry }
     }
   }
-  return { kind: 'settle', work: workFor(node, 'Settle', command?.configHash ?? ''), loaded, pod }
+  return { kind: 'settle', work: workFor(node, 'Settle', claim?.configHash ?? ''), loaded, pod }
 }
 
 /**

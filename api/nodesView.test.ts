@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { NodeFailure, NodePlan, NodeWork } from './nodePlan.ts'
 import { nodeListLimit, viewNodes } from './nodesView.ts'
 import { testConfig, testRef, testWorkerPod } from './testCluster.ts'
-import { workerPodCommand } from './workerPodCommand.ts'
+import { moduleConfigHash } from './nodeModulesConfig.ts'
 
 const config = testConfig()
 const entry = { ...testRef, serviceAccountName: 'default', config }
@@ -32,8 +32,7 @@ const failing = (node: string, change: Partial<NodeFailure> = {}): NodePlan => {
 const again = (node: string, retryAt = '2026-01-01T00:01:00Z') => failing(node, { reason: 'InUse', retryAt })
 const pod = testWorkerPod('Load', config, { state: { kind: 'running' } })
 const followed = (node: string, loaded: boolean): NodePlan => {
-  const command = workerPodCommand(pod)
-  if (command === undefined) throw new Error('the pod has no command')
+  const command = { action: 'Load', bootId: 'b1', config, configHash: moduleConfigHash(config) } as const
   return { kind: 'follow', work: on(node), loaded, pod, command }
 }
 const view = (plans: readonly NodePlan[], maxParallel = 200) =>

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { NodeObject, PodObject } from './kubernetesObjects.ts'
+import { annotations, labels } from './names.ts'
 import { dockerfileFacts, nodeFacts, podFacts } from './objectFacts.ts'
 
 const metadata = { name: 'x', namespace: 'drivers', uid: 'u', resourceVersion: '7' }
@@ -81,14 +82,14 @@ describe('podFacts', () => {
     expect(state(status({ waiting: { reason: 'PodInitializing' } }))).toEqual({ kind: 'pending' })
   })
   test('where it is and whose', () => {
-    expect(pod({ phase: 'Running' }, { labels: { a: 'b' }, annotations: { c: 'd' } })).toEqual({
+    expect(pod({ phase: 'Running' }, { labels: { [labels.moduleName]: 'fpga', a: 'b' }, annotations: { [annotations.kernel]: '6.1.0+', c: 'd' } })).toEqual({
       namespace: 'drivers',
       name: 'x',
       uid: 'u',
       resourceVersion: '7',
       nodeName: 'n1',
-      labels: { a: 'b' },
-      annotations: { c: 'd' },
+      labels: { [labels.moduleName]: 'fpga' },
+      annotations: { [annotations.kernel]: '6.1.0+' },
       deleting: false,
       state: { kind: 'running' },
     })
@@ -109,7 +110,8 @@ describe('podFacts', () => {
       phase: 'Succeeded',
       initContainerStatuses: [ended('i', { exitCode: 0, finishedAt: '2026-01-01T00:00:01Z' })],
       containerStatuses: [
-        ended('worker', { exitCode: 0, message: 'sha256:1', finishedAt: '2026-01-01T00:00:02Z' }),
+        ended('sidecar', { exitCode: 0, message: 'sha256:2' }),
+        ended('kaniko', { exitCode: 0, message: 'sha256:1', finishedAt: '2026-01-01T00:00:02Z' }),
       ],
     }
     expect(state(status)).toEqual({

@@ -1,6 +1,8 @@
 import type { DockerfileFacts, NodeFacts, PodFacts, PodState } from './facts.ts'
 import type { ConfigMapObject, ContainerStatusObject, NodeObject, PodObject } from './kubernetesObjects.ts'
 import { interruptionOf } from './interruption.ts'
+import { containers as ours, labels as keys } from './names.ts'
+import { boundedPod } from './podSchema.ts'
 
 /** What we act on of a Node object. */
 export function nodeFacts(node: NodeObject): NodeFacts {
@@ -22,8 +24,9 @@ export function nodeFacts(node: NodeObject): NodeFacts {
   }
 }
 
-/** What we act on of one of our pods. */
-export function podFacts(pod: PodObject): PodFacts {
+/** What we act on of one of our pods, all of it within its bounds. */
+export function podFacts(unbounded: PodObject): PodFacts {
+  const pod = boundedPod(unbounded)
   const { namespace = '', name, uid, resourceVersion, labels, annotations, deletionTimestamp } = pod.metadata
   const nodeName = pod.spec?.nodeName
   const interruption = interruptionOf(pod)
@@ -36,9 +39,26 @@ export function podFacts(pod: PodObject): PodFacts {
     labels: labels ?? {},
     annotations: annotations ?? {},
     deleting: deletionTimestamp !== undefined,
+    ...(runsLoader(pod) ? { runsLoader: true as const } : {}),
     ...(interruption === undefined ? {} : { interruption }),
     state: podState(pod),
   }
+}
+
+/**
+ * Is this pod able to load a module? Who can create one that is has root on the node already, whoever it is. Images are
+ * not compared: admission in the cluster may write another registry into them.
+ */
+function runsLoader({ spec }: PodObject): boolean {
+  const worker = spec?.containers?.find((container) => container.name === ours.worker)
+  if (worker === undefined || worker.command !== undefined) return false
+  const isLoader = worker.args?.length === 1 && worker.args[0] === 'loader'
+  return isLoader && worker.securityContext?.capabilities?.add?.includes('SYS_MODULE') === true
+}
+
+/** The container whose result is the pod's. */
+function mainContainer({ metadata }: PodObject): string {
+  return metadata.labels?.[keys.workerAction] === undefined ? ours.build : ours.worker
 }
 
 function podState(pod: PodObject): PodState {
@@ -56,11 +76,12 @@ function podState(pod: PodObject): PodState {
     (pod.metadata.creationTimestamp ?? '')
   switch (status?.phase) {
     case 'Succeeded': {
-      const last = containers[0]?.state?.terminated
-      return { kind: 'succeeded', message: last?.message ?? '', finishedAt }
+      const main = containers.find(({ name }) => name === mainContainer(pod))
+      return { kind: 'succeeded', message: main?.state?.terminated?.message ?? '', finishedAt }
     }
     case 'Failed': {
-      const end = ends.find((e) => e.exitCode !== 0)
+      const bad = ends.filter((end) => end.exitCode !== 0)
+      const end = bad.find(({ name }) => name === mainContainer(pod)) ?? bad[0]
       return {
         kind: 'failed',
         ...(status.reason === undefined ? {} : { podReason: status.reason }),

@@ -44,7 +44,7 @@ function givenUp(pod: PodFacts | undefined): 'failing' | 'all' {
   return pod?.state.kind === 'pending' && pod.state.reason !== undefined ? 'all' : 'failing'
 }
 
-/** The worker pods of a Module by the name of their node. Of a Node that was made anew there may be one more. */
+/** The worker pods of a Module by the name of their node; while a cluster is taken over, KMM may have left one more. */
 export function workerPods(
   cluster: ClusterSnapshot,
   ref: ModuleRef,
@@ -53,7 +53,7 @@ export function workerPods(
   return Map.groupBy(pods, (pod) => pod.nodeName ?? '')
 }
 
-/** The worker pod that was made for this very Node, else one that is in its place. */
+/** The worker pod that was made for this very Node, else one of KMM's that is in its place. */
 function podOf(pods: readonly PodFacts[] | undefined, node: NodeFacts, ref: ModuleRef): PodFacts | undefined {
   if (pods === undefined) return undefined
   const name = workerPodName(node.uid, ref)

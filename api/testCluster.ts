@@ -94,6 +94,7 @@ export function testWorkerPod(
       ...(access === '' ? {} : { [annotations.workerHash]: access }),
     },
     deleting: false,
+    runsLoader: true,
     state,
   }
 }
@@ -154,6 +155,7 @@ export function testCluster(things: TestCluster = {}): ClusterSnapshot {
       unreadable.find((m) => m.metadata.name === ref.name && m.metadata.namespace === ref.namespace),
     unreadableModules: () => unreadable,
     nodes: () => nodes,
+    node: (name) => nodes.find((node) => node.name === name),
     nodeModulesConfig: (node) => records.find((record) => record.metadata.name === node),
     nodeModulesConfigs: () => records,
     pods: (ref) => (isTest(ref) ? pods : []),

@@ -3,6 +3,7 @@ import type { ClusterSnapshot, NodeFacts, PodFacts } from './facts.ts'
 import type { BuildPodView, ImageWish, ViewSettings } from './kernelView.ts'
 import type { KernelStatus } from './module.ts'
 import { annotations, labels } from './names.ts'
+import { attemptOf, isAnnounced } from './podProvenance.ts'
 
 /** The node of the failed build in status, when it is gone: what vanished with it was not deleted by a person. */
 export function lostNode(cluster: ClusterSnapshot, stored: KernelStatus | undefined): { lostNode?: string } {
@@ -37,17 +38,25 @@ export function inputHashes(wish: ImageWish): string[] {
   )
 }
 
-/** A pod as a build pod of this kernel; nothing for a worker pod, or one of another kernel. */
+/** In place of the input hash of a pod that status never announced. */
+const unannounced = ''
+
+/**
+ * A pod as a build pod of this kernel; nothing for a worker pod, or one of another kernel. One that status never
+ * announced has no inputs that anybody knows: it goes as what was made from other inputs does, and none of it counts.
+ */
 export function viewBuildPod(
   pod: PodFacts,
   kernel: string,
   settings: ViewSettings,
   cluster: ClusterSnapshot,
+  stored: KernelStatus | undefined,
 ): BuildPodView[] {
-  const inputHash = pod.labels[labels.inputHash]
-  if (pod.annotations[annotations.kernel] !== kernel || inputHash === undefined) return []
+  const hash = pod.labels[labels.inputHash]
+  if (pod.annotations[annotations.kernel] !== kernel || hash === undefined) return []
   const image = pod.annotations[annotations.image] ?? ''
-  const attempt = Number(pod.labels[labels.attempt] ?? 1)
+  const attempt = attemptOf(pod) ?? 0
+  const inputHash = isAnnounced(stored, pod) ? hash : unannounced
   const source = pod.annotations[annotations.unsignedImage]
   const facts = { name: pod.name, uid: pod.uid, image, inputHash, attempt, ...dropUndefined({ source }) }
   switch (pod.state.kind) {

@@ -68,7 +68,7 @@ export function viewKernel(
   const there = storedModule(cluster, ref)
   const { wish, architectures, mapping, dockerfile } = wantedImage(cluster, ref, kernel)
   const stored = storedEntry(there, kernel)
-  const pods = cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings, cluster))
+  const pods = cluster.pods(ref).flatMap((pod) => viewBuildPod(pod, kernel, settings, cluster, stored))
   const which = life === 'alive' ? rebuildAnnotation(there) : undefined
   const asked =
     (which === 'all' || which === kernel) && rebuildObstacle(cluster, { ref, kernel }, wish) === undefined

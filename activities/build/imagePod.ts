@@ -3,7 +3,7 @@ import type { OperatorConfig } from '../../api/config.ts'
 import { dnsKernel } from '../../api/kernel.ts'
 import type { ResolvedMapping } from '../../api/mapping.ts'
 import type { Module } from '../../api/module.ts'
-import { annotations, apiVersion, labels } from '../../api/names.ts'
+import { annotations, apiVersion, containers, labels } from '../../api/names.ts'
 import type { SecretVersions } from '../contract.ts'
 import type { PodBody } from '../podBody.ts'
 import { authoritiesFolder, authoritiesVolume, executorEnvironment } from './executor.ts'
@@ -54,7 +54,7 @@ export interface Mount {
 }
 
 /** The container that runs the executor; its log is the build log. */
-export const buildContainer = 'kaniko'
+export const buildContainer = containers.build
 
 /** A Secret whose contents are mounted as files. */
 export function secretVolume(

@@ -11,6 +11,8 @@ import { configMaps, modules, nodeModulesConfigs, nodes, pods } from '../kube/re
 import type { ConfigMap, CustomObject, Node, Pod, StoredObject } from '../kube/resources.ts'
 import type { Change } from '../kube/store.ts'
 import { dockerfileFacts, nodeFacts, podFacts } from '../../api/objectFacts.ts'
+import { countedPods } from '../../api/podProvenance.ts'
+import { boundedPod } from '../../api/podSchema.ts'
 
 /** Something changed that concerns these Modules. */
 export interface CacheChange {
@@ -25,7 +27,7 @@ export interface CacheChange {
 export interface ClusterCache extends ClusterSnapshot {
   /** All first lists are in. */
   readonly synced: Promise<void>
-  /** Modules there are, and Modules of which only records or pods are left. */
+  /** Modules there are, and Modules of which only records are left. Pods alone make no Module known. */
   knownModules(): ModuleRef[]
   /** Have all kinds in `seen` reached their versions? False when not within the time. */
   caughtUp(seen: Seen, timeoutMs: number): Promise<boolean>
@@ -49,7 +51,13 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
   const ours = `${labels.partOf}=kmm`
   const moduleInformer = createInformer<CustomObject>({ ...common, resource: modules, name: 'Module' })
   const nodeInformer = createInformer<Node>({ ...common, resource: nodes, name: 'Node', keep: slimNode })
-  const podInformer = createInformer<Pod>({ ...common, resource: pods, name: 'Pod', labelSelector: ours })
+  const podInformer = createInformer<Pod>({
+    ...common,
+    resource: pods,
+    name: 'Pod',
+    labelSelector: ours,
+    keep: (pod) => boundedPod(pod) as Pod,
+  })
   const recordInformer = createInformer<CustomObject>({
     ...common,
     resource: nodeModulesConfigs,
@@ -102,7 +110,6 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
     const add = (ref: ModuleRef) => refs.set(moduleKey(ref), ref)
     for (const object of moduleInformer.list()) add(refOf(object))
     for (const object of recordInformer.list()) for (const ref of recordRefs(readRecord(object))) add(ref)
-    for (const pod of podInformer.list()) for (const ref of podRefs(pod)) add(ref)
     return [...refs.values()]
   }
 
@@ -122,20 +129,28 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
   // Whoever stops the cache before it knows anything need not wait for it.
   synced.catch(() => undefined)
 
+  const found = {
+    module: (ref: ModuleRef) => readModule(moduleInformer.get(moduleKey(ref))),
+    unreadable: (ref: ModuleRef) => readUnreadable(moduleInformer.get(moduleKey(ref))),
+    node(name: string): NodeFacts | undefined {
+      const object = nodeInformer.get(name)
+      return object === undefined ? undefined : asNode(object)
+    },
+    nodeModulesConfig: (node: string) => readRecord(recordInformer.get(node)),
+  }
+
   return {
+    ...found,
     synced,
-    module: (ref) => readModule(moduleInformer.get(moduleKey(ref))),
     modules: () => moduleInformer.list().flatMap((object) => readModule(object) ?? []),
     nodes: (): NodeFacts[] => nodeInformer.list().map(asNode),
-    nodeModulesConfig: (node) => readRecord(recordInformer.get(node)),
     nodeModulesConfigs: () => recordInformer.list().flatMap((object) => readRecord(object) ?? []),
-    pods: (ref) => podsOf(moduleKey(ref)).map(asPod),
+    pods: (ref) => countedPods(found, ref, podsOf(moduleKey(ref)).map(asPod)),
     configMap(namespace, name): DockerfileFacts | undefined {
       const object = configMapInformer.get(`${namespace}/${name}`)
       return object === undefined ? undefined : dockerfileFacts(object)
     },
     knownModules,
-    unreadable: (ref) => readUnreadable(moduleInformer.get(moduleKey(ref))),
     unreadableModules: () => moduleInformer.list().flatMap((object) => readUnreadable(object) ?? []),
     async caughtUp(seen, timeoutMs) {
       const waits = Object.entries(seen).flatMap(([kind, version]) => {

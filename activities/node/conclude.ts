@@ -24,19 +24,32 @@ export type Verdict =
       readonly message: string
     }
 
-/** A module in use; an image that could not be had in time, or a modprobe that hung. */
-const passing: ReadonlySet<string> = new Set(['InUse', 'DeadlineExceeded'])
+/**
+ * A module in use; an image that could not be had in time, or a modprobe that hung; a node whose status is of another
+ * boot or kernel than its loader found.
+ */
+const passing: ReadonlySet<string> = new Set(['InUse', 'DeadlineExceeded', 'Obsolete'])
 
-/** Reads an ended worker pod. */
-export function verdictOf(pod: EndedPod, node: NodeFacts): Verdict {
+/**
+ * Reads an ended worker pod that was to do `action`. Obsolete is what was ordered for another boot than the node's last
+ * known one; a loader that finds itself elsewhere though the node's status stands has failed, and is tried again later.
+ */
+export function verdictOf(deps: Dependencies, pod: EndedPod, deed: Pick<Deed, 'node' | 'command'>): Verdict {
+  const { node, command } = deed
   const said = loaderOutcome(pod.state)
   if (said.kind !== 'result') {
     const { reason, message } = said
     return { kind: 'failure', class: classOf(said), reason, message }
   }
   const { result } = said
-  if (result.reason === 'Obsolete' || result.bootId !== node.bootId) {
-    return { kind: 'obsolete', message: result.message ?? 'the node was started anew' }
+  if (result.reason === 'Obsolete' || result.bootId !== command.bootId) {
+    const message = result.message ?? 'the node was started anew'
+    if (deps.cache.node(node.name)?.bootId !== command.bootId) return { kind: 'obsolete', message }
+    return { kind: 'failure', class: 'passing', reason: 'Obsolete', message }
+  }
+  if (result.action !== command.action) {
+    const message = `The loader did another action than was asked for: ${result.action}.`
+    return { kind: 'failure', class: 'held', reason: 'NoLoaderResult', message }
   }
   if (result.reason === undefined && pod.state.kind === 'succeeded') return { kind: 'success', result }
   const { reason = 'ModprobeFailed', message = '', output } = result
@@ -62,6 +75,8 @@ interface Deed {
   readonly entry?: ModuleEntry
   /** Another config is to follow an unload. */
   readonly stays?: boolean
+  /** Directory of the node that the pod was to put firmware into, when it is known to this process. */
+  readonly firmware?: string
 }
 
 /** Writes down that a module is loaded or unloaded: the node's record, then `...ready`, and tells it. */
@@ -92,7 +107,7 @@ function loadedEntry(deps: Dependencies, deed: Deed, result: LoaderResult): Modu
   const from = entry ?? recordEntries(deps.cache.nodeModulesConfig(node.name), ref).wish
   const { namespace, name } = ref
   const { config, configHash, bootId } = command
-  const { firmwareHostPath } = result
+  const firmwareHostPath = orderedFirmware(deps, deed, result)
   return {
     namespace,
     name,
@@ -105,6 +120,18 @@ function loadedEntry(deps: Dependencies, deed: Deed, result: LoaderResult): Modu
     bootId,
     ...(firmwareHostPath === undefined ? {} : { firmwareHostPath }),
   }
+}
+
+/**
+ * Where firmware of the Module lies now, when that is a directory that was ordered: by this process, by the present
+ * configuration, or by the record. An unload gets it as a writable directory of the node.
+ */
+function orderedFirmware(deps: Dependencies, deed: Deed, { firmwareHostPath }: LoaderResult): string | undefined {
+  const { ref, node, command } = deed
+  const configured = command.config.modprobe.firmwarePath ? deps.config.worker.firmwareHostPath : undefined
+  const { fact } = recordEntries(deps.cache.nodeModulesConfig(node.name), ref)
+  const ordered = [deed.firmware, configured, fact?.firmwareHostPath]
+  return ordered.includes(firmwareHostPath) ? firmwareHostPath : undefined
 }
 
 /** Writes down why an action failed, how often by now, and when it is tried again. */

@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common'
 import { annotations, labels, workerPodName } from '../../api/names.ts'
+import { podFacts } from '../../api/objectFacts.ts'
 import { accessHash } from '../../api/workerPodCommand.ts'
 import { catchUpMs } from '../caughtUp.ts'
 import type { PodRef } from '../contract.ts'
@@ -14,7 +15,8 @@ import type { RecordRef } from './record.ts'
 
 /**
  * Finds or makes the worker pod of an action. Undefined when a pod of another action or config has the name, which
- * is one per node and Module: then the node has to be looked at again.
+ * is one per node and Module: then the node has to be looked at again. A pod that anybody else has put in its place is
+ * removed, or, where it has no label of ours, waited for.
  */
 export async function ensureWorkerPod(
   deps: Dependencies,
@@ -42,8 +44,16 @@ export async function ensureWorkerPod(
   if (!(await deps.cache.caughtUp({ Pod: resourceVersion }, catchUpMs))) {
     throw ApplicationFailure.retryable('The cache does not know the worker pod yet.', 'CacheBehind')
   }
-  const same = found[labels.workerAction] === action && found[labels.configHash] === configHash
-  return made.kind === 'created' || same ? { namespace, name, uid } : undefined
+  const pod = { namespace, name, uid }
+  if (made.kind === 'created') return pod
+  if (found[labels.workerAction] !== action || found[labels.configHash] !== configHash) {
+    if (found[labels.moduleName] === ref.name) return undefined
+    throw ApplicationFailure.retryable(`Pod ${namespace}/${name} of another owner is in the way.`, 'PodNameTaken')
+  }
+  const { runsLoader, nodeName } = podFacts(made.object)
+  if (runsLoader === true && nodeName === node.name) return pod
+  await deps.kube.delete(pods, pod, { uid })
+  throw ApplicationFailure.retryable(`Pod ${namespace}/${name} could not load a module; it is removed.`, 'PodNotOurs')
 }
 
 /** Some quotas forbid the class outside of kube-system; a pod of no class still loads, when the kubelet has room. */

@@ -1,5 +1,6 @@
 import { loaderResultSchema, type LoaderResult } from '../../api/loaderResult.ts'
 import type { PodState } from '../../api/facts.ts'
+import { containers } from '../../api/names.ts'
 import { saysProgramMissing } from '../../api/objectFacts.ts'
 import { parseJson } from '../parseJson.ts'
 
@@ -8,9 +9,13 @@ export type LoaderOutcome =
   | { readonly kind: 'result'; readonly result: LoaderResult }
   | { readonly kind: 'none' | 'cluster'; readonly reason: string; readonly message: string }
 
-/** Reads the loader's result from an ended worker pod; without one, what the cluster or the first failed container says. */
+/**
+ * Reads the loader's result from an ended worker pod, out of the message of its own container alone: in another one the
+ * image's programs run. Without one, what the cluster or the first failed container says.
+ */
 export function loaderOutcome(state: Extract<PodState, { kind: 'succeeded' | 'failed' }>): LoaderOutcome {
-  const line = state.message.trim().split('\n').at(-1) ?? ''
+  const isLoaders = state.kind === 'succeeded' || state.container === containers.worker
+  const line = isLoaders ? (state.message.trim().split('\n').at(-1) ?? '') : ''
   const parsed = loaderResultSchema.safeParse(parseJson(line))
   if (parsed.success) return { kind: 'result', result: parsed.data }
   if (state.kind === 'succeeded') {

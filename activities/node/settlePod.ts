@@ -1,6 +1,6 @@
 import type { NodeFacts, PodFacts } from '../../api/facts.ts'
 import type { ModuleRef } from '../../api/names.ts'
-import { workerPodCommand } from '../../api/workerPodCommand.ts'
+import { orderedCommand } from '../../api/workerPodCommand.ts'
 import type { NodeOutcome } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { pods } from '../kube/resources.ts'
@@ -10,7 +10,7 @@ import { removeWorkerPod, workerPodEnd } from './workerPodEnd.ts'
 /**
  * Ends a worker pod that nobody wants any more. One that has not begun, as far as anybody knows, is deleted; one that
  * runs is left to its end. Either way its last state decides: what it did to the kernel, perhaps in the very moment
- * it was deleted, is written down before it goes.
+ * it was deleted, is written down before it goes. One that no record asked for is deleted, and nothing of it counts.
  */
 export async function settlePod(
   deps: Dependencies,
@@ -19,13 +19,15 @@ export async function settlePod(
   pod: PodFacts,
   signal: AbortSignal,
 ): Promise<NodeOutcome> {
-  const command = workerPodCommand(pod)
-  const idle = pod.state.kind === 'pending' || command?.bootId !== node.bootId
+  const record = deps.cache.nodeModulesConfig(node.name)
+  const command = orderedCommand({ ref, node, record }, pod)
+  const idle = pod.state.kind === 'pending' || command === undefined
   if (idle) await deps.kube.delete(pods, pod, { uid: pod.uid })
   const end = await workerPodEnd(deps, node, pod, signal)
   if (end.kind === 'away') return { kind: 'obsolete', message: `node ${node.name} is away`, seen: {} }
-  const verdict = end.kind === 'ended' ? verdictOf(end.pod, node) : undefined
-  const result = command !== undefined && verdict?.kind === 'success' ? verdict.result : undefined
+  const verdict =
+    end.kind === 'ended' && command !== undefined ? verdictOf(deps, end.pod, { node, command }) : undefined
+  const result = verdict?.kind === 'success' ? verdict.result : undefined
   const seen =
     command === undefined || result === undefined
       ? {}

@@ -92,8 +92,45 @@ describe('load', () => {
       const message = world.report({ bootId: 'b0' })
       world.podBecomes({ kind: 'succeeded', message, finishedAt: '' })
     }
+    expect(await perform(next())).toMatchObject({ kind: 'failed' })
+    expect(fact()).not.toHaveProperty('config')
+    expect(world.node.labels).not.toHaveProperty([readyLabel(testRef)])
+  })
+
+  test('a result of a boot that is over is obsolete, and no failure', async () => {
+    world.onCreate = () => {
+      world.change({ node: { bootId: 'b2' } })
+      world.podBecomes({
+        kind: 'succeeded',
+        message: world.report({ reason: 'Obsolete' }),
+        finishedAt: '',
+      })
+    }
     expect(await perform(next())).toMatchObject({ kind: 'obsolete' })
     expect(fact()).toBeUndefined()
+  })
+
+  test.each<[string, object]>([
+    ['of another action', { action: 'Unload' }],
+    ['with a number out of range', { exitStatus: 1e9 }],
+    ['longer than a termination message', { lsmod: 'x'.repeat(5000) }],
+  ])('a result %s counts for nothing', async (_what, change) => {
+    world.onCreate = () =>
+      world.podBecomes({ kind: 'succeeded', message: world.report(change), finishedAt: '' })
+    expect(await perform(next())).toMatchObject({ kind: 'failed' })
+    expect(fact()).toMatchObject({ failure: { reason: 'NoLoaderResult' } })
+    expect(fact()).not.toHaveProperty('config')
+    expect(world.node.labels).not.toHaveProperty([readyLabel(testRef)])
+  })
+
+  test('a directory that was not ordered is not taken for one of firmware', async () => {
+    world.onCreate = () => {
+      const message = world.report({ firmwareHostPath: '/etc' })
+      world.podBecomes({ kind: 'succeeded', message, finishedAt: '' })
+    }
+    await perform(next())
+    expect(fact()).toMatchObject({ bootId: 'b1' })
+    expect(fact()).not.toHaveProperty('firmwareHostPath')
   })
 
   test('users.md 7: a pod deleted by somebody else is made again, and is no failure', async () => {
@@ -161,6 +198,25 @@ describe('failures', () => {
     const message = world.report({ action: 'Load', reason: 'InUse' })
     for (let times = 0; times < 5; times++) await failing({ exitCode: 1, message })
     expect(pauseOf(await failing({ podReason: 'Evicted' }))).toBe(10_000)
+  })
+
+  test('a loader that finds another node than its status tells: tried again at a growing pace, for as long as it takes', async () => {
+    const says = { container: 'worker', message: world.report({ action: 'Load', reason: 'Obsolete' }) }
+    const pauses = []
+    for (let times = 0; times < 8; times++) pauses.push((pauseOf(await failing(says)) ?? 0) / 1000)
+    expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 300, 300])
+    expect(fact()?.failure).toMatchObject({ reason: 'Obsolete', attempts: 8 })
+  })
+
+  test('what the image has its cp say in the name of the loader is a failure of the image, and held', async () => {
+    for (const reason of ['Obsolete', 'InUse', undefined]) {
+      const message = world.report({ action: 'Load', reason })
+      const failure = await failing({ exitCode: 1, container: 'image-extractor', message })
+      expect(failure).toMatchObject({ reason: 'ExtractFailed' })
+      expect(pauseOf(failure)).toBeUndefined()
+    }
+    expect(view()).toMatchObject({ work: [], counts: { failed: 1 } })
+    expect(fact()).not.toHaveProperty('config')
   })
 
   test('everything else is held', async () => {

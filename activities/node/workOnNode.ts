@@ -19,6 +19,7 @@ import { recordFailure, recordSuccess, verdictOf } from './conclude.ts'
 import { ensureWorkerPod } from './ensureWorkerPod.ts'
 import { leaveLoaded } from './leaveLoaded.ts'
 import { setReady } from './readyLabel.ts'
+import { firmwareOrder } from './workerFirmware.ts'
 import { forget, recordFact, recordRefOf, recordWish } from './record.ts'
 import { settlePod } from './settlePod.ts'
 import { regardless, removeWorkerPod, workerPodEnd, type WorkerPodEnd } from './workerPodEnd.ts'
@@ -130,7 +131,9 @@ async function begin(task: Task, work: NodeWork, entry: ModuleEntry): Promise<No
   if (pod === undefined) return obsolete('another worker pod is in its place')
   if (pod instanceof NamespaceGone) return await withoutPod(task, action, entry)
   const command = { action, bootId, config: entry.config, configHash } as const
-  const outcome = await follow(task, pod, command, entry)
+  const { worker } = deps.config
+  const firmware = firmwareOrder({ ref, action, entry, worker, firmwareHostPath })?.install
+  const outcome = await follow(task, pod, command, { entry, ...dropUndefined({ firmware }) })
   return { ...outcome, seen: { ...labelled, ...outcome.seen } }
 }
 
@@ -169,7 +172,7 @@ async function follow(
   task: Task,
   pod: PodRef,
   command: WorkerPodCommand,
-  entry?: ModuleEntry,
+  made: { readonly entry?: ModuleEntry; readonly firmware?: string } = {},
 ): Promise<NodeOutcome> {
   const { deps, ref, node, stays, request } = task
   const end = await endOrUnwanted(task, pod)
@@ -179,9 +182,9 @@ async function follow(
       return facts === undefined ? gone : await settlePod(deps, ref, node, facts, signal)
     }
     if (end.kind === 'away') return obsolete(`node ${node.name} is away`)
-    const verdict = end.kind === 'ended' ? verdictOf(end.pod, node) : undefined
+    const verdict = end.kind === 'ended' ? verdictOf(deps, end.pod, { node, command }) : undefined
     const { retries } = request
-    const deed = dropUndefined({ ref, node, command, podUid: pod.uid, stays, retries, entry })
+    const deed = dropUndefined({ ref, node, command, podUid: pod.uid, stays, retries, ...made })
     const deleted = end.kind === 'gone' || (end.pod.deleting && verdict?.kind === 'failure')
     if (verdict === undefined || deleted) {
       await removeWorkerPod(deps, node, pod, signal)

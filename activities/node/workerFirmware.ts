@@ -12,7 +12,9 @@ const firmwareClass = '/sys/module/firmware_class/parameters'
  * What the loader does about firmware; undefined when the Module has none and had none. An unload goes by the
  * directory of the load, whatever `worker.firmwareHostPath` is by now (nodes:5 Better).
  */
-export function firmwareOrder(input: WorkerPodInput): FirmwareOrder | undefined {
+export function firmwareOrder(
+  input: Pick<WorkerPodInput, 'ref' | 'action' | 'entry' | 'worker' | 'firmwareHostPath'>,
+): FirmwareOrder | undefined {
   const { ref, action, entry, worker, firmwareHostPath } = input
   const configured = entry.config.modprobe.firmwarePath ? (worker.firmwareHostPath ?? undefined) : undefined
   const install = action === 'Load' ? configured : undefined

@@ -2,7 +2,7 @@ import type { V1Toleration, V1Volume, V1VolumeMount } from '@kubernetes/client-n
 import type { OperatorConfig } from '../../api/config.ts'
 import type { NodeFacts } from '../../api/facts.ts'
 import { defaultDirName, softdep } from '../../api/loadCommand.ts'
-import { annotations, apiVersion, labels, workerPodName, type ModuleRef } from '../../api/names.ts'
+import { annotations, apiVersion, containers, labels, workerPodName, type ModuleRef } from '../../api/names.ts'
 import { downwardFile, extractor } from '../extractor.ts'
 import type { PodBody } from '../podBody.ts'
 import type { ModuleEntry } from '../../api/nodeModulesConfig.ts'
@@ -36,7 +36,7 @@ const deadlineSeconds = 30 * 60
 const imageSizeLimit = '8Gi'
 
 /** The container that runs the loader; its termination message is the result. */
-export const workerContainer = 'worker'
+export const workerContainer = containers.worker
 
 /**
  * The pod that loads or unloads a module on one node (nodes:WPD with the Betters): no shell, no service account

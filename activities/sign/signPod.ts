@@ -1,7 +1,7 @@
 import type { V1Container, V1ResourceRequirements, V1Volume } from '@kubernetes/client-node'
 import { signHash } from '../../api/buildInputs.ts'
 import { parseImageReference } from '../../api/imageReference.ts'
-import { annotations, imageLabels, signPodName } from '../../api/names.ts'
+import { annotations, containers, imageLabels, signPodName } from '../../api/names.ts'
 import { signedFolder, signPaths, type SignCommand } from '../../api/signCommand.ts'
 import { executorArguments } from '../build/executor.ts'
 import { imagePod, secretVolume, type ImagePodInput } from '../build/imagePod.ts'
@@ -18,7 +18,7 @@ export interface SignPodInput extends ImagePodInput {
 }
 
 /** The init container that signs; its termination message says why it could not. */
-export const signContainer = 'signer'
+export const signContainer = containers.sign
 
 const context: V1Volume = { name: 'context', emptyDir: {} }
 const tree: V1Volume = { name: 'image', emptyDir: {} }

@@ -3,6 +3,7 @@ import type { ConfigMapObject, NodeObject, PodObject } from '../../api/kubernete
 import { labels, moduleKey, type ModuleRef } from '../../api/names.ts'
 import { nodeModulesConfigSchema } from '../../api/nodeModulesConfig.ts'
 import { dockerfileFacts, nodeFacts, podFacts } from '../../api/objectFacts.ts'
+import { countedPods } from '../../api/podProvenance.ts'
 import { parseModule, type UnreadableModule } from '../../api/readModule.ts'
 import type { StoredObject } from '../kube/resources.ts'
 
@@ -37,15 +38,20 @@ export function snapshotOf(objects: ClusterObjects): ClusterSnapshot {
     moduleKey({ namespace, name: its[labels.moduleName] ?? '' }),
   )
   const configMaps = objects.configMaps.map(dockerfileFacts)
+  const nodesByName = new Map(nodes.map((node) => [node.name, node]))
+  const found = {
+    module: (ref: ModuleRef) => modules.find(({ metadata }) => isOf(metadata, ref)),
+    unreadable: (ref: ModuleRef) => unreadable.find(({ metadata }) => isOf(metadata, ref)),
+    node: (name: string) => nodesByName.get(name),
+    nodeModulesConfig: (node: string) => recordsByNode.get(node),
+  }
   return {
-    module: (ref) => modules.find(({ metadata }) => isOf(metadata, ref)),
+    ...found,
     modules: () => modules,
-    unreadable: (ref) => unreadable.find(({ metadata }) => isOf(metadata, ref)),
     unreadableModules: () => unreadable,
     nodes: () => nodes,
-    nodeModulesConfig: (node) => recordsByNode.get(node),
     nodeModulesConfigs: () => records,
-    pods: (ref) => pods.get(moduleKey(ref)) ?? [],
+    pods: (ref) => countedPods(found, ref, pods.get(moduleKey(ref)) ?? []),
     configMap: (namespace, name) => configMaps.find((map) => isOf(map, { namespace, name })),
   }
 }

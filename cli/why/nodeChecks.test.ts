@@ -1,5 +1,5 @@
 import { describe } from 'vitest'
-import { testConfig, testNode, testWorkerPod } from '../../api/testCluster.ts'
+import { testConfig, testNode, testRecord, testWorkerPod } from '../../api/testCluster.ts'
 import { type Cause, at, failure, onNode, testCauses, verified } from './testing/whyTest.ts'
 
 describe('the first thing that fails of a node', () => {
@@ -29,7 +29,10 @@ describe('the first thing that fails of a node', () => {
     ],
     [
       'a worker pod that runs',
-      onNode({ pods: [testWorkerPod('Load', testConfig(), { state: { kind: 'running' } })] }),
+      onNode({
+        records: [testRecord(testConfig(), undefined)],
+        pods: [testWorkerPod('Load', testConfig(), { state: { kind: 'running' } })],
+      }),
       { check: 'worker pod', reason: 'Loading', verdict: 'waits' },
     ],
     [

@@ -2,6 +2,7 @@ import { parseConfig } from '../../../api/config.ts'
 import type { NodeFacts, PodFacts, PodState } from '../../../api/facts.ts'
 import type { Module } from '../../../api/module.ts'
 import type { ModuleEntry, ModuleStatusEntry, NodeModulesConfig } from '../../../api/nodeModulesConfig.ts'
+import { containers } from '../../../api/names.ts'
 import { testCluster, testNode, testRecord } from '../../../api/testCluster.ts'
 import { podFacts } from '../../../api/objectFacts.ts'
 import type { Dependencies } from '../../dependencies.ts'
@@ -76,7 +77,8 @@ export class SimulatedNode {
 
   /** The pod fails. */
   fail(change: Partial<Extract<PodState, { kind: 'failed' }>>, pod: Partial<PodFacts> = {}): void {
-    const state = { kind: 'failed', message: '', finishedAt: '2026-01-01T00:00:00Z', ...change } as const
+    const end = { container: containers.worker, message: '', finishedAt: '2026-01-01T00:00:00Z' }
+    const state = { kind: 'failed', ...end, ...change } as const
     this.podBecomes(state, pod)
   }
 
