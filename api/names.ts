@@ -35,6 +35,10 @@ export const annotations = {
   image: 'kmm.sigs.x-k8s.io/image',
   /** On the claim of an image: hash of the holder's inputs. */
   inputHash: 'kmm.sigs.x-k8s.io/input-hash',
+  /** On the claim of an image: uid of the pod that was made for it. */
+  claimedPod: 'kmm.sigs.x-k8s.io/claimed-pod',
+  /** On the claim of an image: its resourceVersion before the pod was written into it, by which claims have their order. */
+  claimOrder: 'kmm.sigs.x-k8s.io/claim-order',
   /** PEM of the authorities of `registry.caFile`, from where a build pod mounts it. */
   registryAuthorities: 'kmm.sigs.x-k8s.io/registry-authorities',
   /** Which Secrets a build pod was made with: uid and resourceVersion by name. */

@@ -65,12 +65,18 @@ describe('images:MIC-10 Better: a rebuild', () => {
     ['for the kernel by its name', { which: testKernel }, 1],
     [
       'while a good pod waits to be collected: not that one',
-      { things: { pods: [podOf(2, { kind: 'succeeded', message: '', finishedAt })] } },
+      {
+        entry: { inputHash, attempt: 2 },
+        things: { pods: [podOf(2, { kind: 'succeeded', message: '', finishedAt })] },
+      },
       3,
     ],
     [
       'while it is being built: that build',
-      { entry: { digest: undefined }, things: { pods: [podOf(2, { kind: 'running' })] } },
+      {
+        entry: { digest: undefined, inputHash, attempt: 2 },
+        things: { pods: [podOf(2, { kind: 'running' })] },
+      },
       2,
     ],
     [

@@ -94,10 +94,15 @@ describe('how an image that is signed is made', () => {
     const annotated = { [annotations.kernel]: testKernel, [annotations.unsignedImage]: 'r/u@sha256:1' }
     const pod = testBuildPod({
       annotations: annotated,
-      labels: { [labels.resourceType]: 'SignImage', [labels.inputHash]: inputHash },
+      labels: {
+        [labels.resourceType]: 'SignImage',
+        [labels.inputHash]: inputHash,
+        [labels.attempt]: '1',
+      },
     })
+    const entry = { kernel: testKernel, phase: 'Signing', inputHash, attempt: 1 } as const
     const cluster = testCluster({
-      modules: [guardedModule({ mapping: { build, sign } })],
+      modules: [guardedModule({ mapping: { build, sign } }, { status: { kernels: [entry] } })],
       configMaps,
       pods: [pod],
     })

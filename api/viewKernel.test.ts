@@ -317,17 +317,34 @@ describe('what nodes shall load', () => {
 
 describe('build pods', () => {
   const finishedAt = '2026-01-01T00:00:00Z'
+  const announced = { kernel: testKernel, phase: 'Building', inputHash: 'h1', attempt: 2 } as const
+  const announcing = guardedModule({}, { status: { kernels: [announced] } })
   const evicted = {
     state: { kind: 'failed', message: '', finishedAt },
     interruption: { reason: 'Evicted', message: 'm' },
   } as const
   const pods = (change: Parameters<typeof testBuildPod>[0], gcDelayMs = 0) =>
-    view({ pods: [testBuildPod(change)] }, testKernel, gcDelayMs).view.pods
+    view({ modules: [announcing], pods: [testBuildPod(change)] }, testKernel, gcDelayMs).view.pods
   test.each<[string, Parameters<typeof testBuildPod>[0], object]>([
     ['running', {}, { state: 'active', name: 'fpga-build-1', uid: 'pod-1', inputHash: 'h1', attempt: 2 }],
     ['pending', { state: { kind: 'pending' } }, { state: 'active' }],
     ['failed', { state: { kind: 'failed', message: '', finishedAt } }, { state: 'failed' }],
-    ['without attempt', { labels: { [labels.inputHash]: 'h1' } }, { attempt: 1 }],
+    [
+      'of an attempt before the last',
+      { labels: { [labels.inputHash]: 'h1', [labels.attempt]: '1' } },
+      { inputHash: 'h1', attempt: 1 },
+    ],
+    ['without attempt: of no inputs', { labels: { [labels.inputHash]: 'h1' } }, { inputHash: '' }],
+    [
+      'of an attempt that status did not announce: of no inputs',
+      { labels: { [labels.inputHash]: 'h1', [labels.attempt]: '3' } },
+      { inputHash: '' },
+    ],
+    [
+      'of inputs that status did not announce: of none',
+      { labels: { [labels.inputHash]: 'h2', [labels.attempt]: '1' } },
+      { inputHash: '' },
+    ],
   ])('%s', (_name, change, expected) => {
     expect(pods(change)).toMatchObject([expected])
   })

@@ -8,6 +8,7 @@ import type { Dependencies } from '../dependencies.ts'
 import { createKube } from '../kube/client.ts'
 import { leases, namespaces } from '../kube/resources.ts'
 import { claimImage, claimsBefore, giveUpClaim } from './claim.ts'
+import { isClaimedPod, recordClaimedPod } from './claimedPod.ts'
 
 const namespace = `claims-${process.pid}`
 const kube = createKube(inject('kubeconfig'))
@@ -79,6 +80,12 @@ describe('one build per image reference (images:BLD-S10)', () => {
     await claim('e', images[4]!)
     const places = await Promise.all([1, 2, 3].map((at) => order(at)))
     expect(new Set(places)).toEqual(new Set([first + 1, first + 2, first + 3]))
+    expect([await order(0), await order(4)]).toEqual([first, first + 4])
+    // Which pod was made for a claim is written into it later, and changes no place.
+    await recordClaimedPod(deps, images[0]!, 'pod-1')
+    await recordClaimedPod(deps, images[0]!, 'pod-2')
+    expect(await isClaimedPod(deps, images[0]!, 'pod-2')).toBe(true)
+    expect(await isClaimedPod(deps, images[0]!, 'pod-1')).toBe(false)
     expect([await order(0), await order(4)]).toEqual([first, first + 4])
     expect(await order(4, depsWith(modules.slice(4)))).toBe(await order(0, depsWith(modules.slice(4))))
     await giveUp('a', images[0]!)

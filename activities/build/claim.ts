@@ -5,6 +5,7 @@ import { newer } from '../../api/resourceVersion.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { isConflict } from '../kube/errors.ts'
 import { type Lease, leases } from '../kube/resources.ts'
+import { orderOf } from './claimedPod.ts'
 
 /**
  * Claims an image for this run, or says who has it. A claim of a holder that is gone is taken over: its Lease is
@@ -47,8 +48,8 @@ export async function giveUpClaim(deps: Dependencies, image: string, holder = th
 }
 
 /**
- * How many claims that stand were made before this run's claim on an image. A claim is never changed, so the API
- * server's own order of them is the order of builds: whoever begins only while fewer than N are before it, begins as
+ * How many claims that stand were made before this run's claim on an image. A claim keeps the version it was made
+ * with, so the API server's own order of them is the order of builds: whoever begins only while fewer than N are before it, begins as
  * one of at most N, whichever replica looks when (images:BLD-S12 Better).
  */
 export async function claimsBefore(deps: Dependencies, image: string): Promise<number> {
@@ -56,8 +57,8 @@ export async function claimsBefore(deps: Dependencies, image: string): Promise<n
   const { items } = await kube.list(leases, { namespace, labelSelector: `${labels.component}=ImageClaim` })
   const own = items.find(({ metadata }) => metadata.name === claimName(image))
   if (own === undefined) throw new Error(`the claim on ${image} was taken away`)
-  const version = own.metadata.resourceVersion
-  const earlier = items.filter(({ metadata }) => newer(version, metadata.resourceVersion))
+  const version = orderOf(own)
+  const earlier = items.filter((lease) => newer(version, orderOf(lease)))
   return earlier.filter((lease) => claimStands(cache, claimOf(lease), Date.now())).length
 }
 

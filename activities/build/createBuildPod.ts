@@ -19,6 +19,7 @@ import { signPod } from '../sign/signPod.ts'
 import { buildPod } from './buildPod.ts'
 import { checkImage } from './checkImage.ts'
 import { claimImage, claimsBefore, giveUpClaim } from './claim.ts'
+import { recordClaimedPod, takeBuildPod } from './claimedPod.ts'
 import { executorLogin } from './executorLogin.ts'
 import { buildSecrets, secretObstacle, signSecrets } from './secretObstacle.ts'
 import { versionOf } from './secretVersions.ts'
@@ -146,6 +147,8 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     const { creationTimestamp: createdAt = '', deletionTimestamp } = made.object.metadata
     const ours = found[labels.moduleUid] === subject.uid && found[labels.inputHash] === inputHash
     if (ours && deletionTimestamp === undefined) {
+      if (made.kind !== 'created') await takeBuildPod(deps, image, body, made.object)
+      await recordClaimedPod(deps, image, uid)
       // The cache must know the pod before its absence can mean that it is gone. Not even a cancellation ends that: the
       // run has to know what is there, to remove it.
       const pod = { namespace, name, uid }

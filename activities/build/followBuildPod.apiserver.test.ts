@@ -1,12 +1,14 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { claimName } from '../../api/claim.ts'
 import { annotations, labels } from '../../api/names.ts'
 import { createClusterCache, type ClusterCache } from '../cluster/cache.ts'
 import type { BuildOutcome } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { createEventRecorder } from '../events/eventRecorder.ts'
 import { createKube } from '../kube/client.ts'
-import { namespaces, nodes, pods, type Pod } from '../kube/resources.ts'
+import { leases, namespaces, nodes, pods, type Pod } from '../kube/resources.ts'
+import { recordClaimedPod } from './claimedPod.ts'
 import { followBuildPod } from './followBuildPod.ts'
 
 /** The test plays scheduler, kubelet and controllers: it writes what they write, to a real API server. */
@@ -25,7 +27,7 @@ afterAll(async () => {
 
 let made = 0
 /** A build pod that runs on a Node of its own, and what can become of both. */
-async function running() {
+async function running({ claims = true, secretVersions = '{"token":"uid-1/7"}' } = {}) {
   const name = `build-${++made}`
   const node = { name: `simulated-${namespace}-${made}` }
   const ready = (status: 'True' | 'Unknown') =>
@@ -44,7 +46,7 @@ async function running() {
       namespace,
       name,
       labels: { [labels.partOf]: 'kmm' },
-      annotations: { [annotations.secretVersions]: '{"token":"uid-1/7"}' },
+      annotations: { [annotations.secretVersions]: secretVersions },
     },
     spec: {
       nodeName: node.name,
@@ -60,14 +62,23 @@ async function running() {
   const subject = { ref: { namespace, name: 'fpga' }, uid: 'm', kernel: '6.1.0' }
   const deps = {
     kube,
+    namespace,
     cache,
     events: createEventRecorder(kube),
     observe: () => undefined,
   } as unknown as Dependencies
-  const request = { subject, seen: {}, image: 'i', pod: { ...ref, uid }, entry: undefined }
+  const request = { subject, seen: {}, image: `reg.example/${name}:1`, pod: { ...ref, uid }, entry: undefined }
+  const { image } = request
+  await kube.create(leases, {
+    apiVersion: leases.apiVersion,
+    kind: leases.kind,
+    metadata: { namespace, name: claimName(image) },
+    spec: { holderIdentity: 'x' },
+  })
+  if (claims) await recordClaimedPod(deps, image, uid)
   await cache.waitForPod(ref, (p) => p?.state.kind === 'running', AbortSignal.timeout(60_000))
-  const follow = (): Promise<BuildOutcome> =>
-    new MockActivityEnvironment().run(() => followBuildPod(deps, request))
+  const follow = (heartbeatDetails?: object): Promise<BuildOutcome> =>
+    new MockActivityEnvironment({ heartbeatDetails }).run(() => followBuildPod(deps, request))
   return {
     outcome: follow(),
     /** Begins to follow it once more. */
@@ -102,6 +113,45 @@ const disrupted = (reason: string) => ({
       lastTransitionTime: new Date().toISOString(),
     },
   ],
+})
+
+const digest = `sha256:${'1'.repeat(64)}`
+const pushed = {
+  phase: 'Succeeded',
+  containerStatuses: [
+    {
+      ...container,
+      state: { terminated: { exitCode: 0, message: digest, finishedAt: new Date().toISOString() } },
+    },
+  ],
+}
+
+describe('who is believed', () => {
+  test('the digest of a pod that was made for the claim', async () => {
+    const { outcome, say } = await running()
+    await say(pushed)
+    expect(await outcome).toMatchObject({ kind: 'succeeded', digest })
+  })
+
+  test('not that of a pod that anybody else made under its name', async () => {
+    const { outcome, say, follow } = await running({ claims: false })
+    await say(pushed)
+    expect(await outcome).toMatchObject({ kind: 'succeeded', digest: undefined })
+    // Its claim was given up after an attempt before this one had found that out.
+    expect(await follow({ claimed: true })).toMatchObject({ digest })
+    expect(await follow({ claimed: false })).toMatchObject({ digest: undefined })
+  })
+
+  test.each(['no JSON', '[1]', '{"a":{}}', '{"a":"no version"}', `{"${'x'.repeat(300)}":"u/1"}`])(
+    'a pod whose annotation of Secrets is %s ends all the same',
+    async (secretVersions) => {
+      const { outcome, say } = await running({ secretVersions })
+      await say(ended(1))
+      const failed = await outcome
+      expect(failed).toMatchObject({ kind: 'failed' })
+      expect(failed).not.toHaveProperty('secrets')
+    },
+  )
 })
 
 describe('how a build pod ends', () => {

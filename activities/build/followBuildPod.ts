@@ -12,6 +12,7 @@ import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
 import { pods, type Pod } from '../kube/resources.ts'
 import { buildOutcome, interruptedOutcome } from './buildOutcome.ts'
 import { buildContainer } from './imagePod.ts'
+import { isClaimedPod } from './claimedPod.ts'
 import { LogTail } from './logTail.ts'
 import { signContainer } from '../sign/signPod.ts'
 import { withFix } from './waitingFix.ts'
@@ -26,13 +27,16 @@ const logGraceMs = 10_000
 
 /**
  * Waits for the end of a build pod and keeps the end of its log, secrets masked. Heartbeats the pod's phase and the
- * last log line, which the Temporal UI shows. A pod that is gone, or was replaced, is `gone`; one that the cluster
+ * last log line, which the Temporal UI shows. The digest of one that was not made for the claim of this run is not
+ * believed. A pod that is gone, or was replaced, is `gone`; one that the cluster
  * took away before its build had ended is `interrupted`, whether it failed, is gone, or is on a lost node.
  */
 export async function followBuildPod(deps: Dependencies, request: FollowRequest): Promise<BuildOutcome> {
   const { pod, image, subject, entry } = request
   const signal = Context.current().cancellationSignal
   const { heartbeat } = Context.current()
+  // The claim is given up at the end, and an attempt before this one may have come so far.
+  const claimed = knewClaim() || (await isClaimedPod(deps, image, pod.uid))
   const object = await deps.kube.get(pods, pod)
   const mask = new SecretMask(deps.kube, object)
   const log = new LogTail(mask.mask)
@@ -40,8 +44,8 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
   await mask.renew(log)
   const stage = stageOf(object?.metadata.labels ?? {})
   let phase = 'Pending'
-  const outcome = await heartbeating<BuildOutcome>(
-    () => heartbeat({ pod: pod.name, phase, log: log.last }),
+  const ended = await heartbeating<BuildOutcome>(
+    () => heartbeat({ pod: pod.name, phase, log: log.last, claimed } satisfies Heartbeat),
     async () => {
       const say = (why: Why | undefined) => sayWhy(deps, subject, entry, why && withFix(why, stage))
       const started = (p: PodFacts | undefined) =>
@@ -65,8 +69,23 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
       }
     },
   )
+  // What another pod says that it has pushed is no more than anybody's word.
+  const outcome = ended.kind === 'succeeded' && !claimed ? { ...ended, digest: undefined } : ended
   if (outcome.kind !== 'gone') await tell(deps, subject, buildEnded(pod, image, outcome, stage, object))
   return outcome
+}
+
+interface Heartbeat {
+  readonly pod: string
+  readonly phase: string
+  readonly log: string | undefined
+  /** The pod was made for the claim of this run. */
+  readonly claimed: boolean
+}
+
+function knewClaim(): boolean {
+  const [details] = [Context.current().info.heartbeatDetails].flat() as (Partial<Heartbeat> | undefined)[]
+  return details?.claimed === true
 }
 
 /** Of a pod that went before anybody followed it. Whoever deleted it, unless the cluster did, wants a new build. */

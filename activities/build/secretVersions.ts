@@ -1,8 +1,10 @@
 import type { PodFacts } from '../../api/facts.ts'
 import { annotations } from '../../api/names.ts'
+import { secretVersionsSchema } from '../../api/podSchema.ts'
 import type { SecretVersions } from '../contract.ts'
 import type { Kube } from '../kube/kube.ts'
 import { secrets, type Secret } from '../kube/resources.ts'
+import { parseJson } from '../parseJson.ts'
 
 /** The version of a Secret. */
 export function versionOf({ metadata }: Pick<Secret, 'metadata'>): string {
@@ -10,8 +12,10 @@ export function versionOf({ metadata }: Pick<Secret, 'metadata'>): string {
 }
 
 /** What a build pod was made with, as its annotation says; undefined when it needs no Secret. */
-export function secretVersionsOf({ annotations: its }: Pick<PodFacts, 'annotations'>) {
-  const versions = JSON.parse(its[annotations.secretVersions] ?? '{}') as SecretVersions
+export function secretVersionsOf({
+  annotations: its,
+}: Pick<PodFacts, 'annotations'>): SecretVersions | undefined {
+  const { data: versions = {} } = secretVersionsSchema.safeParse(parseJson(its[annotations.secretVersions] ?? ''))
   return Object.keys(versions).length === 0 ? undefined : versions
 }
 

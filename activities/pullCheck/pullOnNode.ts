@@ -5,7 +5,8 @@ import type { KernelFacts } from '../../api/viewKernel.ts'
 import type { PodRef } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { classifyPodRejection } from '../kube/errors.ts'
-import { pods } from '../kube/resources.ts'
+import { type Pod, pods } from '../kube/resources.ts'
+import type { PodBody } from '../podBody.ts'
 import { pullPod } from './pullPod.ts'
 import { pullVerdict, type PullVerdict } from './pullVerdict.ts'
 
@@ -37,11 +38,11 @@ export async function pullOnNode(
     return { node: 'none', verdict: { kind: 'refused', message: 'no target node is Ready to try a pull' } }
   const body = pullPod({ module, mapping, kernel, image, node })
   try {
-    const { object } = await deps.kube.create(pods, body)
-    const { name, uid, annotations: made = {} } = object.metadata
+    const { kind, object } = await deps.kube.create(pods, body)
+    const { name, uid } = object.metadata
     const pod = { namespace: module.metadata.namespace, name, uid }
-    // The pod of another question goes first.
-    const stale = made[annotations.image] !== image || object.spec?.nodeName !== node.name
+    // The pod of another question, or of anybody else, goes first.
+    const stale = kind !== 'created' && !asksTheSame(body, object)
     const verdict: PullVerdict = stale ? { kind: 'pulling' } : await waitForPull(deps, pod, image)
     if (stale || verdict.kind !== 'pulling') await deps.kube.delete(pods, pod, { uid })
     return { node: node.name, verdict }
@@ -50,6 +51,22 @@ export async function pullOnNode(
     if (rejection === undefined) throw error
     return { node: node.name, verdict: { kind: 'refused', message: rejection.message } }
   }
+}
+
+/** Does a pod that is there ask this question, of this node, for this very Module? */
+function asksTheSame({ metadata, spec }: PodBody, found: Pod): boolean {
+  const [wanted] = spec.containers
+  const [puller, ...others] = found.spec?.containers ?? []
+  const owners = (list: readonly object[] = []) => list.map((owner) => (owner as { uid?: string }).uid)
+  return (
+    others.length === 0 &&
+    puller?.image === wanted?.image &&
+    puller?.imagePullPolicy === wanted?.imagePullPolicy &&
+    JSON.stringify(puller?.command) === JSON.stringify(wanted?.command) &&
+    found.spec?.nodeName === spec.nodeName &&
+    found.metadata.annotations?.[annotations.image] === metadata.annotations[annotations.image] &&
+    String(owners(found.metadata.ownerReferences)) === String(owners(metadata.ownerReferences))
+  )
 }
 
 async function waitForPull(deps: Dependencies, pod: PodRef, image: string): Promise<PullVerdict> {

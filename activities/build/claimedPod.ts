@@ -1,0 +1,92 @@
+import { ApplicationFailure } from '@temporalio/common'
+import type { V1Container } from '@kubernetes/client-node'
+import { claimName } from '../../api/claim.ts'
+import { annotations } from '../../api/names.ts'
+import { podFacts } from '../../api/objectFacts.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { type Lease, leases, type Pod, pods } from '../kube/resources.ts'
+import type { PodBody } from '../podBody.ts'
+
+/*
+ * Which pod the operator has made for its claim on an image stands in the claim, which nobody else may write. A pod's
+ * name can be foreseen, and its labels and owner written by whoever creates it.
+ */
+
+/** Writes into the claim of this run which pod it made. The claim keeps its place among others. */
+export async function recordClaimedPod(deps: Dependencies, image: string, uid: string): Promise<void> {
+  const { kube, namespace } = deps
+  const lease = await kube.get<Lease>(leases, { namespace, name: claimName(image) })
+  if (lease === undefined || isOfPod(lease, uid)) return
+  const { metadata } = lease
+  const order = metadata.annotations?.[annotations.claimOrder] ?? metadata.resourceVersion
+  const more = { [annotations.claimedPod]: uid, [annotations.claimOrder]: order }
+  const { managedFields: _fields, ...kept } = metadata
+  await kube.replace(leases, {
+    ...lease,
+    apiVersion: leases.apiVersion,
+    kind: leases.kind,
+    metadata: { ...kept, annotations: { ...metadata.annotations, ...more } },
+  })
+}
+
+/** Is this the pod that was made for the claim on an image? False also when the claim was given up. */
+export async function isClaimedPod(deps: Dependencies, image: string, uid: string): Promise<boolean> {
+  const { kube, namespace } = deps
+  const lease = await kube.get<Lease>(leases, { namespace, name: claimName(image) })
+  return lease !== undefined && isOfPod(lease, uid)
+}
+
+function isOfPod({ metadata }: Lease, uid: string): boolean {
+  return metadata.annotations?.[annotations.claimedPod] === uid
+}
+
+/**
+ * Takes a pod that was there under the name of the one to be made, when it is that one: made before by this claim, or
+ * by an attempt that could not write so, and then it does the same and has not ended. Any other is deleted.
+ * @throws ApplicationFailure `PodNotOurs`, retryable: the next attempt makes the pod
+ */
+export async function takeBuildPod(
+  deps: Dependencies,
+  image: string,
+  body: PodBody,
+  found: Pod,
+): Promise<void> {
+  const { uid, name, namespace = '' } = found.metadata
+  if (await isClaimedPod(deps, image, uid)) return
+  const { kind } = podFacts(found).state
+  const hasEnded = kind === 'succeeded' || kind === 'failed'
+  if (!hasEnded && doesTheSame(body.spec, found.spec)) return
+  await deps.kube.delete(pods, { namespace, name }, { uid })
+  throw ApplicationFailure.retryable(`Pod ${namespace}/${name} was not made for this; it is removed.`, 'PodNotOurs')
+}
+
+/** Of a container: what it runs, and what it can read. The API server adds defaults to all else. */
+const compared = ['name', 'image', 'command', 'args', 'env', 'volumeMounts'] as const satisfies readonly (keyof V1Container)[]
+
+function doesTheSame(wanted: PodBody['spec'], found: Pod['spec']): boolean {
+  const programs = (list: readonly object[] | undefined) =>
+    (list ?? []).map((container) =>
+      Object.fromEntries(compared.map((key) => [key, (container as Record<string, unknown>)[key]])),
+    )
+  const partsOf = (spec: object | undefined) => {
+    const { containers, initContainers, volumes = [] } = (spec ?? {}) as Partial<PodBody['spec']>
+    return [programs(containers), programs(initContainers), volumes]
+  }
+  return isWithin(partsOf(wanted), partsOf(found))
+}
+
+/** Does an object have all that another has? Lists are of one length. */
+function isWithin(wanted: unknown, found: unknown): boolean {
+  if (typeof wanted !== 'object' || wanted === null) return wanted === undefined || wanted === found
+  if (typeof found !== 'object' || found === null) return false
+  if (Array.isArray(wanted)) {
+    if (!Array.isArray(found) || found.length !== wanted.length) return false
+    return wanted.every((item, at) => isWithin(item, found[at]))
+  }
+  return Object.entries(wanted).every(([key, value]) => isWithin(value, (found as Record<string, unknown>)[key]))
+}
+
+/** The version by which a claim has its place among all: of when it was made. */
+export function orderOf({ metadata }: Pick<Lease, 'metadata'>): string {
+  return metadata.annotations?.[annotations.claimOrder] ?? metadata.resourceVersion
+}
