@@ -39,7 +39,11 @@ const otherKernel = '5.10.0'
 /** Pods of strangers with our labels. */
 const strangers = (labelled: Readonly<Record<string, string>>) =>
   Array.from({ length: 10 }, () =>
-    testBuildPod({ labels: labelled, state: { kind: 'pending' }, annotations: { [annotations.kernel]: testKernel } }),
+    testBuildPod({
+      labels: labelled,
+      state: { kind: 'pending' },
+      annotations: { [annotations.kernel]: testKernel },
+    }),
   )
 const ended = (kind: 'succeeded' | 'failed') =>
   testBuildPod({ state: { kind, message: '', finishedAt: earlier } })
@@ -71,11 +75,14 @@ test.each<[string, number, ClusterSnapshot]>([
   [
     'pods of other attempts than status announced last',
     0,
-    world([made()], [
-      ...strangers({ [labels.inputHash]: 'h1', [labels.attempt]: '1' }),
-      ...strangers({ [labels.inputHash]: 'h1', [labels.attempt]: '999999' }),
-      ...strangers({ [labels.inputHash]: 'h2', [labels.attempt]: '2' }),
-    ]),
+    world(
+      [made()],
+      [
+        ...strangers({ [labels.inputHash]: 'h1', [labels.attempt]: '1' }),
+        ...strangers({ [labels.inputHash]: 'h1', [labels.attempt]: '999999' }),
+        ...strangers({ [labels.inputHash]: 'h2', [labels.attempt]: '2' }),
+      ],
+    ),
   ],
   ['builds that have ended', 0, world([made()], [ended('failed'), ended('succeeded')])],
   ['a build that is lost with its node', 0, world([made()], [lost])],
@@ -99,11 +106,13 @@ test('what is said names the key that raises the limit', () => {
 })
 
 test('who waits is told of builds that wait for a node, and where to find them', () => {
-  const pods = ['Unschedulable', undefined, 'ImagePullBackOff', 'running', 'Unschedulable'].map((reason, at) => {
-    const pending = { kind: 'pending', ...(reason === undefined ? {} : { reason }) } as const
-    const state = reason === 'running' ? ({ kind: 'running' } as const) : pending
-    return testBuildPod({ annotations: { [annotations.kernel]: `6.${at}` }, state })
-  })
+  const pods = ['Unschedulable', undefined, 'ImagePullBackOff', 'running', 'Unschedulable'].map(
+    (reason, at) => {
+      const pending = { kind: 'pending', ...(reason === undefined ? {} : { reason }) } as const
+      const state = reason === 'running' ? ({ kind: 'running' } as const) : pending
+      return testBuildPod({ annotations: { [annotations.kernel]: `6.${at}` }, state })
+    },
+  )
   const cluster = world(
     pods.map((_, at) => made({ kernel: `6.${at}` })),
     [...pods, ...strangers({ [labels.inputHash]: 'h1' })],

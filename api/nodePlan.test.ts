@@ -400,13 +400,21 @@ describe('nodes:STM-7, the worker pod that is there', () => {
       { pod: begun, record: testRecord(v2, undefined), module: undefined },
       'Settle',
     ],
-    ['an unload of what is not loaded: ended', { pod: { ...unload, state: running }, record: asked }, 'Settle'],
+    [
+      'an unload of what is not loaded: ended',
+      { pod: { ...unload, state: running }, record: asked },
+      'Settle',
+    ],
     [
       'under another name: ended',
       { pod: { ...begun, name: 'kmm-worker-n1-fpga' }, record: asked, module: undefined },
       'Settle',
     ],
-    ['on another node: ended', { pod: { ...begun, nodeName: 'n2' }, record: asked, module: undefined }, 'Settle'],
+    [
+      'on another node: ended',
+      { pod: { ...begun, nodeName: 'n2' }, record: asked, module: undefined },
+      'Settle',
+    ],
     [
       'that cannot load modules: ended',
       { pod: { ...unprivileged, state: done }, record: asked, module: undefined },

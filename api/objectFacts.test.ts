@@ -82,7 +82,15 @@ describe('podFacts', () => {
     expect(state(status({ waiting: { reason: 'PodInitializing' } }))).toEqual({ kind: 'pending' })
   })
   test('where it is and whose', () => {
-    expect(pod({ phase: 'Running' }, { labels: { [labels.moduleName]: 'fpga', a: 'b' }, annotations: { [annotations.kernel]: '6.1.0+', c: 'd' } })).toEqual({
+    expect(
+      pod(
+        { phase: 'Running' },
+        {
+          labels: { [labels.moduleName]: 'fpga', a: 'b' },
+          annotations: { [annotations.kernel]: '6.1.0+', c: 'd' },
+        },
+      ),
+    ).toEqual({
       namespace: 'drivers',
       name: 'x',
       uid: 'u',

@@ -41,9 +41,17 @@ describe('a worker pod counts', () => {
   const all = { modules: [guardedModule()], records: [record] }
   test.each<[string, PodFacts, TestCluster]>([
     ['without a Module or a record', exact, {}],
-    ['with a record of another Module', exact, { records: [testRecord(config, {}, { ref: { ...testRef, name: 'x' } })] }],
+    [
+      'with a record of another Module',
+      exact,
+      { records: [testRecord(config, {}, { ref: { ...testRef, name: 'x' } })] },
+    ],
     ['under another name', { ...exact, name: 'evil' }, all],
-    ['on another node', { ...exact, nodeName: 'n2' }, { ...all, nodes: [testNode(), testNode({ name: 'n2', uid: 'node-2' })] }],
+    [
+      'on another node',
+      { ...exact, nodeName: 'n2' },
+      { ...all, nodes: [testNode(), testNode({ name: 'n2', uid: 'node-2' })] },
+    ],
     ['under the name of an earlier Node', { ...exact, name: workerPodName('node-0', testRef) }, all],
     ['on no node', (({ nodeName: _node, ...rest }) => rest)(exact), all],
     ['on a node that is gone', exact, { ...all, nodes: [] }],
@@ -68,15 +76,27 @@ describe('a build pod counts', () => {
   const there = { modules: [guardedModule()] }
   test('under the name of its inputs and attempt, for this very Module', () => {
     expect(counts(build, there)).toBe(true)
-    const sign = { ...build, name: 'fpga-sign-abcdef01-2', labels: { ...its, [labels.resourceType]: 'SignImage' } }
+    const sign = {
+      ...build,
+      name: 'fpga-sign-abcdef01-2',
+      labels: { ...its, [labels.resourceType]: 'SignImage' },
+    }
     expect(counts(sign, there)).toBe(true)
   })
   test.each<[string, PodFacts, TestCluster]>([
     ['without the Module', build, {}],
-    ['of a Module of its name that was before', { ...build, labels: { ...its, [labels.moduleUid]: 'uid-0' } }, there],
+    [
+      'of a Module of its name that was before',
+      { ...build, labels: { ...its, [labels.moduleUid]: 'uid-0' } },
+      there,
+    ],
     ['under another name', { ...build, name: 'fpga-build-abcdef01-3' }, there],
     ['under the name of one that signs', { ...build, name: 'fpga-sign-abcdef01-2' }, there],
-    ['with nothing but an input hash', { ...build, labels: { [labels.inputHash]: 'abcdef0123456789' } }, there],
+    [
+      'with nothing but an input hash',
+      { ...build, labels: { [labels.inputHash]: 'abcdef0123456789' } },
+      there,
+    ],
     ['of no kind', { ...build, labels: { ...its, [labels.resourceType]: '' } }, there],
   ])('not %s', (_name, pod, things) => {
     expect(counts(pod, things)).toBe(false)
@@ -107,7 +127,12 @@ describe('forged worker pods', () => {
   })
 
   test('beside a Module whose image is not there are ended, and none is believed', () => {
-    const { view } = viewKernel(withPods(forged, { modules: [guardedModule()] }), testRef, testNode().kernel, settings)
+    const { view } = viewKernel(
+      withPods(forged, { modules: [guardedModule()] }),
+      testRef,
+      testNode().kernel,
+      settings,
+    )
     expect(view.nodes).toMatchObject({ work: [{ action: 'Settle' }], counts: { loaded: 0 } })
   })
 

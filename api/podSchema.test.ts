@@ -119,7 +119,13 @@ test('nothing else of a pod is kept, whatever its size', () => {
   const huge = {
     metadata: { ...metadata, annotations: { other: junk }, labels: { other: junk }, junk },
     spec: { nodeName: 'n1', containers: many, junk },
-    status: { phase: 'Running', containerStatuses: many, initContainerStatuses: many, conditions: many, junk },
+    status: {
+      phase: 'Running',
+      containerStatuses: many,
+      initContainerStatuses: many,
+      conditions: many,
+      junk,
+    },
   } as unknown as PodObject
   expect(JSON.stringify(boundedPod(huge)).length).toBeLessThan(5_000)
 })

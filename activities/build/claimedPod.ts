@@ -57,22 +57,42 @@ export async function takeBuildPod(
   const hasEnded = kind === 'succeeded' || kind === 'failed'
   if (!hasEnded && doesTheSame(body.spec, found.spec)) return
   await deps.kube.delete(pods, { namespace, name }, { uid })
-  throw ApplicationFailure.retryable(`Pod ${namespace}/${name} was not made for this; it is removed.`, 'PodNotOurs')
+  throw ApplicationFailure.retryable(
+    `Pod ${namespace}/${name} was not made for this; it is removed.`,
+    'PodNotOurs',
+  )
 }
 
 /** Of a container: what it runs, and what it can read. The API server adds defaults to all else. */
-const compared = ['name', 'image', 'command', 'args', 'env', 'volumeMounts'] as const satisfies readonly (keyof V1Container)[]
+const compared = [
+  'name',
+  'image',
+  'command',
+  'args',
+  'workingDir',
+  'env',
+  'envFrom',
+  'lifecycle',
+  'volumeMounts',
+] as const satisfies readonly (keyof V1Container)[]
 
 function doesTheSame(wanted: PodBody['spec'], found: Pod['spec']): boolean {
   const programs = (list: readonly object[] | undefined) =>
     (list ?? []).map((container) =>
-      Object.fromEntries(compared.map((key) => [key, (container as Record<string, unknown>)[key]])),
+      Object.fromEntries(
+        compared.map((key) => [key, presentOrNull((container as Record<string, unknown>)[key])]),
+      ),
     )
   const partsOf = (spec: object | undefined) => {
     const { containers, initContainers, volumes = [] } = (spec ?? {}) as Partial<PodBody['spec']>
     return [programs(containers), programs(initContainers), volumes]
   }
   return isWithin(partsOf(wanted), partsOf(found))
+}
+
+/** The API server leaves empty lists out. */
+function presentOrNull(value: unknown): unknown {
+  return value === undefined || (Array.isArray(value) && value.length === 0) ? null : value
 }
 
 /** Does an object have all that another has? Lists are of one length. */
@@ -83,7 +103,9 @@ function isWithin(wanted: unknown, found: unknown): boolean {
     if (!Array.isArray(found) || found.length !== wanted.length) return false
     return wanted.every((item, at) => isWithin(item, found[at]))
   }
-  return Object.entries(wanted).every(([key, value]) => isWithin(value, (found as Record<string, unknown>)[key]))
+  return Object.entries(wanted).every(([key, value]) =>
+    isWithin(value, (found as Record<string, unknown>)[key]),
+  )
 }
 
 /** The version by which a claim has its place among all: of when it was made. */

@@ -67,7 +67,13 @@ async function running({ claims = true, secretVersions = '{"token":"uid-1/7"}' }
     events: createEventRecorder(kube),
     observe: () => undefined,
   } as unknown as Dependencies
-  const request = { subject, seen: {}, image: `reg.example/${name}:1`, pod: { ...ref, uid }, entry: undefined }
+  const request = {
+    subject,
+    seen: {},
+    image: `reg.example/${name}:1`,
+    pod: { ...ref, uid },
+    entry: undefined,
+  }
   const { image } = request
   await kube.create(leases, {
     apiVersion: leases.apiVersion,

@@ -15,7 +15,9 @@ export function versionOf({ metadata }: Pick<Secret, 'metadata'>): string {
 export function secretVersionsOf({
   annotations: its,
 }: Pick<PodFacts, 'annotations'>): SecretVersions | undefined {
-  const { data: versions = {} } = secretVersionsSchema.safeParse(parseJson(its[annotations.secretVersions] ?? ''))
+  const { data: versions = {} } = secretVersionsSchema.safeParse(
+    parseJson(its[annotations.secretVersions] ?? ''),
+  )
   return Object.keys(versions).length === 0 ? undefined : versions
 }
 

@@ -126,7 +126,11 @@ function loadedEntry(deps: Dependencies, deed: Deed, result: LoaderResult): Modu
  * Where firmware of the Module lies now, when that is a directory that was ordered: by this process, by the present
  * configuration, or by the record. An unload gets it as a writable directory of the node.
  */
-function orderedFirmware(deps: Dependencies, deed: Deed, { firmwareHostPath }: LoaderResult): string | undefined {
+function orderedFirmware(
+  deps: Dependencies,
+  deed: Deed,
+  { firmwareHostPath }: LoaderResult,
+): string | undefined {
   const { ref, node, command } = deed
   const configured = command.config.modprobe.firmwarePath ? deps.config.worker.firmwareHostPath : undefined
   const { fact } = recordEntries(deps.cache.nodeModulesConfig(node.name), ref)

@@ -48,12 +48,18 @@ export async function ensureWorkerPod(
   if (made.kind === 'created') return pod
   if (found[labels.workerAction] !== action || found[labels.configHash] !== configHash) {
     if (found[labels.moduleName] === ref.name) return undefined
-    throw ApplicationFailure.retryable(`Pod ${namespace}/${name} of another owner is in the way.`, 'PodNameTaken')
+    throw ApplicationFailure.retryable(
+      `Pod ${namespace}/${name} of another owner is in the way.`,
+      'PodNameTaken',
+    )
   }
   const { runsLoader, nodeName } = podFacts(made.object)
   if (runsLoader === true && nodeName === node.name) return pod
   await deps.kube.delete(pods, pod, { uid })
-  throw ApplicationFailure.retryable(`Pod ${namespace}/${name} could not load a module; it is removed.`, 'PodNotOurs')
+  throw ApplicationFailure.retryable(
+    `Pod ${namespace}/${name} could not load a module; it is removed.`,
+    'PodNotOurs',
+  )
 }
 
 /** Some quotas forbid the class outside of kube-system; a pod of no class still loads, when the kubelet has room. */

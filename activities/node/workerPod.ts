@@ -2,7 +2,14 @@ import type { V1Toleration, V1Volume, V1VolumeMount } from '@kubernetes/client-n
 import type { OperatorConfig } from '../../api/config.ts'
 import type { NodeFacts } from '../../api/facts.ts'
 import { defaultDirName, softdep } from '../../api/loadCommand.ts'
-import { annotations, apiVersion, containers, labels, workerPodName, type ModuleRef } from '../../api/names.ts'
+import {
+  annotations,
+  apiVersion,
+  containers,
+  labels,
+  workerPodName,
+  type ModuleRef,
+} from '../../api/names.ts'
 import { downwardFile, extractor } from '../extractor.ts'
 import type { PodBody } from '../podBody.ts'
 import type { ModuleEntry } from '../../api/nodeModulesConfig.ts'
