@@ -1,17 +1,10 @@
 import { expect, vi } from 'vitest'
-import {
-  events,
-  nodeModulesConfigs,
-  nodes,
-  pods,
-  secrets,
-  type CustomObject,
-} from '../activities/kube/resources.ts'
+import { nodeModulesConfigs, nodes, pods, secrets, type CustomObject } from '../activities/kube/resources.ts'
 import { annotations, kmmWorkerPodName, labels, workerPodName } from '../api/names.ts'
 import { eventually } from './support/eventually.ts'
 import { createPod, forgeBuildPods, forgedReport, forgeWorkerPod, writeStatus } from './support/forgedPods.ts'
 import { pushTestImage } from './support/pushTestImage.ts'
-import { listRuns } from './support/runs.ts'
+import { expectNoTrace } from './support/noTrace.ts'
 import { kernel, type Scenario } from './support/scenario.ts'
 import { useSimulatedLab } from './support/simulatedLab.ts'
 import { stories, useOperator } from './support/stories.ts'
@@ -64,20 +57,8 @@ test('a forged worker pod makes the operator write, label, emit and make nothing
 
   // Who has seen this change has seen all that was before it.
   await victim.deleteModule(name)
-  expect(JSON.stringify(await recordOf(nodeName))).not.toContain(tenant.namespace)
-  const { labels: its = {} } = (await lab.kube.get(nodes, { name: nodeName }))!.metadata
-  expect(Object.keys(its).filter((key) => key.includes(tenant.namespace))).toEqual([])
-  const told = await Promise.all(
-    ['default', tenant.namespace].map(
-      async (namespace) => (await lab.kube.list(events, { namespace })).items,
-    ),
-  )
-  const aboutTenant = told.flat().filter((event) => JSON.stringify(event).includes(tenant.namespace))
-  expect(aboutTenant.filter(({ reason }) => reason?.endsWith('Loaded'))).toEqual([])
-  expect(JSON.stringify(aboutTenant)).not.toContain('forged by a tenant')
+  await expectNoTrace(tenant, nodeName, 'evil')
   expect(tenant.pods.all().map((pod) => pod.uid)).toEqual(forged)
-  const runs = await listRuns(lab, `KmmCluster="${lab.cluster}" AND KmmNamespace="${tenant.namespace}"`)
-  expect(runs.filter(({ workflowId }) => workflowId.includes(':evil'))).toEqual([])
 
   // Under the name that a pod of the Module would have, it is removed, and no more.
   const exact = await forge(inTheWay, 'held').catch(() => undefined)
@@ -90,7 +71,7 @@ test('a forged worker pod makes the operator write, label, emit and make nothing
   expect(made.filter((made) => !forged.includes(made) && made !== exact)).toHaveLength(
     exact === undefined ? 1 : 0,
   )
-  expect(JSON.stringify(await recordOf(nodeName))).not.toContain(tenant.namespace)
+  await expectNoTrace(tenant, nodeName, 'evil')
 })
 
 test('forged build pods take no place, and no attempt is counted by what they say', async ({ open }) => {

