@@ -96,7 +96,6 @@ export function planNode(input: NodePlanInput): NodePlan {
     const { action, configHash } = plan.kind === 'work' ? plan.work : plan.failure
     const access = accessHash(plan.entry)
     const same = claim.action === action && claim.configHash === configHash
-    // Who made it is looked at when it is taken for the one to be made.
     if (same && (claim.accessHash ?? access) === access) {
       const work = { ...workFor(node, action, configHash), podMade: true as const, ...trouble(pod) }
       return { kind: 'work', work, entry: plan.entry }

@@ -10,9 +10,9 @@ import type { Kube } from '../kube/kube.ts'
 import { configMaps, modules, nodeModulesConfigs, nodes, pods } from '../kube/resources.ts'
 import type { ConfigMap, CustomObject, Node, Pod, StoredObject } from '../kube/resources.ts'
 import type { Change } from '../kube/store.ts'
+import { slimConfigMap, slimNode, slimPod } from './slim.ts'
 import { dockerfileFacts, nodeFacts, podFacts } from '../../api/objectFacts.ts'
 import { countedPods } from '../../api/podProvenance.ts'
-import { boundedPod } from '../../api/podSchema.ts'
 
 /** Something changed that concerns these Modules. */
 export interface CacheChange {
@@ -56,7 +56,7 @@ export function createClusterCache(kube: Kube, log: InformerLog): ClusterCache {
     resource: pods,
     name: 'Pod',
     labelSelector: ours,
-    keep: (pod) => boundedPod(pod) as Pod,
+    keep: slimPod,
   })
   const recordInformer = createInformer<CustomObject>({
     ...common,
@@ -248,17 +248,4 @@ function ownerKey(pod: Pod): string {
 function recordRefs(record: NodeModulesConfig | undefined): ModuleRef[] {
   const entries = [...(record?.spec?.modules ?? []), ...(record?.status?.modules ?? [])]
   return entries.map(({ namespace, name }) => ({ namespace, name }))
-}
-
-function slimNode(node: Node): Node {
-  const { managedFields: _fields, annotations: _annotations, ...metadata } = node.metadata
-  const { images: _images, ...status } = node.status ?? {}
-  return { ...node, metadata, status }
-}
-
-/** Of a ConfigMap only the Dockerfile is kept. */
-function slimConfigMap(configMap: ConfigMap): ConfigMap {
-  const { managedFields: _fields, annotations: _annotations, ...metadata } = configMap.metadata
-  const dockerfile = configMap.data?.['dockerfile']
-  return { metadata, ...(dockerfile === undefined ? {} : { data: { dockerfile } }) }
 }
