@@ -28,7 +28,7 @@ export interface WorkerPodCommand {
   readonly configHash: string
 }
 
-const claimSchema = z.object({ action: z.enum(['Load', 'Unload']), bootId: z.string().max(64) })
+const claimSchema = z.object({ action: z.enum(['Load', 'Unload']), bootId: z.string().max(128) })
 
 /** Reads what a worker pod says of itself; undefined when that cannot be read. */
 export function workerPodClaim(pod: PodFacts): WorkerPodClaim | undefined {

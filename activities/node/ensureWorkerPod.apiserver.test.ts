@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { parseConfig } from '../../api/config.ts'
+import { labels, workerPodName } from '../../api/names.ts'
 import { testConfig, testNode } from '../../api/testCluster.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { createKube } from '../kube/client.ts'
@@ -71,6 +72,39 @@ test('the worker image is pulled with the Secrets of the configuration, the kmod
   expect(await names('pulls-b', { entry, settings })).toEqual(['account', 'worker'])
   const named = { ...entry, imageRepoSecret: { name: 'module' } }
   expect(await names('pulls-c', { entry: named, settings })).toEqual(['module', 'worker'])
+})
+
+describe('a pod that is there under the name', () => {
+  const forge = async (name: string, labelled: Readonly<Record<string, string>>) => {
+    const metadata = { namespace, name: workerPodName(testNode().uid, { namespace, name }), labels: labelled }
+    const container = { name: 'worker', image: 'attacker.example/evil:1', args: ['loader'] }
+    const spec = { nodeName: 'n1', terminationGracePeriodSeconds: 0, containers: [container] }
+    await kube.create(pods, { apiVersion: 'v1', kind: 'Pod', metadata, spec })
+    return () => kube.get(pods, { namespace, name: metadata.name })
+  }
+  const its = (name: string) => ({
+    [labels.moduleName]: name,
+    [labels.workerAction]: 'Load',
+    [labels.configHash]: 'c1',
+  })
+
+  test('is taken when an attempt before made it', async () => {
+    const first = await ensure('twice')
+    expect((await ensure('twice'))?.metadata.uid).toBe(first?.metadata.uid)
+  })
+
+  test('is removed when it has no more than the labels of the one to be made', async () => {
+    const found = await forge('labels', its('labels'))
+    await expect(ensure('labels')).rejects.toMatchObject({ type: 'PodNotOurs', nonRetryable: false })
+    await expect.poll(found).toBeUndefined()
+    expect(await ensure('labels')).toMatchObject({ spec: { containers: [{ image: deps.workerImage }] } })
+  })
+
+  test('is left alone when it has none of our labels, and waited for', async () => {
+    const found = await forge('unlabelled', {})
+    await expect(ensure('unlabelled')).rejects.toMatchObject({ type: 'PodNameTaken', nonRetryable: false })
+    expect(await found()).toBeDefined()
+  })
 })
 
 test('where a quota forbids that, it is made without', async () => {
