@@ -40,6 +40,9 @@ function isOfPod({ metadata }: Lease, uid: string): boolean {
   return metadata.annotations?.[annotations.claimedPod] === uid
 }
 
+/** How soon the pod is made when another one was in its place, however long the build has waited before. */
+const makeAgainMs = 5_000
+
 /**
  * Takes a pod that was there under the name of the one to be made, when it is that one: made before by this claim, or
  * by an attempt that could not write so, and then it does the same and has not ended. Any other is deleted.
@@ -57,10 +60,11 @@ export async function takeBuildPod(
   const hasEnded = kind === 'succeeded' || kind === 'failed'
   if (!hasEnded && doesTheSame(body.spec, found.spec)) return
   await deps.kube.delete(pods, { namespace, name }, { uid })
-  throw ApplicationFailure.retryable(
-    `Pod ${namespace}/${name} was not made for this; it is removed.`,
-    'PodNotOurs',
-  )
+  throw ApplicationFailure.create({
+    message: `Pod ${namespace}/${name} was not made for this; it is removed.`,
+    type: 'PodNotOurs',
+    nextRetryDelay: makeAgainMs,
+  })
 }
 
 /** Of a container: what it runs, and what it can read. The API server adds defaults to all else. */
