@@ -73,7 +73,8 @@ describe('a build pod counts', () => {
     [labels.attempt]: '2',
   }
   const build = testBuildPod({ name: 'fpga-build-abcdef01-2', labels: its })
-  const there = { modules: [guardedModule()] }
+  const entry = { kernel: testNode().kernel, phase: 'Building' } as const
+  const there = { modules: [guardedModule({}, { status: { kernels: [entry] } })] }
   test('under the name of its inputs and attempt, for this very Module', () => {
     expect(counts(build, there)).toBe(true)
     const sign = {
@@ -90,6 +91,8 @@ describe('a build pod counts', () => {
       { ...build, labels: { ...its, [labels.moduleUid]: 'uid-0' } },
       there,
     ],
+    ['of no kernel', { ...build, annotations: {} }, there],
+    ['of a kernel that status does not have', build, { modules: [guardedModule()] }],
     ['under another name', { ...build, name: 'fpga-build-abcdef01-3' }, there],
     ['under the name of one that signs', { ...build, name: 'fpga-sign-abcdef01-2' }, there],
     [
@@ -102,10 +105,10 @@ describe('a build pod counts', () => {
     expect(counts(pod, things)).toBe(false)
   })
   test('as one that status announced', () => {
-    const entry = { kernel: 'k', phase: 'Building', inputHash: 'abcdef0123456789', attempt: 2 } as const
-    expect(isAnnounced(entry, build)).toBe(true)
-    expect(isAnnounced({ ...entry, attempt: 1 }, build)).toBe(false)
-    expect(isAnnounced({ ...entry, inputHash: 'other' }, build)).toBe(false)
+    const announced = { kernel: 'k', phase: 'Building', inputHash: 'abcdef0123456789', attempt: 2 } as const
+    expect(isAnnounced(announced, build)).toBe(true)
+    expect(isAnnounced({ ...announced, attempt: 1 }, build)).toBe(false)
+    expect(isAnnounced({ ...announced, inputHash: 'other' }, build)).toBe(false)
     expect(isAnnounced(undefined, build)).toBe(false)
   })
 })

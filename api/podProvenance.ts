@@ -47,13 +47,16 @@ function isWorkerPodOf(cluster: Records, ref: ModuleRef, pod: PodFacts): boolean
   return (recorded || isThere) && pod.name === workerPodName(node.uid, ref)
 }
 
-/** A pod of this very Module under the name of its inputs and attempt. */
+/** A pod of this very Module, for a kernel that its status has, under the name of its inputs and attempt. */
 function isBuildPodOf(cluster: Records, ref: ModuleRef, pod: PodFacts): boolean {
-  const uid = (cluster.module(ref) ?? cluster.unreadable(ref))?.metadata.uid
+  const module = cluster.module(ref) ?? cluster.unreadable(ref)
+  const uid = module?.metadata.uid
+  const kernel = pod.annotations[annotations.kernel]
   const inputHash = pod.labels[labels.inputHash]
   const attempt = attemptOf(pod)
   if (uid === undefined || pod.labels[labels.moduleUid] !== uid) return false
   if (inputHash === undefined || attempt === undefined) return false
+  if (kernel === undefined || storedEntry(module, kernel) === undefined) return false
   const nameOf = { BuildImage: buildPodName, SignImage: signPodName }[pod.labels[labels.resourceType] ?? '']
   return nameOf !== undefined && pod.name === nameOf(ref.name, inputHash, attempt)
 }
