@@ -20,6 +20,7 @@ import { buildPod } from './buildPod.ts'
 import { checkImage } from './checkImage.ts'
 import { claimImage, claimsBefore, giveUpClaim } from './claim.ts'
 import { executorLogin } from './executorLogin.ts'
+import { showsPushRight } from './pushRight.ts'
 import { buildSecrets, secretObstacle, signSecrets } from './secretObstacle.ts'
 import { versionOf } from './secretVersions.ts'
 
@@ -87,7 +88,8 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const login = await executorLogin(deps.kube, namespace, mapping)
   if (login.kind === 'unfit') return await wait(login.reason, login.message)
   if (login.kind === 'secret' && login.version !== undefined) versions[login.name] = login.version
-  const claimed = await claimImage(deps, { image, inputHash })
+  const mayPush = async () => await showsPushRight(deps, namespace, mapping, image)
+  const claimed = await claimImage(deps, { image, inputHash }, mayPush)
   if (claimed.kind === 'theirs') {
     const holder = kernelOfRun(claimed.claim.holder)
     const who = holder === undefined ? claimed.claim.holder : kernelWords(holder)
@@ -154,7 +156,7 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
       await tell(deps, subject, { kind: 'BuildCreated', stage, pod, image, attempt, createdAt })
       // What this activity had to wait for is over.
       if (storedReason(deps, subject) !== undefined) await sayWhy(deps, subject, entry, undefined)
-      return { kind: 'created', pod, seen: { Pod: resourceVersion } }
+      return { kind: 'created', pod, seen: { Pod: resourceVersion }, mayPush: claimed.mayPush }
     }
     throw ApplicationFailure.retryable(
       `Pod ${namespace}/${name} of another owner is in the way.`,

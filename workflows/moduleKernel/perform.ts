@@ -194,7 +194,11 @@ export class Performer {
       learn((memory) => withAnswer(memory, { ...questionOf(step, step), ...start }))
       return 'present: it was built elsewhere meanwhile'
     }
-    hear(start.seen)
+    const { seen, mayPush: shown } = start
+    const wanted = entry()?.image
+    if (shown !== undefined && wanted !== undefined)
+      learn((memory) => ({ ...memory, push: { image: wanted, shown } }))
+    hear(seen)
     return await this.#follow(step, start.pod, { inputHash, attempt, ...(source && { source }) })
   }
 
