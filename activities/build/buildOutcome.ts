@@ -1,5 +1,6 @@
 import type { BuildOutcome, BuildTraces } from '../contract.ts'
 import type { Interruption, PodState } from '../../api/facts.ts'
+import { exceedsOwnDisk } from '../../api/interruption.ts'
 import type { ImageStage } from '../events/moduleEvent.ts'
 import { signFailure } from '../sign/signFailure.ts'
 import type { LogTail } from './logTail.ts'
@@ -120,13 +121,21 @@ export function interruptedOutcome(
   return { kind: 'interrupted', reason, message, log: log.marked(), ...traces }
 }
 
+const deadlineExceeded =
+  "The build took longer than build.deadlineSeconds of the operator's configuration allows. Make it shorter, or have " +
+  'build.deadlineSeconds raised (null: no deadline)'
+
 function failureReason(
   state: Extract<Ended, { kind: 'failed' }>,
   log: LogTail,
   stage: ImageStage,
 ): { reason: string; message: string } {
   if (state.podReason === 'DeadlineExceeded') {
-    return { reason: 'DeadlineExceeded', message: 'The build took longer than build.deadlineSeconds' }
+    return { reason: 'DeadlineExceeded', message: deadlineExceeded }
+  }
+  if (exceedsOwnDisk(state.podReason, state.podMessage)) {
+    const limits = "build.scratchSizeLimit of the operator's configuration, or build.resources.limits"
+    return { reason: 'OutOfDisk', message: `The build wrote more to disk than it may (${limits})` }
   }
   const unsigned = signFailure(state)
   if (unsigned !== undefined) return unsigned

@@ -73,7 +73,8 @@ describe('one build per image reference (images:BLD-S10)', () => {
 
   test('claims are in one order, whoever asks when; those that do not stand are not counted', async () => {
     const images = names.map((name) => `reg.example/order-${name}:1`)
-    const order = async (at: number, by = deps) => await as(names[at]!, () => claimsBefore(by, images[at]!))
+    const order = async (at: number, by = deps) =>
+      (await as(names[at]!, () => claimsBefore(by, images[at]!))).cluster
     await claim('a', images[0]!)
     const first = await order(0)
     await Promise.all(['b', 'c', 'd'].map((name, i) => claim(name, images[i + 1]!)))

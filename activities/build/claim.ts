@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity'
+import type { BuildsBefore } from '../../api/buildQueue.ts'
 import {
   claimName,
   claimSeconds,
@@ -54,7 +55,6 @@ export async function claimImage(
 
 /** Does a claim keep this run from building the image now? */
 function keepsOff({ cache }: Dependencies, claim: Claim, run: string): boolean {
-  const namespaceOf = (holder: string) => kernelOfRun(holder)?.ref.namespace ?? ''
   const { holder, mayPush } = claim
   const counts = countsAgainst(namespaceOf(run), { namespace: namespaceOf(holder), mayPush })
   return holder !== run && counts && claimStands(cache, claim, Date.now())
@@ -74,18 +74,26 @@ export async function giveUpClaim(deps: Dependencies, image: string, holder = th
 }
 
 /**
- * How many claims that stand were made before this run's claim on an image. A claim is never changed, so the API
+ * How many claims that stand were made before this run's claim on an image, and how many of them in its namespace. A claim is never changed, so the API
  * server's own order of them is the order of builds: whoever begins only while fewer than N are before it, begins as
  * one of at most N, whichever replica looks when (images:BLD-S12 Better).
  */
-export async function claimsBefore(deps: Dependencies, image: string): Promise<number> {
+export async function claimsBefore(deps: Dependencies, image: string): Promise<BuildsBefore> {
   const { kube, cache, namespace } = deps
   const { items } = await kube.list(leases, { namespace, labelSelector: `${labels.component}=ImageClaim` })
   const own = items.find(({ metadata }) => metadata.name === claimName(image))
   if (own === undefined) throw new Error(`the claim on ${image} was taken away`)
   const version = own.metadata.resourceVersion
   const earlier = items.filter(({ metadata }) => newer(version, metadata.resourceVersion))
-  return earlier.filter((lease) => claimStands(cache, claimOf(lease), Date.now())).length
+  const standing = earlier.map(claimOf).filter((claim) => claimStands(cache, claim, Date.now()))
+  const ours = namespaceOf(thisRun())
+  const inNamespace = standing.filter(({ holder }) => namespaceOf(holder) === ours)
+  return { cluster: standing.length, namespace: inNamespace.length }
+}
+
+/** Of the Module of a run; empty for an id that is no run's. */
+function namespaceOf(run: string): string {
+  return kernelOfRun(run)?.ref.namespace ?? ''
 }
 
 /** The workflow id of the run that this activity works for. */

@@ -1,6 +1,14 @@
 import { viewKernel } from '../../api/viewKernel.ts'
 import { kernelOfRun, kernelWords, labels } from '../../api/names.ts'
-import { buildQueued, buildsBefore, nodelessBuilds, queuedSentence } from '../../api/buildQueue.ts'
+import {
+  buildLimits,
+  buildQueued,
+  buildsBefore,
+  nodelessBuilds,
+  queuedSentence,
+  waitsForTurn,
+  type Turn,
+} from '../../api/buildQueue.ts'
 import { imageClaimed, isBuilding } from '../../api/claim.ts'
 import { inputHashes } from '../../api/viewBuildPods.ts'
 import { nodePullSecrets } from '../registry/logins.ts'
@@ -40,7 +48,7 @@ const longestTurnPaceMs = 60_000
 /**
  * Creates the pod of one attempt to build or sign an image, once this run has the claim on the image and the registry
  * has said again that it does not exist (images:BLD-S10), unless it is built again all the same, and fewer than
- * `build.maxParallel` builds are before it (images:BLD-S12). The name depends on inputs and attempt alone, so a repeated
+ * `build.maxParallel` builds are before it (images:BLD-S12), and fewer of its namespace than that may have. The name depends on inputs and attempt alone, so a repeated
  * call finds the pod it made before. What another run builds, missing Secrets and a refusing cluster are said in status
  * and looked at again; meanwhile the image is not claimed.
  */
@@ -67,16 +75,17 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const wait = (reason: string, message: string, delayMs = outsidePaceMs) =>
     waitBecause(deps, subject, entry, { reason, message, delayMs })
   const { namespace } = subject.ref
-  const limit = deps.config.build.maxParallel
-  const waitForTurn = (before: number) =>
+  const limits = buildLimits(deps.config.build)
+  const waitForTurn = (turn: Turn) =>
     wait(
       buildQueued,
-      queuedSentence(before, limit, nodelessBuilds(deps.cache)),
-      Math.min(before * turnPaceMs, longestTurnPaceMs),
+      queuedSentence(turn, nodelessBuilds(deps.cache)),
+      Math.min(turn.before * turnPaceMs, longestTurnPaceMs),
     )
   const builds = isBuilding(deps.cache, subject, image)
-  const before = buildsBefore(deps.cache, subject, entry?.since ?? '')
-  if (!builds && before >= limit) return await waitForTurn(before)
+  const before = buildsBefore(deps.cache, subject, entry?.since ?? '', limits)
+  const turn = builds ? undefined : waitsForTurn(before, limits)
+  if (turn !== undefined) return await waitForTurn(turn)
   const versions: Record<string, string> = {}
   const needed = source === undefined ? buildSecrets(mapping) : signSecrets(mapping)
   const obstacle = await secretObstacle(needed, namespace, async (name) => {
@@ -98,8 +107,8 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     return await wait('ImageClaimed', says, claimPaceMs)
   }
   // Many that begin at once do not see each other in the caches; their claims are in order.
-  const claims = builds ? 0 : await claimsBefore(deps, image)
-  if (claims >= limit) return await waitForTurn(claims)
+  const later = builds ? undefined : waitsForTurn(await claimsBefore(deps, image), limits)
+  if (later !== undefined) return await waitForTurn(later)
   // What stands under the tag of an image that is to be signed was made by anybody: it is built all the same.
   if (request.rebuild === undefined && image === mapping.image) {
     const answer = await checkImage(deps, { ...request, image })
