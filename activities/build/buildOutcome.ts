@@ -98,7 +98,7 @@ export function buildOutcome(
   stage: ImageStage = 'build',
 ): BuildOutcome {
   if (state.kind === 'succeeded') {
-    return { kind: 'succeeded', digest: /sha256:[0-9a-f]{64}/.exec(state.message)?.[0], log: log.marked() }
+    return { kind: 'succeeded', digest: pushedDigest(state), log: log.marked() }
   }
   const { reason, message } = failureReason(state, log, stage)
   const exit = state.exitCode === undefined ? '' : ` (exit status ${state.exitCode})`
@@ -110,6 +110,11 @@ export function buildOutcome(
     log: log.marked(),
     ...traces,
   }
+}
+
+/** Of the image that a pod has pushed, as its executor's termination message says. */
+export function pushedDigest({ message }: { readonly message: string }): string | undefined {
+  return /sha256:[0-9a-f]{64}/.exec(message)?.[0]
 }
 
 /** What the cluster ended is no failed build: what it says counts, and the log as far as it came. */

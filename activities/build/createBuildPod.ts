@@ -10,7 +10,6 @@ import {
   type Turn,
 } from '../../api/buildQueue.ts'
 import { imageClaimed, isBuilding } from '../../api/claim.ts'
-import { inputHashes } from '../../api/viewBuildPods.ts'
 import { nodePullSecrets } from '../registry/logins.ts'
 import { ApplicationFailure } from '@temporalio/common'
 import type { BuildRequest, BuildStart } from '../contract.ts'
@@ -25,6 +24,7 @@ import { moduleOf, storedReason, waitBecause } from '../status.ts'
 import { sayWhy } from '../waitSaying.ts'
 import { signPod } from '../sign/signPod.ts'
 import { buildPod } from './buildPod.ts'
+import { isOrdered } from './buildOrder.ts'
 import { checkImage } from './checkImage.ts'
 import { claimImage, claimsBefore, giveUpClaim } from './claim.ts'
 import { executorLogin } from './executorLogin.ts'
@@ -68,8 +68,12 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const { facts, view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
   const module = moduleOf(deps, subject)
   const { mapping, dockerfile = '', architecture } = facts
-  const isWanted = inputHashes(view.wish).includes(inputHash)
-  if (mapping === undefined || architecture === undefined || !isWanted || view.module !== 'alive') {
+  if (
+    mapping === undefined ||
+    architecture === undefined ||
+    !isOrdered(view, request) ||
+    view.module !== 'alive'
+  ) {
     return { kind: 'obsolete', why: 'the build inputs have changed' }
   }
   const wait = (reason: string, message: string, delayMs = outsidePaceMs) =>

@@ -1,4 +1,5 @@
 import {
+  ActivityFailure,
   allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
@@ -7,6 +8,7 @@ import {
   isCancellation,
   setCurrentDetails,
   setHandler,
+  sleep,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow'
@@ -159,8 +161,18 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       entry === undefined ? 'status: forget this kernel' : `status: ${entry.phase} ${entry.reason ?? ''}`
     const holds = { begun, ended: ended.map((held) => ({ ...held, by: story.releaseOf(held.key) })) }
     const request = { ...about(), entry, holds }
+    const toldBefore = told
     told = plan.holds
-    hear((await activities.short.reportKernel.executeWithOptions({ summary }, [request])).seen)
+    try {
+      hear((await activities.short.reportKernel.executeWithOptions({ summary }, [request])).seen)
+    } catch (error) {
+      if (!isUnverified(error)) throw error
+      // The tag has moved since it was asked for.
+      told = toldBefore
+      memory = withoutAnswers(memory)
+      ring()
+      await sleep(unverifiedPauseMs, { summary: 'the digest is another by now: ask again' })
+    }
   }
 
   /** Until the next bell, or until what is owed may be written. */
@@ -234,6 +246,18 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     })
     throw error
   }
+}
+
+/** Pause before an image is asked for again whose digest was not that of a moment ago. */
+const unverifiedPauseMs = 10_000
+
+/** Was a digest not written in status because nobody confirms it? */
+function isUnverified(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === 'DigestNotVerified'
+  )
 }
 
 /** So much of what people released is carried into a new history. */
