@@ -33,7 +33,6 @@ function world(kernels: KernelStatus[], pods: PodFacts[] = [], deleting = false)
   })
   return { ...cluster, pods: ({ name }) => (name === 'other' ? pods : []) }
 }
-const limits = buildLimits({ maxParallel: 10 })
 const ended = (kind: 'succeeded' | 'failed') =>
   testBuildPod({ state: { kind, message: '', finishedAt: earlier } })
 const lost = testBuildPod({ deleting: true, nodeName: 'gone' })
@@ -60,14 +59,14 @@ test.each<[string, number, ClusterSnapshot]>([
   ['a build that is lost with its node', 0, world([], [lost])],
   ['a worker pod', 0, world([], [testWorkerPod('Load', testConfig())])],
 ])('before a build: %s', (_name, count, cluster) => {
-  const before = buildsBefore(cluster, { ref: testRef, kernel: testKernel }, noon, limits)
+  const before = buildsBefore(cluster, { ref: testRef, kernel: testKernel }, noon)
   expect(before).toEqual({ cluster: count, namespace: count })
 })
 
 test('of two that come at the same moment exactly one is before the other', () => {
   const cluster = world([queued(noon)])
   const of = (name: string) =>
-    buildsBefore(cluster, { ref: { ...testRef, name }, kernel: testKernel }, noon, limits).cluster
+    buildsBefore(cluster, { ref: { ...testRef, name }, kernel: testKernel }, noon).cluster
   expect([of('fpga'), of('other')]).toEqual([0, 1])
 })
 
@@ -124,7 +123,7 @@ describe('namespaces take turns', () => {
     const cluster = busy(running, waiting)
     return waiting.flatMap((namespace, at) => {
       const ref = { namespace, name: `waiting-${at}` }
-      const before = buildsBefore(cluster, { ref, kernel: testKernel }, `2026-01-01T0${at}:00:00Z`, limits)
+      const before = buildsBefore(cluster, { ref, kernel: testKernel }, `2026-01-01T0${at}:00:00Z`)
       return waitsForTurn(before, limits) === undefined ? [`${namespace}:${at}`] : []
     })
   }

@@ -81,7 +81,6 @@ export function buildsBefore(
   cluster: ClusterSnapshot,
   { ref, kernel }: KernelRef,
   since: string,
-  limits: BuildLimits,
 ): BuildsBefore {
   const { running, waiting } = builds(cluster)
   const own = placeOf(moduleKey(ref), kernel, since)
@@ -97,7 +96,7 @@ export function buildsBefore(
   const longer = rounds.filter(({ namespace, place }) => namespace === ref.namespace && place < own)
   const ownRound = (running.get(ref.namespace) ?? 0) + longer.length
   const isBefore = ({ place, round }: { readonly place: string; readonly round: number }) =>
-    round < limits.namespace && (round < ownRound || (round === ownRound && place < own))
+    round < ownRound || (round === ownRound && place < own)
   const all = [...running.values()].reduce((sum, count) => sum + count, 0)
   return { cluster: all + rounds.filter(isBefore).length, namespace: ownRound }
 }

@@ -87,7 +87,7 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
       Math.min(turn.before * turnPaceMs, longestTurnPaceMs),
     )
   const builds = isBuilding(deps.cache, subject, image)
-  const before = buildsBefore(deps.cache, subject, entry?.since ?? '', limits)
+  const before = buildsBefore(deps.cache, subject, entry?.since ?? '')
   const turn = builds ? undefined : waitsForTurn(before, limits)
   if (turn !== undefined) return await waitForTurn(turn)
   const versions: Record<string, string> = {}
