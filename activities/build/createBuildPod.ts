@@ -1,3 +1,4 @@
+import { storedEntry } from '../../api/facts.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
 import { kernelOfRun, kernelWords, labels } from '../../api/names.ts'
 import {
@@ -12,7 +13,7 @@ import {
 import { imageClaimed, isBuilding } from '../../api/claim.ts'
 import { nodePullSecrets } from '../registry/logins.ts'
 import { ApplicationFailure } from '@temporalio/common'
-import type { BuildRequest, BuildStart } from '../contract.ts'
+import type { BuildRequest, BuildStart, Seen } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { viewSettings } from '../dependencies.ts'
 import { tell } from '../events/tell.ts'
@@ -20,7 +21,7 @@ import { classifyPodRejection } from '../kube/errors.ts'
 import { pods, secrets } from '../kube/resources.ts'
 import { readAuthorities } from '../registry/authorities.ts'
 import { podRefusedReason } from '../podRefused.ts'
-import { moduleOf, storedReason, waitBecause } from '../status.ts'
+import { applyKernelStatus, moduleOf, storedReason, waitBecause } from '../status.ts'
 import { sayWhy } from '../waitSaying.ts'
 import { signPod } from '../sign/signPod.ts'
 import { buildPod } from './buildPod.ts'
@@ -155,6 +156,8 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
             deps.config.worker.imagePullSecrets,
           ),
         })
+  // Before the pod is there: whoever sees it has to know whether it counts.
+  const written = await writeMayPush(deps, request, claimed.mayPush)
   try {
     const made = await deps.kube.create(pods, body)
     const { uid, name, resourceVersion, labels: found = {} } = made.object.metadata
@@ -169,7 +172,7 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
       await tell(deps, subject, { kind: 'BuildCreated', stage, pod, image, attempt, createdAt })
       // What this activity had to wait for is over.
       if (storedReason(deps, subject) !== undefined) await sayWhy(deps, subject, entry, undefined)
-      return { kind: 'created', pod, seen: { Pod: resourceVersion }, mayPush: claimed.mayPush }
+      return { kind: 'created', pod, seen: { ...written, Pod: resourceVersion }, mayPush: claimed.mayPush }
     }
     throw ApplicationFailure.retryable(
       `Pod ${namespace}/${name} of another owner is in the way.`,
@@ -180,4 +183,16 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     if (rejection === undefined) throw error
     return await wait(podRefusedReason(rejection.reason), rejection.message)
   }
+}
+
+/** Nothing is written while status says so already. */
+async function writeMayPush(
+  deps: Dependencies,
+  { subject, entry }: BuildRequest,
+  shown: boolean,
+): Promise<Seen> {
+  const stored = storedEntry(deps.cache.module(subject.ref), subject.kernel)?.mayPush ?? false
+  if (entry === undefined || stored === shown) return {}
+  const { mayPush: _before, ...rest } = entry
+  return await applyKernelStatus(deps, subject, { ...rest, ...(shown && { mayPush: true }) })
 }
