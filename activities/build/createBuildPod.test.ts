@@ -78,6 +78,10 @@ async function make(
         kind === 'Secret'
           ? { metadata: { name, uid: 'u', resourceVersion: '1' }, data: { key: 'eA==', cert: 'eA==' } }
           : undefined,
+      async applyObject({ status }: { status: { kernels: [{ mayPush?: boolean }] } }) {
+        made.push(`status: mayPush ${status.kernels[0].mayPush}`)
+        return { kind: 'written', object: { metadata: { resourceVersion: '6' } } }
+      },
       list: async () => ({ items: [{ metadata }] }),
       async create({ kind }: { kind: string }, body: { metadata: object }) {
         made.push(kind)
@@ -180,5 +184,30 @@ describe('a pod that the Module does not ask for is not made, whatever a workflo
     const { start, made } = await make(hasNone, mapping, { of, unsigned: digest })
     expect(start).toMatchObject({ kind: 'obsolete' })
     expect(made).toEqual([])
+  })
+})
+
+describe('before the pod is there, status says whether the Module may push', () => {
+  const of = (wish: Wanted) => ({
+    ...wanted(wish),
+    entry: { kernel: testKernel, phase: 'Building', image: wish.image },
+  })
+  test('it has begun an upload, which was cancelled', async () => {
+    const uploads: string[] = []
+    const takes: Script = (request) => {
+      if (!request.path.includes('/uploads/')) return hasNone(request)
+      uploads.push(request.method)
+      const headers = { location: `${request.path}id` }
+      return request.method === 'POST' ? { status: 202, headers } : { status: 204 }
+    }
+    const { start, made } = await make(takes, { build }, { of })
+    expect(start).toMatchObject({ kind: 'created', mayPush: true, seen: { Module: '6', Pod: '7' } })
+    expect(made).toEqual(['Lease', 'status: mayPush true', 'Pod'])
+    expect(uploads).toEqual(['POST', 'DELETE'])
+  })
+  test('the registry refuses: the pod is made all the same, and nothing is written', async () => {
+    const { start, made } = await make(hasNone, { build }, { of })
+    expect(start).toMatchObject({ kind: 'created', mayPush: false })
+    expect(made).toEqual(['Lease', 'Pod'])
   })
 })
