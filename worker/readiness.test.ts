@@ -40,7 +40,8 @@ describe('a check that everybody may ask for', () => {
 
   test('is done once for all who ask at the same time, and for those who ask soon after', async () => {
     const { seen, check } = counted(async () => 'no')
-    expect(await Promise.all(Array.from({ length: 1000 }, () => check()))).toEqual(Array(1000).fill('no'))
+    const answers = Array.from({ length: 1000 }, async () => await check())
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['no']))
     seen.now = 4_999
     expect(await check()).toBe('no')
     expect(seen.times).toBe(1)
