@@ -1,5 +1,4 @@
 import {
-  ActivityFailure,
   allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
@@ -29,6 +28,7 @@ import type { KernelRunInput } from './input.ts'
 import { Operations } from './operations.ts'
 import { holdChanges, releasesOf, withoutAnswers, type KernelMemory, type KernelPlan } from './plan.ts'
 import { Timeline } from './timeline.ts'
+import { isUnverified, unverifiedPauseMs } from './unverified.ts'
 import { WritePace } from './writePace.ts'
 
 /**
@@ -246,18 +246,6 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
     })
     throw error
   }
-}
-
-/** Pause before an image is asked for again whose digest was not that of a moment ago. */
-const unverifiedPauseMs = 10_000
-
-/** Was a digest not written in status because nobody confirms it? */
-function isUnverified(error: unknown): boolean {
-  return (
-    error instanceof ActivityFailure &&
-    error.cause instanceof ApplicationFailure &&
-    error.cause.type === 'DigestNotVerified'
-  )
 }
 
 /** So much of what people released is carried into a new history. */
