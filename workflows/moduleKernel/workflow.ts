@@ -167,7 +167,8 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       hear((await activities.short.reportKernel.executeWithOptions({ summary }, [request])).seen)
     } catch (error) {
       if (!isUnverified(error)) throw error
-      // The tag has moved since it was asked for.
+      // The tag has moved since it was asked for, and nothing was written.
+      entry = view.stored
       told = toldBefore
       memory = withoutAnswers(memory)
       ring()
