@@ -1,5 +1,6 @@
 import { storedEntry } from '../../api/facts.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
+import type { KernelStatus } from '../../api/module.ts'
 import { kernelOfRun, kernelWords, labels } from '../../api/names.ts'
 import {
   buildLimits,
@@ -13,7 +14,7 @@ import {
 import { imageClaimed, isBuilding } from '../../api/claim.ts'
 import { nodePullSecrets } from '../registry/logins.ts'
 import { ApplicationFailure } from '@temporalio/common'
-import type { BuildRequest, BuildStart, Seen } from '../contract.ts'
+import type { BuildRequest, BuildStart, KernelSubject, Seen } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { viewSettings } from '../dependencies.ts'
 import { tell } from '../events/tell.ts'
@@ -157,7 +158,8 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
           ),
         })
   // Before the pod is there: whoever sees it has to know whether it counts.
-  const written = await writeMayPush(deps, request, claimed.mayPush)
+  const known = entry && withMayPush(entry, claimed.mayPush)
+  const written = await writeMayPush(deps, subject, known)
   try {
     const made = await deps.kube.create(pods, body)
     const { uid, name, resourceVersion, labels: found = {} } = made.object.metadata
@@ -171,7 +173,7 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
       const stage = source === undefined ? 'build' : 'sign'
       await tell(deps, subject, { kind: 'BuildCreated', stage, pod, image, attempt, createdAt })
       // What this activity had to wait for is over.
-      if (storedReason(deps, subject) !== undefined) await sayWhy(deps, subject, entry, undefined)
+      if (storedReason(deps, subject) !== undefined) await sayWhy(deps, subject, known, undefined)
       return { kind: 'created', pod, seen: { ...written, Pod: resourceVersion }, mayPush: claimed.mayPush }
     }
     throw ApplicationFailure.retryable(
@@ -181,18 +183,24 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   } catch (error) {
     const rejection = classifyPodRejection(error, namespace)
     if (rejection === undefined) throw error
-    return await wait(podRefusedReason(rejection.reason), rejection.message)
+    const reason = podRefusedReason(rejection.reason)
+    const because = { reason, message: rejection.message, delayMs: outsidePaceMs }
+    return await waitBecause(deps, subject, known, because)
   }
 }
 
 /** Nothing is written while status says so already. */
 async function writeMayPush(
   deps: Dependencies,
-  { subject, entry }: BuildRequest,
-  shown: boolean,
+  subject: KernelSubject,
+  entry: KernelStatus | undefined,
 ): Promise<Seen> {
-  const stored = storedEntry(deps.cache.module(subject.ref), subject.kernel)?.mayPush ?? false
-  if (entry === undefined || stored === shown) return {}
-  const { mayPush: _before, ...rest } = entry
-  return await applyKernelStatus(deps, subject, { ...rest, ...(shown && { mayPush: true }) })
+  const stored = storedEntry(deps.cache.module(subject.ref), subject.kernel)
+  return entry === undefined || entry.mayPush === stored?.mayPush
+    ? {}
+    : await applyKernelStatus(deps, subject, entry)
+}
+
+function withMayPush({ mayPush: _before, ...entry }: KernelStatus, shown: boolean): KernelStatus {
+  return { ...entry, ...(shown && { mayPush: true }) }
 }
