@@ -49,10 +49,10 @@ const longestTurnPaceMs = 60_000
 
 /**
  * Creates the pod of one attempt to build or sign an image, once this run has the claim on the image and the registry
- * has said again that it does not exist (images:BLD-S10), unless it is built again all the same, and fewer than
- * `build.maxParallel` builds are before it (images:BLD-S12), and fewer of its namespace than that may have. The name depends on inputs and attempt alone, so a repeated
- * call finds the pod it made before. What another run builds, missing Secrets and a refusing cluster are said in status
- * and looked at again; meanwhile the image is not claimed.
+ * has said again that it does not exist (images:BLD-S10), unless it is built again all the same, and its turn has come:
+ * fewer than `build.maxParallel` builds are before it (images:BLD-S12), and of its namespace fewer than its share. The
+ * name depends on inputs and attempt alone, so a repeated call finds the pod it made before. What another run builds,
+ * missing Secrets and a refusing cluster are said in status and looked at again; meanwhile the image is not claimed.
  */
 export async function createBuildPod(deps: Dependencies, request: BuildRequest): Promise<BuildStart> {
   let keeps = false
