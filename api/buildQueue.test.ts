@@ -136,6 +136,23 @@ describe('namespaces take turns', () => {
   test('who runs builds comes after who runs none, however long it waits', () => {
     expect(begin({ maxParallel: 2, maxParallelPerNamespace: 2 }, ['a', 'b'], { a: 1 })).toEqual(['b:1'])
   })
+  test('of two that run none, whose namespace has just had a build comes last', () => {
+    const order = (ended: KernelStatus['phase']) => {
+      const cluster = busy({}, ['a', 'a', 'b'])
+      const kernels: KernelStatus[] = [{ kernel: testKernel, phase: ended, attempt: 1, since: noon }]
+      const done = guardedModule({}, { status: { kernels } })
+      const module = { ...done, metadata: { ...done.metadata, namespace: 'a', name: 'done' } }
+      const modules = [...cluster.modules(), module]
+      return ['a', 'a', 'b'].map((namespace, at) => {
+        const ref = { namespace, name: `waiting-${at}` }
+        const since = `2026-01-01T0${at}:00:00Z`
+        return buildsBefore({ ...cluster, modules: () => modules }, { ref, kernel: testKernel }, since)
+          .cluster
+      })
+    }
+    expect(order('BuildFailed')).toEqual([1, 2, 0])
+    expect(order('Loaded')).toEqual([1, 2, 0])
+  })
   test('nobody has more than its share, also while nobody else waits', () => {
     expect(begin({ maxParallel: 4 }, ['a', 'a', 'a'])).toEqual(['a:0', 'a:1'])
     expect(begin({ maxParallel: 4 }, ['a'], { a: 2 })).toEqual([])

@@ -74,7 +74,7 @@ interface WaitingBuild {
 /**
  * How many builds come before one that wants to begin and is in phase Building `since` (RFC 3339): those that run, and
  * those that wait and whose turn is earlier. Namespaces take turns: whose namespace has fewer builds before it is first,
- * and of two alike the one that waits for longer. Their order stands in status, so it outlives operators and is the same
+ * of two alike the one whose namespace has had no build for longer, and then the one that waits for longer. Their order stands in status, so it outlives operators and is the same
  * for all of them. Its own build pod, if there is one, is not asked about here.
  */
 export function buildsBefore(
@@ -82,7 +82,7 @@ export function buildsBefore(
   { ref, kernel }: KernelRef,
   since: string,
 ): BuildsBefore {
-  const { running, waiting } = builds(cluster)
+  const { running, waiting, served } = builds(cluster)
   const own = placeOf(moduleKey(ref), kernel, since)
   // Who waits in a namespace comes after all that run there and all that have waited there for longer.
   const next = new Map(running)
@@ -95,31 +95,41 @@ export function buildsBefore(
     })
   const longer = rounds.filter(({ namespace, place }) => namespace === ref.namespace && place < own)
   const ownRound = (running.get(ref.namespace) ?? 0) + longer.length
-  const isBefore = ({ place, round }: { readonly place: string; readonly round: number }) =>
-    round < ownRound || (round === ownRound && place < own)
+  const servedAt = (namespace: string) => served.get(namespace) ?? ''
+  const isBefore = ({ namespace, place, round }: WaitingBuild & { readonly round: number }) => {
+    if (round !== ownRound) return round < ownRound
+    const [its, ours] = [servedAt(namespace), servedAt(ref.namespace)]
+    return its === ours ? place < own : its < ours
+  }
   const all = [...running.values()].reduce((sum, count) => sum + count, 0)
   return { cluster: all + rounds.filter(isBefore).length, namespace: ownRound }
 }
 
-/** How many builds run, by namespace, and which wait. */
+/**
+ * How many builds run, by namespace, and which wait; and when something last became of a build of a namespace
+ * (RFC 3339), as far as status says.
+ */
 function builds(cluster: ClusterSnapshot): {
   readonly running: ReadonlyMap<string, number>
   readonly waiting: readonly WaitingBuild[]
+  readonly served: ReadonlyMap<string, string>
 } {
   const running = new Map<string, number>()
   const waiting: WaitingBuild[] = []
+  const served = new Map<string, string>()
   for (const { metadata, status } of [...cluster.modules(), ...cluster.unreadableModules()]) {
     const { namespace } = metadata
     const pods = cluster.pods(metadata).filter((pod) => isRunningBuild(cluster, pod))
     running.set(namespace, (running.get(namespace) ?? 0) + pods.length)
     const kernels = new Set(pods.map((pod) => pod.annotations[annotations.kernel]))
     const entries = metadata.deletionTimestamp === undefined ? (status?.kernels ?? []) : []
-    for (const { phase, reason, kernel, since = '' } of entries) {
-      if (!isMakingImage(phase) || reason !== buildQueued || kernels.has(kernel)) continue
-      waiting.push({ namespace, place: placeOf(moduleKey(metadata), kernel, since) })
+    for (const { phase, reason, kernel, attempt, since = '' } of entries) {
+      const waits = isMakingImage(phase) && reason === buildQueued && !kernels.has(kernel)
+      if (waits) waiting.push({ namespace, place: placeOf(moduleKey(metadata), kernel, since) })
+      else if (attempt !== undefined && since > (served.get(namespace) ?? '')) served.set(namespace, since)
     }
   }
-  return { running, waiting }
+  return { running, waiting, served }
 }
 
 function isRunningBuild(cluster: ClusterSnapshot, pod: PodFacts): boolean {
