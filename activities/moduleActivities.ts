@@ -101,6 +101,12 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
       const leaves = (m: StoredModule) =>
         m.metadata.deletionTimestamp !== undefined &&
         viewModule(cache, m.metadata, now()).view.remains.length === 0
+      // Without its finalizer nobody would unload it: that it may go is no matter of what a workflow says.
+      if (!leaves(module))
+        throw ApplicationFailure.retryable(
+          'The Module is not at its end: its finalizer stays.',
+          'ModuleRemains',
+        )
       const all: readonly StoredModule[] = [...cache.modules(), ...cache.unreadableModules()]
       const others = all.filter((m) => m.metadata.namespace === namespace && !leaves(m))
       // An operator that was lost may have left a claim without a pod.

@@ -8,6 +8,7 @@ import type { Dependencies } from './dependencies.ts'
 import { waitReason } from './events/eventReasons.ts'
 import { tell } from './events/tell.ts'
 import { thisActivity } from './thisActivity.ts'
+import { unverifiedDigests, type FoundDigest } from './verifiedDigests.ts'
 
 /** The Module a run is about, from the cache; another uid under the same name is refused. */
 export function moduleOf({ cache }: Dependencies, subject: ModuleSubject): Module {
@@ -23,7 +24,8 @@ export function moduleOf({ cache }: Dependencies, subject: ModuleSubject): Modul
 /**
  * Applies one kernel's entry in `status.kernels[]` under the kernel's own field manager; without an entry the
  * manager gives up what it had. An attempt is raised, and a rebuild taken up, only on the Module version it was decided
- * on, so that two writers never raise it twice (design: "the attempt is raised in status with a precondition").
+ * on, so that two writers never raise it twice (design: "the attempt is raised in status with a precondition"). A digest
+ * is written only when it is verified (`verifyDigests`).
  */
 export async function applyKernelStatus(
   deps: Dependencies,
@@ -33,6 +35,8 @@ export async function applyKernelStatus(
   const module = storedModule(deps.cache, subject.ref)
   if (module?.metadata.uid !== subject.uid) return {}
   const stored = storedEntry(module, subject.kernel)
+  const [unverified] = unverifiedDigests(stored, entry)
+  if (unverified !== undefined) throw digestNotVerified(unverified)
   const raises =
     (entry?.attempt !== undefined && entry.attempt !== stored?.attempt) ||
     (entry?.rebuild !== undefined && entry.rebuild.from !== stored?.rebuild?.from)
@@ -57,6 +61,12 @@ export async function applyKernelStatus(
         'KubeConflict',
       )
   }
+}
+
+/** The run asks again what stands under the reference. */
+export function digestNotVerified({ image, digest }: FoundDigest): ApplicationFailure {
+  const message = `Neither the registry nor a build pod says that ${image} is ${digest}: it is asked for again.`
+  return ApplicationFailure.nonRetryable(message, 'DigestNotVerified')
 }
 
 /** Kernels of Modules of which `applyOnce` writes. */

@@ -35,6 +35,8 @@ export const annotations = {
   image: 'kmm.sigs.x-k8s.io/image',
   /** On the claim of an image: hash of the holder's inputs. */
   inputHash: 'kmm.sigs.x-k8s.io/input-hash',
+  /** On the claim of an image: `true` when the holder has shown that it may push to its repository. */
+  mayPush: 'kmm.sigs.x-k8s.io/may-push',
   /** PEM of the authorities of `registry.caFile`, from where a build pod mounts it. */
   registryAuthorities: 'kmm.sigs.x-k8s.io/registry-authorities',
   /** Which Secrets a build pod was made with: uid and resourceVersion by name. */

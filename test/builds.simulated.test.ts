@@ -69,6 +69,36 @@ test('images:BLD-S12: of builds that begin at once as many run as may, the other
   expect(story.pods.builds(first)).toHaveLength(1)
 })
 
+test('a namespace that has builds waiting keeps no other from its turn', async ({ open }) => {
+  const [flood, late] = [await open('flood'), await open('late')]
+  const { registry } = lab.state
+  const want = async ({ namespace }: Scenario, name: string) => {
+    await lab.kube.applyObject(dockerfile(namespace, name, 'FROM scratch'), by)
+    await lab.kube.applyObject(tinyModule({ namespace, name, registry }), by)
+  }
+  const by = { fieldManager: 'kubectl', force: true }
+  for (const story of [flood, late]) await story.addNode()
+  const isQueued = ({ reason }: KernelStatus) => reason === 'BuildQueued'
+  await want(flood, 'a')
+  await eventually(
+    'the first has begun',
+    () => flood.pods.builds('a'),
+    (all) => all.length > 0,
+  )
+  for (const name of ['b', 'c']) await want(flood, name)
+  for (const name of ['b', 'c']) await flood.untilKernel(name, 'waits', isQueued)
+  await want(late, 'a')
+  await late.untilKernel('a', 'waits', isQueued)
+
+  await failBuild(flood, flood.pods.builds('a')[0]?.name ?? '')
+  await eventually(
+    'the one that came last has begun',
+    () => late.pods.builds(),
+    (all) => all.length > 0,
+  )
+  expect(flood.pods.builds()).toHaveLength(1)
+})
+
 test('images:IMG-10: a build logs in as the image check does: with a pull secret of the service account', async ({
   open,
 }) => {

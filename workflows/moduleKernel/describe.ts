@@ -61,6 +61,7 @@ export function describeEntry(
     imageGeneration: generationOf(view),
     unsigned: unsignedFact(view, memory),
     ...build,
+    mayPush: mayPush(view, memory),
     rebuild: rebuildFact(view, memory),
     ...spoken,
     workflowId: run.workflowId,
@@ -73,6 +74,13 @@ export function describeEntry(
       waiting: nodes.counts.waiting + nodes.counts.unreachable,
     },
   })
+}
+
+/** Shown by the last build of the image; kept in status for as long as the image is the same. */
+function mayPush({ wish, stored }: KernelView, { push }: KernelMemory): KernelStatus['mayPush'] {
+  if (wish.kind !== 'wanted') return undefined
+  const shown = push?.image === wish.image ? push.shown : stored?.image === wish.image && stored.mayPush
+  return shown === true ? true : undefined
 }
 
 /**

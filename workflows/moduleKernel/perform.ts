@@ -194,18 +194,27 @@ export class Performer {
       learn((memory) => withAnswer(memory, { ...questionOf(step, step), ...start }))
       return 'present: it was built elsewhere meanwhile'
     }
-    hear(start.seen)
-    return await this.#follow(step, start.pod, { inputHash, attempt, ...(source && { source }) })
+    const { seen, mayPush: shown } = start
+    const last = entry()
+    hear(seen)
+    const build = { inputHash, attempt, ...(source && { source }) }
+    if (shown === undefined || last?.image === undefined) return await this.#follow(step, start.pod, build)
+    // It stands in status already, and is to stay there when the build says what it waits for.
+    const { image: wanted, mayPush: _before, ...rest } = last
+    learn((memory) => ({ ...memory, push: { image: wanted, shown } }))
+    const now = { ...rest, image: wanted, ...(shown && { mayPush: true }) }
+    return await this.#follow(step, start.pod, build, now)
   }
 
   async #follow(
     question: Question,
     pod: PodRef,
     build: { readonly inputHash: string; readonly attempt: number; readonly source?: string },
+    known = this.#run.entry(),
   ): Promise<string> {
     const { activities, about, learn, entry } = this.#run
     const summary = `${build.source === undefined ? 'build' : 'sign'} ${question.image} in pod ${pod.name}`
-    const request = { ...about(), pod, image: question.image, entry: entry() }
+    const request = { ...about(), pod, image: question.image, entry: known }
     const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [request])
     const at = new Date().toISOString()
     if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }
