@@ -1,3 +1,4 @@
+import { help } from '../../api/commandsThatHelp.ts'
 import { ApplicationFailure } from '@temporalio/common'
 
 /**
@@ -124,7 +125,7 @@ export function classifyPodRejection(error: unknown, namespace: string): PodReje
   if (ruleOf(error) !== rejected) return undefined
   const security = /violates PodSecurity "([^"]+)"/.exec(error.message)
   if (security !== null) {
-    const fix = `label the namespace: kubectl label --overwrite namespace ${namespace} pod-security.kubernetes.io/enforce=privileged`
+    const fix = `label the namespace: ${help.allowPods(namespace)}`
     return { reason: 'PodSecurity', message: `${error.message}; ${fix}` }
   }
   const quota = /(?:exceeded|failed) quota: ([^,:\s]+)/.exec(error.message)
