@@ -7,7 +7,7 @@ interface Options {
   /** More comes after this piece: what is cut in two at its end is given back as `rest`. */
   readonly more?: boolean
   /** What stands for a terminal sequence; nothing by default. */
-  readonly keep?: (sequence: string) => string
+  readonly keep?: (sequence: string) => string | undefined
 }
 
 /** `rest` belongs before the next piece. */

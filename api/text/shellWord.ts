@@ -1,7 +1,7 @@
 import { cleanLine } from './cleanText.ts'
 
 /** Nothing in these means anything to a shell, wherever they stand in a word. */
-const bare = /^[A-Za-z0-9_@%+:,./-]+$/u
+const bare = /^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+=:,./-]*$/u
 
 /**
  * A text as one word of a POSIX shell, whatever is in it. Control characters, which no name in a cluster has, are left

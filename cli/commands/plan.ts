@@ -71,7 +71,9 @@ function imageLines(image: ImagePlan, wide: boolean): string[] {
         build !== undefined
           ? [
               `build    ${buildWords(build)}`,
-              ...(wide ? build.arguments.map((argument) => `${' '.repeat(9)}${shell`--build-arg ${argument}`}`) : []),
+              ...(wide
+                ? build.arguments.map((argument) => `${' '.repeat(9)}${shell`--build-arg ${argument}`}`)
+                : []),
             ]
           : sign === undefined || fault !== undefined
             ? [`build    ${fault ?? 'none: if it is not there, ImageMissing'}`]

@@ -17,8 +17,7 @@ export function describeModuleDetails(ref: ModuleRef, { summary, remains }: Modu
     {
       kind: 'text',
       label: 'What unblocks it',
-      text:
-        'The module is unloaded by itself where its node answers and nobody uses it. To give up what cannot be unloaded:',
+      text: 'The module is unloaded by itself where its node answers and nobody uses it. To give up what cannot be unloaded:',
     },
     { kind: 'code', language: 'sh', lines: [help.giveUp(ref)] },
   ])
