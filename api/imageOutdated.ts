@@ -3,7 +3,6 @@ import { signHash, sourceHash } from './buildInputs.ts'
 import type { ClusterSnapshot } from './facts.ts'
 import { wantedImage } from './imageWish.ts'
 import type { Condition, KernelStatus, Module } from './module.ts'
-import { annotations } from './names.ts'
 
 /** Type of the condition that warns of an image built from other inputs than the Module has now. */
 export const imageOutdated = 'ImageOutdated'

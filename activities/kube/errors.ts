@@ -86,6 +86,11 @@ export function toFailure(error: unknown, refusals: 'areFinal' | 'areAskedAgain'
   })
 }
 
+/** The body itself is refused: the same one would be refused again, whatever is changed elsewhere. */
+export function isBodyRefused(error: unknown): error is KubeError {
+  return error instanceof KubeError && (error.code === 400 || error.code === 413 || error.code === 422)
+}
+
 /** The object is not there. Not: a kind the API server does not know (yet), which is a 404 without this reason. */
 export function isNotFound(error: unknown): error is KubeError {
   return error instanceof KubeError && error.code === 404 && error.reason === 'NotFound'

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { redacted, redactedText } from './redact.ts'
+import { redactedText } from '../../api/text/redact.ts'
+import { redacted } from './redact.ts'
 
 test.each<[string, unknown, unknown]>([
   [

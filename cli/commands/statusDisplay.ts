@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
+import { printableJson } from '../../api/text/printableJson.ts'
 import type { Call } from '../call.ts'
-import { json } from '../output/format.ts'
 import type { Screen } from '../output/screen.ts'
 import { statusTree, type StatusReport } from './statusReport.ts'
 
@@ -61,7 +61,7 @@ function asStream(call: Call): Display {
       shown = report
       switch (call.format) {
         case 'json':
-          return call.write(json(report))
+          return call.write(printableJson(report))
         case 'yaml':
           call.write('---')
           return call.print(report, () => '')
