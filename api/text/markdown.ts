@@ -79,7 +79,7 @@ export function markdownText(text: string): string {
     .trim()
     .replaceAll(/[\\`*_[\]<>&#|~$]/gu, String.raw`\$&`)
     .replaceAll('://', String.raw`:\//`)
-    .replaceAll(/\bwww\./giu, String.raw`www\.`)
+    .replaceAll(/www\./giu, String.raw`www\.`)
     .replace(/^[-+=]/u, String.raw`\$&`)
     .replace(/^\d{1,9}(?=[.)])/u, '$&\\')
 }
