@@ -1,15 +1,23 @@
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { help } from '../commandsThatHelp.ts'
 import { cleanLine } from './cleanText.ts'
 import { shell, shellWord } from './shellWord.ts'
 import { hostileText } from './testing/hostileText.ts'
 
+const folder = mkdtempSync(join(tmpdir(), 'kmm-words-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+/** What is quoted badly runs: here it finds no programs, and files that it writes are gone afterwards. */
+const nowhere = { cwd: folder, env: { PATH: '/nonexistent' } }
+
 /** The words that a shell makes of command lines, one list for each. */
 function wordsOf(lines: readonly string[]): string[][] {
   const script = lines.map((line) => `printf '%s\\0' ${line}; printf '\\1'`).join('\n')
-  const printed = execFileSync('sh', ['-c', script], { encoding: 'utf8', env: {} })
+  const printed = execFileSync('/bin/sh', ['-c', script], { ...nowhere, encoding: 'utf8' })
   return printed
     .split('\u0001')
     .slice(0, -1)
