@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { markdownText, renderMarkdown, summaryText, type Block } from './markdown.ts'
+import { cleanLine } from './cleanText.ts'
+import { markdownText, renderMarkdown, textOfMarkdown, summaryText, type Block } from './markdown.ts'
 import { outsideFences } from './testing/outsideFences.ts'
 import { hostileText, notText } from './testing/hostileText.ts'
 
@@ -31,6 +32,13 @@ describe('a text in Markdown', () => {
         expect(escaped).not.toMatch(/^(?:[-+=>]|\d{1,9}[.)]|\s)/u)
       }),
       { numRuns: 1000 },
+    )
+  })
+  test('it can be read back, for a terminal', () => {
+    fc.assert(
+      fc.property(hostileText, (text) => {
+        expect(textOfMarkdown(markdownText(text))).toBe(cleanLine(text).trim())
+      }),
     )
   })
   test('a summary is one within what Temporal takes', () => {

@@ -84,6 +84,11 @@ export function markdownText(text: string): string {
     .replace(/^\d{1,9}(?=[.)])/u, '$&\\')
 }
 
+/** The text that `markdownText` has escaped. */
+export function textOfMarkdown(markdown: string): string {
+  return markdown.replaceAll(/\\([!-/:-@[-`{-~])/gu, '$1')
+}
+
 /** Temporal takes 400 bytes of a summary. */
 const longestSummary = 400
 
