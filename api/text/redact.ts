@@ -24,9 +24,8 @@ export function withoutUserInfo(text: string): string {
   let plain = 0
   for (let at = text.indexOf(separator); at !== -1; at = text.indexOf(separator, plain)) {
     const begin = at + separator.length
-    const end = endOfAuthority(text, begin)
-    const sign = text.lastIndexOf('@', end - 1)
-    const keeps = sign < begin || !isSchemeEnd(text.charCodeAt(at - 1))
+    const sign = endOfUserInfo(text, begin)
+    const keeps = sign === -1 || !isSchemeEnd(text.charCodeAt(at - 1))
     clean += text.slice(plain, begin) + (keeps ? '' : `${leftOut}@`)
     plain = keeps ? begin : sign + 1
   }
@@ -75,10 +74,15 @@ function withoutBuildArgs(text: string): string {
   return clean + text.slice(plain)
 }
 
-function endOfAuthority(text: string, begin: number): number {
-  let end = begin
-  while (end < text.length && text[end] !== '/' && !isSpace(text.charCodeAt(end))) end++
-  return end
+/** The last `@` before the path; -1 when there is none. */
+function endOfUserInfo(text: string, begin: number): number {
+  let sign = -1
+  for (let at = begin; at < text.length; at++) {
+    const character = text[at]
+    if (character === '/' || isSpace(text.charCodeAt(at))) break
+    if (character === '@') sign = at
+  }
+  return sign
 }
 
 function isSpace(code: number): boolean {

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { withCleanText } from '../../api/text/cleanText.ts'
 import { hostileText, notText } from '../../api/text/testing/hostileText.ts'
 import { outsideFences } from '../../api/text/testing/outsideFences.ts'
 import { describeModuleDetails } from '../module/details.ts'
 import { decideKernel } from './decide.ts'
-import { describeEntry } from './describe.ts'
+import { describeEntry, sameEntry } from './describe.ts'
 import { describeDetails } from './details.ts'
 import {
   fresh,
@@ -73,6 +74,17 @@ test('and so does the page of a Module', () => {
     fc.property(hostileText, (text) => {
       expect(made(text)).not.toMatch(notText)
       expect(shape(made(text))).toEqual(shape(made('x')))
+    }),
+  )
+})
+
+test('an entry of a run is what status stores, so it is not written again for what no status takes', () => {
+  fc.assert(
+    fc.property(hostileText, (text) => {
+      const hostile = withText(view, text) as typeof view
+      const knowledge = withText(memory, text) as typeof memory
+      const entry = describeEntry(testRun, hostile, knowledge, decideKernel(hostile, knowledge))
+      expect(sameEntry(entry, withCleanText(entry))).toBe(true)
     }),
   )
 })
