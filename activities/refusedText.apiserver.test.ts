@@ -50,14 +50,3 @@ test('whatever a build prints as its error, its end is written, and read as text
   })
   expect(conditions.find(({ type }) => type === 'Degraded')).toMatchObject({ status: 'True' })
 })
-
-test('an entry that is refused for good becomes one that says so, and keeps its attempt', async () => {
-  // 422: it is not of its form.
-  const { entry, conditions } = await storedAfter({ attempt: 2, errorLines: 7 as unknown as string })
-  expect(entry).toMatchObject({ phase: 'BuildFailed', attempt: 2, reason: 'StatusRefused' })
-  expect(entry?.errorLines).toBeUndefined()
-  expect(conditions.find(({ type }) => type === 'Degraded')).toMatchObject({
-    status: 'True',
-    reason: 'StatusRefused',
-  })
-})
