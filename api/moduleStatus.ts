@@ -148,7 +148,7 @@ export const moduleStatusSchema = z.looseObject({
     .optional()
     .meta({
       description:
-        'Ready, ImagesReady, Progressing and Degraded; the warnings BuildNodeDiffers, ImageOutdated and TagMoved.',
+        'Ready, ImagesReady, Progressing and Degraded; the warnings BuildNodeDiffers, ImageOutdated, TagMoved and NodeInvalid.',
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['type'],
     }),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, vi } from 'vitest'
 import { pods, secrets, serviceAccounts } from '../activities/kube/resources.ts'
 import type { KernelStatus } from '../api/module.ts'
+import { markdownText } from '../api/text/markdown.ts'
 import { pageOf } from '../workflows/moduleKernel/testing/page.ts'
 import { eventually } from './support/eventually.ts'
 import { listRuns } from './support/runs.ts'
@@ -181,7 +182,7 @@ test('a held run that somebody terminates is followed by another that builds not
     () => pageOf(lab.temporal.workflow.getHandle(waits.workflowId ?? '')),
     (page) => {
       expect(page).toContain('**Phase**: Building')
-      expect(page).toContain(`**Unschedulable**: ${waits.message}`)
+      expect(page).toContain(`**Unschedulable**: ${markdownText(waits.message ?? '')}`)
       expect(page).toContain(`kubectl -n ${namespace} describe pod ${waits.buildPod}\n`)
       expect(page).toContain(`- the end of build pod ${namespace}/${waits.buildPod}: `)
     },

@@ -1,3 +1,4 @@
+import { summaryText } from '../../api/text/markdown.ts'
 import { condition, sleep } from '@temporalio/workflow'
 import type { KernelRequest, PodRef, Seen } from '../../activities/contract.ts'
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
@@ -84,13 +85,13 @@ export class Performer {
       case 'pause': {
         const pause = pauseBefore(step.rerun, this.#run.rerunPauseMs)
         const delay = Date.parse(step.since) + pause - Date.now()
-        if (delay > 0) await sleep(delay, { summary })
+        if (delay > 0) await sleep(delay, { summary: summaryText(summary) })
         this.#release([step.key])
         return 'done'
       }
       case 'collect': {
         const delay = Date.parse(step.at) - Date.now()
-        if (delay > 0) await sleep(delay, { summary: `job.gcDelay: keep ${podWords(step.pod)}` })
+        if (delay > 0) await sleep(delay, { summary: summaryText(`job.gcDelay: keep ${podWords(step.pod)}`) })
         await activities.following.removeBuildPod.executeWithOptions({ summary }, [this.#removal(step.pod)])
         return 'done'
       }
@@ -102,7 +103,7 @@ export class Performer {
         hear(outcome.seen)
         // The cache of nodes may be a moment behind the node itself: the same command would be obsolete again.
         if (outcome.kind === 'obsolete')
-          await sleep(obsoletePauseMs, { summary: `${work.node} changed: look again` })
+          await sleep(obsoletePauseMs, { summary: summaryText(`${work.node} changed: look again`) })
         return outcome.kind === 'done' ? 'done' : `${outcome.kind}: ${outcome.message}`
       }
     }
