@@ -39,3 +39,13 @@ test('what no run can go on without is asked again, whoever refuses it', async (
   const other = new Error('mine')
   await expect(steady.fail(other)).rejects.toBe(other)
 })
+
+test('a failure is text that Temporal takes, with its causes', async () => {
+  const cause = new Error('half a pair \ud83d and a DEL \u007f')
+  const error = new Error(`\u001b[2J${'x'.repeat(20_000)}`, { cause })
+  const failure: unknown = await activities.fail(error).catch((thrown: unknown) => thrown)
+  expect(failure).toBe(error)
+  expect(error.message).toBe('x'.repeat(16_384))
+  expect(cause.message).toBe('half a pair \ufffd and a DEL ')
+  for (const text of [error.stack, cause.stack]) expect(text?.isWellFormed()).toBe(true)
+})

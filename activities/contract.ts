@@ -83,7 +83,13 @@ export interface ImageFacts {
 export type ImageAnswer = ({ readonly kind: 'present' } & ImageFacts) | { readonly kind: 'absent' }
 
 export type BuildStart =
-  | { readonly kind: 'created'; readonly pod: PodRef; readonly seen: Seen }
+  | {
+      readonly kind: 'created'
+      readonly pod: PodRef
+      readonly seen: Seen
+      /** The Module has shown that it may push the image; absent in histories of former releases. */
+      readonly mayPush?: boolean
+    }
   /** The registry has lost the image that is to be signed. */
   | { readonly kind: 'sourceGone' }
   /** Somebody else has built the image meanwhile. */

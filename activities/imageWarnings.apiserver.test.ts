@@ -8,6 +8,7 @@ import { createKube } from './kube/client.ts'
 import { modules } from './kube/resources.ts'
 import { createModuleActivities } from './moduleActivities.ts'
 import { applyKernelStatus } from './status.ts'
+import { rememberDigest } from './verifiedDigests.ts'
 
 const kube = createKube(inject('kubeconfig'))
 afterAll(async () => await kube.close())
@@ -30,6 +31,8 @@ function depsOf(module: Module): Dependencies {
 /** Writes a kernel's entry and then the summary, as the runs do, and gives the conditions that are stored then. */
 async function conditionsAfter(change: Partial<KernelStatus>) {
   const entry: KernelStatus = { kernel: testKernel, phase: 'Loaded', digest, ...change }
+  const { image = '' } = entry
+  rememberDigest({ image, digest: entry.digest ?? '' })
   const before = await read()
   const subject = { ref, uid: before.metadata.uid }
   await applyKernelStatus(depsOf(before), { ...subject, kernel: testKernel }, entry)

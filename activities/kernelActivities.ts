@@ -4,6 +4,8 @@ import { checkImage, watchHold } from './build/checkImage.ts'
 import { giveUpClaim } from './build/claim.ts'
 import { createBuildPod } from './build/createBuildPod.ts'
 import { followBuildPod } from './build/followBuildPod.ts'
+import { expectOwnBuildPod } from './build/ownBuildPod.ts'
+import { verifyDigests } from './build/verifyDigests.ts'
 import type { KernelActivities } from './contract.ts'
 import { viewSettings, type Dependencies } from './dependencies.ts'
 import { tell } from './events/tell.ts'
@@ -24,6 +26,7 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
       return { uid: facts.uid, view }
     }),
     reportKernel: caughtUp(async ({ subject, entry, holds }) => {
+      await verifyDigests(deps, subject, entry)
       const seen = await applyKernelStatus(deps, subject, entry)
       for (const hold of holds?.begun ?? []) await tell(deps, subject, { kind: 'Held', hold })
       for (const hold of holds?.ended ?? [])
@@ -40,6 +43,7 @@ export function createKernelActivities(deps: Dependencies): KernelActivities {
       return outcome
     }),
     async removeBuildPod({ pod, image, signs, stopped, atOnce = false }) {
+      await expectOwnBuildPod(deps, pod)
       await removePod(deps, pod, atOnce ? 0 : undefined)
       await giveUpClaim(deps, image)
       if (stopped === undefined) return

@@ -202,3 +202,15 @@ test('of two Modules that leave at the same time neither counts on the other', a
   await done
   expect(kinds(sent)).toEqual(['Namespace', 'Module'])
 })
+
+test.each<[string, Parameters<typeof release>]>([
+  ['that nobody has deleted', [[guardedModule()]]],
+  [
+    'that is still loaded',
+    [[guardedModule({}, { deleting: true })], [testRecord(testConfig(), { config: testConfig() })]],
+  ],
+])('a Module %s keeps its finalizer, whatever a workflow says', async (_name, of) => {
+  const { sent, done } = release(...of)
+  await expect(done).rejects.toMatchObject({ type: 'ModuleRemains' })
+  expect(sent).toEqual([])
+})

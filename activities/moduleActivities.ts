@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common'
 import { storedModule } from '../api/facts.ts'
+import type { Condition } from '../api/module.ts'
 import { annotations, apiVersion, kernelRunId, labels, moduleFinalizer } from '../api/names.ts'
 import type { StoredModule } from '../api/readModule.ts'
 import { kernelsToCancel, kernelsToRetry } from '../api/steering.ts'
@@ -10,6 +11,7 @@ import { caughtUpWith } from './caughtUp.ts'
 import type { KernelSubject, ModuleActivities, ModuleSubject, Seen } from './contract.ts'
 import type { Dependencies } from './dependencies.ts'
 import { tell } from './events/tell.ts'
+import { isBodyRefused } from './kube/errors.ts'
 import { thisActivity } from './thisActivity.ts'
 import type { Written } from './kube/kube.ts'
 import { type CustomObject, modules, namespaces } from './kube/resources.ts'
@@ -89,8 +91,17 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
       if (module === undefined || summary === undefined || module.metadata.uid !== subject.uid)
         return { seen: {} }
       const { namespace, name, uid } = module.metadata
-      const body = { apiVersion, kind: 'Module', metadata: { namespace, name, uid }, status: { ...summary } }
-      const written = await kube.applyObject(body, { fieldManager, force: true, subresource: 'status' })
+      const apply = async (conditions: readonly Condition[]) => {
+        const status = { ...summary, conditions }
+        const body = { apiVersion, kind: 'Module', metadata: { namespace, name, uid }, status }
+        return await kube.applyObject(body, { fieldManager, force: true, subresource: 'status' })
+      }
+      const written = await apply(summary.conditions).catch(async (error: unknown) => {
+        if (!isBodyRefused(error)) throw error
+        // Without the words the rest is still true, and better than what is stored.
+        const message = `The API server refuses the message of this condition, with ${error.code}.`
+        return await apply(summary.conditions.map((condition) => ({ ...condition, message })))
+      })
       return { seen: written.kind === 'written' ? { Module: written.object.metadata.resourceVersion } : {} }
     }),
     releaseModule: caughtUp(async ({ subject }) => {
@@ -101,6 +112,12 @@ export function createModuleActivities(deps: Dependencies): ModuleActivities {
       const leaves = (m: StoredModule) =>
         m.metadata.deletionTimestamp !== undefined &&
         viewModule(cache, m.metadata, now()).view.remains.length === 0
+      // Without its finalizer nobody would unload it: that it may go is no matter of what a workflow says.
+      if (!leaves(module))
+        throw ApplicationFailure.retryable(
+          'The Module is not at its end: its finalizer stays.',
+          'ModuleRemains',
+        )
       const all: readonly StoredModule[] = [...cache.modules(), ...cache.unreadableModules()]
       const others = all.filter((m) => m.metadata.namespace === namespace && !leaves(m))
       // An operator that was lost may have left a claim without a pod.

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KernelStatus } from '../api/module.ts'
 import { guardedModule, testCluster, testKernel, testRef } from '../api/testCluster.ts'
 import type { Dependencies } from './dependencies.ts'
+import { KubeError } from './kube/errors.ts'
 import type { Kube, Written } from './kube/kube.ts'
 import type { CustomObject } from './kube/resources.ts'
 import { applyKernelStatus, moduleOf, waitBecause } from './status.ts'
@@ -102,6 +103,38 @@ describe('applyKernelStatus', () => {
     applyObject.mockResolvedValue({ kind: 'modified' })
     const failure = await failureOf(applyKernelStatus(deps([]), subject, entry))
     expect(failure).toMatchObject({ type: 'KubeConflict', nonRetryable: false })
+  })
+})
+
+describe('an entry that the API server refuses', () => {
+  const refusal = (code: number) => new KubeError({ message: 'control \u007f characters', code, reason: 'x' })
+  const failed = {
+    ...entry,
+    phase: 'BuildFailed',
+    reason: 'CompileFailed',
+    message: 'm',
+    errorLines: 'e',
+  } as const
+  test.each([400, 413, 422])('with %i is written without its texts, and says so', async (code) => {
+    applyObject.mockRejectedValueOnce(refusal(code))
+    expect(await applyKernelStatus(deps([]), subject, failed)).toEqual({ Module: '42' })
+    const written = body()?.['status'] as { kernels: KernelStatus[] }
+    expect(written.kernels).toEqual([
+      {
+        kernel: testKernel,
+        phase: 'BuildFailed',
+        attempt: 1,
+        reason: 'StatusRefused',
+        message: expect.stringContaining(`(CompileFailed), with ${code}: control`),
+      },
+    ])
+    expect(applyObject).toHaveBeenCalledTimes(2)
+  })
+  test.each([403, 409, 429, 500, undefined])('with %s may be written later', async (code) => {
+    const error = new KubeError({ message: 'later', code, reason: 'x' })
+    applyObject.mockRejectedValueOnce(error)
+    await expect(applyKernelStatus(deps([]), subject, failed)).rejects.toBe(error)
+    expect(applyObject).toHaveBeenCalledTimes(1)
   })
 })
 

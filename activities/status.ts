@@ -2,12 +2,18 @@ import { ApplicationFailure } from '@temporalio/common'
 import { storedEntry, storedModule } from '../api/facts.ts'
 import type { KernelStatus, Module } from '../api/module.ts'
 import { apiVersion, kernelFieldManager } from '../api/names.ts'
+import { cleanText, cutText } from '../api/text/cleanText.ts'
 import { catchUpMs } from './caughtUp.ts'
 import type { KernelSubject, ModuleSubject, Seen } from './contract.ts'
 import type { Dependencies } from './dependencies.ts'
+import { isBodyRefused, type KubeError } from './kube/errors.ts'
 import { waitReason } from './events/eventReasons.ts'
 import { tell } from './events/tell.ts'
 import { thisActivity } from './thisActivity.ts'
+import { unverifiedDigests, type FoundDigest } from './verifiedDigests.ts'
+
+/** Reason in status where the API server refuses the texts of an entry. */
+const statusRefused = 'StatusRefused'
 
 /** The Module a run is about, from the cache; another uid under the same name is refused. */
 export function moduleOf({ cache }: Dependencies, subject: ModuleSubject): Module {
@@ -23,7 +29,8 @@ export function moduleOf({ cache }: Dependencies, subject: ModuleSubject): Modul
 /**
  * Applies one kernel's entry in `status.kernels[]` under the kernel's own field manager; without an entry the
  * manager gives up what it had. An attempt is raised, and a rebuild taken up, only on the Module version it was decided
- * on, so that two writers never raise it twice (design: "the attempt is raised in status with a precondition").
+ * on, so that two writers never raise it twice (design: "the attempt is raised in status with a precondition"). A digest
+ * is written only when it is verified (`verifyDigests`).
  */
 export async function applyKernelStatus(
   deps: Dependencies,
@@ -33,21 +40,27 @@ export async function applyKernelStatus(
   const module = storedModule(deps.cache, subject.ref)
   if (module?.metadata.uid !== subject.uid) return {}
   const stored = storedEntry(module, subject.kernel)
+  const [unverified] = unverifiedDigests(stored, entry)
+  if (unverified !== undefined) throw digestNotVerified(unverified)
   const raises =
     (entry?.attempt !== undefined && entry.attempt !== stored?.attempt) ||
     (entry?.rebuild !== undefined && entry.rebuild.from !== stored?.rebuild?.from)
   const { namespace, name, uid, resourceVersion } = module.metadata
-  const body = {
-    apiVersion,
-    kind: 'Module',
-    metadata: { namespace, name, uid, ...(raises ? { resourceVersion } : {}) },
-    status: { kernels: entry === undefined ? [] : [entry] },
-  }
+  const metadata = { namespace, name, uid, ...(raises ? { resourceVersion } : {}) }
   const fieldManager = kernelFieldManager(subject.kernel)
-  const written = await deps.kube.applyObject(body, { fieldManager, force: true, subresource: 'status' })
+  const apply = async (kernels: readonly KernelStatus[]) => {
+    const body = { apiVersion, kind: 'Module', metadata, status: { kernels } }
+    return await deps.kube.applyObject(body, { fieldManager, force: true, subresource: 'status' })
+  }
+  let shown = entry
+  const written = await apply(entry === undefined ? [] : [entry]).catch(async (error: unknown) => {
+    if (entry === undefined || !isBodyRefused(error)) throw error
+    shown = refusedEntry(entry, error)
+    return await apply([shown])
+  })
   switch (written.kind) {
     case 'written':
-      await tellWait(deps, subject, stored, entry)
+      await tellWait(deps, subject, stored, shown)
       return { Module: written.object.metadata.resourceVersion }
     case 'gone':
       return {}
@@ -56,6 +69,29 @@ export async function applyKernelStatus(
         'The Module changed meanwhile; its status is read again.',
         'KubeConflict',
       )
+  }
+}
+
+/** The run asks again what stands under the reference. */
+export function digestNotVerified({ image, digest }: FoundDigest): ApplicationFailure {
+  const message = `Neither the registry nor a build pod says that ${image} is ${digest}: it is asked for again.`
+  return ApplicationFailure.nonRetryable(message, 'DigestNotVerified')
+}
+
+/**
+ * What stands in status for an entry that the API server refuses, and would refuse again: what the run goes on by, and
+ * in place of all texts what was refused. Else nothing would be shown, and a corrected input start nothing.
+ */
+function refusedEntry(entry: KernelStatus, { code, message }: KubeError): KernelStatus {
+  const { errorLines: _lines, builtOn: _builtOn, message: _message, interruptions, ...kept } = entry
+  const words = interruptions?.map((interruption) => ({ ...interruption, message: '' }))
+  return {
+    ...kept,
+    ...(words === undefined ? {} : { interruptions: words }),
+    reason: statusRefused,
+    message:
+      `The API server refuses what was to be said (${entry.reason ?? entry.phase}), with ${code}: ` +
+      `${cutText(message, 300)}. The kernel's run in Temporal has it.`,
   }
 }
 
@@ -110,7 +146,8 @@ export async function waitBecause(
   entry: KernelStatus | undefined,
   because: { readonly reason: string; readonly message: string; readonly delayMs?: number },
 ): Promise<never> {
-  const { reason, message, delayMs } = because
+  const { reason, delayMs } = because
+  const message = cleanText(because.message)
   const stored = storedEntry(deps.cache.module(subject.ref), subject.kernel)
   if (entry !== undefined && (stored?.reason !== reason || stored.message !== message)) {
     await applyKernelStatus(deps, subject, { ...entry, reason, message })

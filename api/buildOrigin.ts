@@ -9,9 +9,11 @@ export const buildNodeDiffers = 'BuildNodeDiffers'
  * LTS" are one, "Debian GNU/Linux 12 (bookworm)" and "... 13 (trixie)" are two.
  */
 export function distributionOf(osImage: string): string {
-  const [, name = osImage, release = ''] =
-    /^(.*?)\s*\bv?(\d+(?:\.\d+)?(?: SP\d+)?)/.exec(osImage.trim()) ?? []
-  return `${name} ${release}`.trim().toLowerCase()
+  const text = osImage.trim()
+  // The beginning is no part of the expression: to find it there takes quadratic time.
+  const found = /\bv?(\d+(?:\.\d+)?(?: SP\d+)?)/.exec(text)
+  if (found === null) return text.toLowerCase()
+  return `${text.slice(0, found.index).trimEnd()} ${found[1]}`.trim().toLowerCase()
 }
 
 /** What is known of the node of a build; only its name when the Node object is gone. */

@@ -32,7 +32,7 @@ const well = { kind: 'succeeded', message: '', finishedAt: '2026-01-01T00:00:00Z
 const ended = { kind: 'failed', message: '', finishedAt: '2026-01-01T00:00:00Z' } as const
 
 describe('a claim stands', () => {
-  const claim = { image, holder, inputHash: 'h1', takenAt: 0 }
+  const claim = { image, holder, inputHash: 'h1', mayPush: false, takenAt: 0 }
   const modules = [guardedModule()]
   const soon = 1_000
   const late = claimSeconds * 1000
@@ -155,6 +155,30 @@ describe('rivals (images:MIC-2, BLD-S10)', () => {
     ],
   ])('%s', (_name, rival, module, pods) => {
     expect(rivalOf(cluster(module, pods), wanted)).toEqual(rival)
+  })
+
+  describe('of a Module in another namespace', () => {
+    const elsewhere = { namespace: 'strangers', name: 'other' }
+    const strange = (change: Partial<KernelStatus>): Module => {
+      const module = sharing([entry({ inputHash: 'h2', ...change })])
+      return { ...module, metadata: { ...module.metadata, ...elsewhere } }
+    }
+    const otherInputs = { ...pod, labels: { ...pod.labels, [labels.inputHash]: 'h2' } }
+    const cases: readonly [string, Partial<KernelStatus>, readonly PodFacts[]][] = [
+      ['a build from other inputs', {}, [otherInputs]],
+      ['a build from the same inputs', { inputHash: 'h1' }, [pod]],
+      ['a build that has just ended', {}, [{ ...otherInputs, state: well }]],
+      ['a digest', { digest }, []],
+      ['an image that is being signed', { phase: 'Signing', buildPod: 'sign-1' }, []],
+    ]
+    test.each(cases)('%s does not count before it has shown that it may push', (_name, change, pods) => {
+      expect(rivalOf(cluster(strange(change), pods), wanted)).toBeUndefined()
+    })
+    test.each(cases)('%s counts once it has', (_name, change, pods) => {
+      expect(rivalOf(cluster(strange({ ...change, mayPush: true }), pods), wanted)).toMatchObject({
+        ref: elsewhere,
+      })
+    })
   })
 
   test('images:SGN-7 of two that sign one image, neither waits for the other before a pod does', () => {

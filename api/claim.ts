@@ -15,8 +15,22 @@ export interface Claim {
   readonly holder: string
   /** Of the holder's build. */
   readonly inputHash: string
+  /** The holder has shown that it may push to the image's repository. */
+  readonly mayPush: boolean
   /** Milliseconds since 1970. */
   readonly takenAt: number
+}
+
+/**
+ * Whether a claim or a build of `other` counts against a Module of `namespace`. In one namespace every one does. In
+ * another one only if its Module has shown that it may push there: otherwise anybody who can create a Module could stop
+ * the builds of others by naming their image.
+ */
+export function countsAgainst(
+  namespace: string,
+  other: { readonly namespace: string; readonly mayPush: boolean },
+): boolean {
+  return other.namespace === namespace || other.mayPush
 }
 
 /**
@@ -84,7 +98,7 @@ export interface Rival extends KernelRef {
 
 /**
  * Who else builds this image now, or has built it from other inputs (images:MIC-2, BLD-S10)? Two kernels of one
- * Module are rivals too. Nobody is where the image was built from the same inputs: it can be taken as it is. Nor who
+ * Module are rivals too. A Module of another namespace is one only if it has shown that it may push there. Nobody is where the image was built from the same inputs: it can be taken as it is. Nor who
  * wants the same inputs by now, such as after an edit of the Dockerfile that both have: the two agree.
  */
 export function rivalOf(
@@ -102,6 +116,8 @@ export function rivalOf(
       const { kernel, inputHash, digest } = entry
       if (entry.image === undefined || (own && kernel === wanted.kernel)) continue
       if (canonicalImage(entry.image) !== image) continue
+      const { mayPush = false } = entry
+      if (!countsAgainst(wanted.ref.namespace, { namespace, mayPush })) continue
       const pods = buildsOf(cluster, { ref, kernel }, image)
       const pod = pods.find(isActive) ?? unsignedBuild(cluster, { ref, kernel }, entry)
       // Between its build and the pod that signs it, an image is being made, too. Of two that sign, a claim decides.

@@ -22,7 +22,9 @@ describe('defaults', () => {
       build: {
         image: 'gcr.io/kaniko-project/executor:v1.24.0',
         env: [],
+        deadlineSeconds: 7200,
         maxParallel: 10,
+        scratchSizeLimit: '50Gi',
         pushRetry: 3,
         downloadRetry: 3,
       },
@@ -47,6 +49,11 @@ describe('defaults', () => {
       worker: { runAsUser: 1, seLinuxType: 'spc_t' },
     })
   })
+})
+
+test('null takes the limits of builds away', () => {
+  const { build } = config('build: {deadlineSeconds: null, scratchSizeLimit: null}')
+  expect(build).toMatchObject({ deadlineSeconds: null, scratchSizeLimit: null })
 })
 
 test('null unsets the two keys of which KMM says so', () => {

@@ -1,6 +1,7 @@
 import type { KernelStatus, Module } from './module.ts'
 import type { ModuleRef } from './names.ts'
 import type { StoredModule, UnreadableModule } from './readModule.ts'
+import type { NodeInfoField } from './nodeForm.ts'
 import type { NodeModulesConfig } from './nodeModulesConfig.ts'
 
 /** A taint as Kubernetes writes it. */
@@ -18,6 +19,8 @@ export interface NodeFacts {
   readonly bootId: string
   readonly architecture: string
   readonly osImage: string
+  /** Its kubelet reports a field that is not of its form: nothing of the report counts. */
+  readonly invalid?: NodeInfoField
   readonly ready: boolean
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly Taint[]

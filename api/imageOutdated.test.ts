@@ -101,7 +101,7 @@ test('names image, kernels and ways out', () => {
     `Kernel ${testKernel}: image ${image} was built from other inputs (Dockerfile, build.buildArgs, build.secrets, ` +
       `kernel) than the Module has now. It stays in use. So it is for ${other}. To have one made as the ` +
       'Module says, give containerImage another tag, or build it again under this one: kubectl -n drivers annotate module fpga ' +
-      "kmm.sigs.x-k8s.io/rebuild='all'. A changed imageRebuildTriggerGeneration does not build an image that exists.",
+      'kmm.sigs.x-k8s.io/rebuild=all. A changed imageRebuildTriggerGeneration does not build an image that exists.',
   )
 })
 

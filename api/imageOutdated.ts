@@ -1,8 +1,8 @@
+import { help } from './commandsThatHelp.ts'
 import { signHash, sourceHash } from './buildInputs.ts'
 import type { ClusterSnapshot } from './facts.ts'
 import { wantedImage } from './imageWish.ts'
 import type { Condition, KernelStatus, Module } from './module.ts'
-import { annotations } from './names.ts'
 
 /** Type of the condition that warns of an image built from other inputs than the Module has now. */
 export const imageOutdated = 'ImageOutdated'
@@ -31,12 +31,11 @@ export function imageOutdatedCondition(
     return reason === undefined ? [] : [{ ...entry, reason }]
   })
   if (first === undefined) return undefined
-  const { namespace, name } = module.metadata
   const more = others.length === 0 ? '' : ` So it is for ${others.map(({ kernel }) => kernel).join(', ')}.`
   const message =
     `Kernel ${first.kernel}: image ${first.image} ${differences[first.reason]}. It stays in use.${more} To have one ` +
     `made as the Module says, give containerImage another tag, or build it again under this one: ` +
-    `kubectl -n ${namespace} annotate module ${name} ${annotations.rebuild}='${others.length === 0 ? first.kernel : 'all'}'. A changed imageRebuildTriggerGeneration ` +
+    `${help.annotateRebuild(module.metadata, others.length === 0 ? first.kernel : 'all')}. A changed imageRebuildTriggerGeneration ` +
     'does not build an image that exists.'
   return { type: imageOutdated, status: 'True', reason: first.reason, message }
 }

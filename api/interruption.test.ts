@@ -148,6 +148,14 @@ test.each<[string, object]>([
   ['a failed build', { phase: 'Failed', ...ended({ exitCode: 1, reason: 'Error', finishedAt: at(1) }) }],
   ['out of memory', { phase: 'Failed', ...ended({ exitCode: 137, reason: 'OOMKilled' }) }],
   ['the deadline', { phase: 'Failed', reason: 'DeadlineExceeded' }],
+  ...[
+    'Usage of EmptyDir volume "context" exceeds the limit "50Gi". ',
+    'Container kaniko exceeded its local ephemeral storage limit "50Gi". ',
+    'Pod ephemeral local storage usage exceeds the total limit of containers 50Gi. ',
+  ].map((message): [string, object] => [
+    message,
+    { phase: 'Failed', reason: 'Evicted', message, ...target('TerminationByKubelet') },
+  ]),
   ['a build that runs', { phase: 'Running' }],
   ['one that waits', { phase: 'Pending' }],
   ['nothing said yet', {}],

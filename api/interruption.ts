@@ -25,12 +25,13 @@ const byCondition: Readonly<Record<string, Interruption['reason']>> = {
 /**
  * Why the cluster ends, or has ended, a pod before what runs in it came to its own end: an eviction, a preemption, a
  * lost node, a shutdown, or a node that refused it. Undefined for a pod that ended by itself or by a limit that is
- * the user's (memory, deadline), or that nobody disturbs. Never repeats what a container wrote.
+ * the user's (memory, deadline, disk), or that nobody disturbs. Never repeats what a container wrote.
  */
 export function interruptionOf(pod: PodObject): Interruption | undefined {
   const { status } = pod
   if (status === undefined || status.phase === 'Succeeded' || status.reason === 'DeadlineExceeded')
     return undefined
+  if (exceedsOwnDisk(status.reason, status.message)) return undefined
   const ends = (status.containerStatuses ?? []).flatMap((c) => c.state?.terminated ?? [])
   const target = status.conditions?.find((c) => c.type === 'DisruptionTarget' && c.status === 'True')
   if (target !== undefined && ends.some((end) => endedBefore(end, target.lastTransitionTime)))
@@ -46,6 +47,18 @@ export function interruptionOf(pod: PodObject): Interruption | undefined {
   if (reason === undefined) return undefined
   const message = status.message ?? target?.message ?? sentences[reason]
   return { reason, message: message.slice(0, 300) }
+}
+
+/** As the kubelet says which limit of the pod itself it was, and not a lack of disk on the node. */
+const ownDisk = [
+  'exceeds the limit',
+  'exceeded its local ephemeral storage limit',
+  'exceeds the total limit of containers',
+] as const
+
+/** Was a pod evicted because it wrote more to disk than it may, so that it would be evicted again? */
+export function exceedsOwnDisk(podReason: string | undefined, podMessage = ''): boolean {
+  return podReason === 'Evicted' && ownDisk.some((words) => podMessage.includes(words))
 }
 
 const sentences: Readonly<Record<Interruption['reason'], string>> = {

@@ -92,6 +92,12 @@ export const kernelStatusSchema = z.looseObject({
   signHash: z.string().optional().describe('What was signed with which Secrets, as its label says.'),
   errorLines: z.string().optional().describe('Last lines of the log of what failed.'),
   buildPod: z.string().optional().describe('The last pod that built or signed the image.'),
+  mayPush: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the Module showed, before its last build, that it may push to the image’s repository.',
+    ),
   attempt: count.optional().describe('Attempt of the build, or of the signing, for these inputs.'),
   buildNode: z
     .looseObject({ name: z.string().describe('Its name.'), uid: z.string().describe('Its uid.') })
@@ -142,7 +148,7 @@ export const moduleStatusSchema = z.looseObject({
     .optional()
     .meta({
       description:
-        'Ready, ImagesReady, Progressing and Degraded; the warnings BuildNodeDiffers, ImageOutdated and TagMoved.',
+        'Ready, ImagesReady, Progressing and Degraded; the warnings BuildNodeDiffers, ImageOutdated, TagMoved and NodeInvalid.',
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['type'],
     }),

@@ -39,6 +39,8 @@ export const annotations = {
   claimedPod: 'kmm.sigs.x-k8s.io/claimed-pod',
   /** On the claim of an image: its resourceVersion before the pod was written into it, by which claims have their order. */
   claimOrder: 'kmm.sigs.x-k8s.io/claim-order',
+  /** On the claim of an image: `true` when the holder has shown that it may push to its repository. */
+  mayPush: 'kmm.sigs.x-k8s.io/may-push',
   /** PEM of the authorities of `registry.caFile`, from where a build pod mounts it. */
   registryAuthorities: 'kmm.sigs.x-k8s.io/registry-authorities',
   /** Which Secrets a build pod was made with: uid and resourceVersion by name. */

@@ -3,17 +3,14 @@ import type { ConfigMapObject, ContainerStatusObject, NodeObject, PodObject } fr
 import { interruptionOf } from './interruption.ts'
 import { containers as ours, labels as keys } from './names.ts'
 import { boundedPod } from './podSchema.ts'
+import { validNodeInfo } from './nodeForm.ts'
 
-/** What we act on of a Node object. */
+/** What we act on of a Node object, within its form. */
 export function nodeFacts(node: NodeObject): NodeFacts {
-  const info = node.status?.nodeInfo
   return {
     name: node.metadata.name,
     uid: node.metadata.uid,
-    kernel: info?.kernelVersion ?? '',
-    bootId: info?.bootID ?? '',
-    architecture: info?.architecture ?? '',
-    osImage: info?.osImage ?? '',
+    ...validNodeInfo(node.status?.nodeInfo),
     ready: node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false,
     labels: node.metadata.labels ?? {},
     taints: (node.spec?.taints ?? []).map(({ key, value, effect }) => ({

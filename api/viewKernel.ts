@@ -10,6 +10,7 @@ import type { KernelStatus, Module } from './module.ts'
 import { annotations, labels, moduleFinalizer, type ModuleRef } from './names.ts'
 import { recordEntries, type NodeModulesConfig } from './nodeModulesConfig.ts'
 import { viewNodes } from './nodesView.ts'
+import { isKernelRelease } from './nodeForm.ts'
 import { isDigest } from './imageReference.ts'
 import { planNodes, wantedEntry, workerPods, type PlannedNode } from './planNodes.ts'
 import { rebuildAnnotation, rebuildObstacle, viewRebuild } from './rebuild.ts'
@@ -28,7 +29,7 @@ export interface KernelFacts {
 
 /**
  * Kernels that concern a Module: of its target nodes, of nodes with a record of it, of its pods and of its status.
- * A node that has not said its kernel yet has none.
+ * A node that has not said its kernel yet, or not in its form, has none.
  */
 export function kernelsOf(cluster: ClusterSnapshot, ref: ModuleRef): string[] {
   const module = cluster.module(ref)
@@ -40,13 +41,13 @@ export function kernelsOf(cluster: ClusterSnapshot, ref: ModuleRef): string[] {
       kernels.add(node.kernel)
     }
   }
-  kernels.delete('')
   for (const pod of cluster.pods(ref)) {
     const kernel = pod.annotations[annotations.kernel]
     if (kernel !== undefined && pod.labels[labels.resourceType] !== undefined) kernels.add(kernel)
   }
   for (const entry of storedModule(cluster, ref)?.status?.kernels ?? []) kernels.add(entry.kernel)
-  return [...kernels].sort()
+  // What is no release becomes no name, path or word of a command.
+  return [...kernels].filter(isKernelRelease).sort()
 }
 
 /**

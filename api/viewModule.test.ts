@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Condition, KernelStatus, Module } from './module.ts'
 import { labels } from './names.ts'
@@ -12,6 +13,8 @@ import {
   testRef,
   type TestCluster,
 } from './testCluster.ts'
+import { withCleanText } from './text/cleanText.ts'
+import { hostileText } from './text/testing/hostileText.ts'
 import { isOutdated, remainsOf, summarizeModule, viewModule } from './viewModule.ts'
 
 const now = '2026-02-02T00:00:00Z'
@@ -319,4 +322,21 @@ describe('viewModule', () => {
     // The kernel's run has not looked yet.
     expect(summaryOf({ config: v2, bootId: 'b1' }).summary).toMatch(/^Loading: .* 0 of 1 nodes loaded\.$/)
   })
+})
+
+test('conditions are what status stores: a Module with text that no status takes is not written again and again', () => {
+  fc.assert(
+    fc.property(hostileText, (text) => {
+      const mapping = { containerImage: `reg.example/${text}` }
+      const kernels: KernelStatus[] = [
+        { kernel: testKernel, phase: 'BuildFailed', reason: 'CompileFailed', message: text },
+      ]
+      const at = '2026-01-01T00:00:00Z'
+      const look = (module: Module) => viewModule(testCluster({ modules: [module] }), testRef, at)
+      const { summary } = look(guardedModule({ mapping }, { status: { kernels } }))
+      const stored = withCleanText({ ...summary, conditions: [...(summary?.conditions ?? [])], kernels })
+      expect(JSON.stringify(summary)).toBe(JSON.stringify(withCleanText(summary)))
+      expect(look(guardedModule({ mapping }, { status: stored })).view.outdated).toBe(false)
+    }),
+  )
 })

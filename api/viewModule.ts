@@ -11,6 +11,7 @@ import type { StoredModule, UnreadableModule } from './readModule.ts'
 import { unreadableVerdicts } from './specFaults.ts'
 import { viewSteering } from './steering.ts'
 import { isLost } from './viewBuildPods.ts'
+import { withCleanText } from './text/cleanText.ts'
 import { lifeOf, recordOf } from './viewKernel.ts'
 import { warningsOf, warningTypes } from './warnings.ts'
 
@@ -30,9 +31,10 @@ export function summarizeModule(cluster: ClusterSnapshot, module: Module, now: s
     )
   const deleting = module.metadata.deletionTimestamp !== undefined
   const remains = deleting ? remainsOf(cluster, module.metadata) : []
-  const verdicts = [...conditionsOf(module, targets, remains), ...warningsOf(cluster, module, targets)]
+  const valid = targets.filter(({ invalid }) => invalid === undefined)
+  const verdicts = [...conditionsOf(module, valid, remains), ...warningsOf(cluster, module, targets)]
   return dropUndefined({
-    imageRebuildTriggerGeneration: takenTrigger(module, targets),
+    imageRebuildTriggerGeneration: takenTrigger(module, valid),
     moduleLoader: countNodes(cluster, module.metadata, targets.length),
     conditions: verdicts.map((verdict) => stamp(module, verdict, now)),
   })
@@ -76,7 +78,11 @@ function countNodes(
 function stamp(module: StoredModule, verdict: Verdict, now: string): Condition {
   const old = module.status?.conditions?.find((c) => c.type === verdict.type)
   const lastTransitionTime = old?.status === verdict.status ? old.lastTransitionTime : now
-  return { ...verdict, observedGeneration: module.metadata.generation ?? 0, lastTransitionTime }
+  return {
+    ...withCleanText(verdict),
+    observedGeneration: module.metadata.generation ?? 0,
+    lastTransitionTime,
+  }
 }
 
 /** Does what is stored differ from the summary? */

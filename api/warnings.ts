@@ -2,10 +2,11 @@ import { buildNodeCondition, buildNodeDiffers } from './buildOrigin.ts'
 import type { ClusterSnapshot, NodeFacts } from './facts.ts'
 import { imageOutdated, imageOutdatedCondition } from './imageOutdated.ts'
 import type { Condition, Module } from './module.ts'
+import { nodeInvalid, nodeInvalidCondition } from './nodeInvalid.ts'
 import { tagMoved, tagMovedCondition } from './tagMoved.ts'
 
 /** Types of conditions that warn and hold nothing back; each is there only while it has something to say. */
-export const warningTypes: readonly string[] = [buildNodeDiffers, imageOutdated, tagMoved]
+export const warningTypes: readonly string[] = [buildNodeDiffers, imageOutdated, tagMoved, nodeInvalid]
 
 /** The warnings about a Module, without their times; `targets` are the nodes that shall have it. */
 export function warningsOf(
@@ -17,6 +18,7 @@ export function warningsOf(
     buildNodeCondition(module.status?.kernels ?? [], targets),
     imageOutdatedCondition(cluster, module),
     tagMovedCondition(cluster, module),
+    nodeInvalidCondition(targets),
   ]
   return all.flatMap((warning) => warning ?? [])
 }

@@ -26,7 +26,14 @@ export const extractCommand = (from: string, to: string): [string, ...string[]] 
 
 /** Where a tree stands below the `dirName` of a Module, in its kmod image and again in the worker container. */
 export const moduleTree = (dirName: string, kernel: string): string =>
-  `${dirName.replace(/\/+$/, '')}/lib/modules/${kernel}`
+  `${withoutEndSlashes(dirName)}/lib/modules/${kernel}`
+
+/** An expression for the end tries each slash as a beginning. */
+function withoutEndSlashes(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end--
+  return path.slice(0, end)
+}
 
 /** Arguments of modprobe by action. */
 export interface ActionArguments {

@@ -2,13 +2,14 @@ import type { FlagValues } from './args/parse.ts'
 import { CliError } from './exitCodes.ts'
 import type { Access, Cluster } from './kube/cluster.ts'
 import { structured, type Format } from './output/format.ts'
-import type { Terminal } from './output/screen.ts'
+import { openScreen, type Screen, type Terminal } from './output/screen.ts'
 import { createStyle, type Style } from './output/style.ts'
+import { TerminalWriter, type Sink } from './output/terminalWriter.ts'
 
-/** Where a command writes, and what it may know of the process. */
+/** A process around a command. */
 export interface Surroundings {
-  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean } & Terminal
-  readonly stderr: NodeJS.WritableStream
+  readonly stdout: Terminal & { readonly isTTY?: boolean }
+  readonly stderr: Sink
   readonly env: NodeJS.ProcessEnv
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal
@@ -20,9 +21,13 @@ export type OpenCluster = (access: Access) => Cluster
 export class Call {
   readonly arguments: readonly string[]
   readonly flags: FlagValues
-  readonly surroundings: Surroundings
+  readonly surroundings: Pick<Surroundings, 'env' | 'signal'>
+  /** Where the answer goes. */
+  readonly output: TerminalWriter
   readonly style: Style
   readonly #openCluster: OpenCluster
+  readonly #notes: TerminalWriter
+  readonly #terminal: Terminal | undefined
   #cluster: Cluster | undefined
 
   constructor(
@@ -32,7 +37,11 @@ export class Call {
   ) {
     this.arguments = line.arguments
     this.flags = line.flags
-    this.surroundings = surroundings
+    const { stdout, stderr, ...others } = surroundings
+    this.surroundings = others
+    this.output = new TerminalWriter(stdout)
+    this.#notes = new TerminalWriter(stderr)
+    this.#terminal = stdout.isTTY === true ? stdout : undefined
     this.#openCluster = openCluster
     this.style = createStyle(surroundings)
   }
@@ -70,7 +79,12 @@ export class Call {
   }
 
   write(text: string): void {
-    this.surroundings.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+    this.output.write(text.endsWith('\n') ? text : `${text}\n`)
+  }
+
+  /** Takes the terminal over; undefined when the answer goes elsewhere. */
+  screen(): Screen | undefined {
+    return this.#terminal && openScreen(this.#terminal)
   }
 
   /** For what a command can do without: why it could not be had is said beside the answer. */
@@ -86,6 +100,6 @@ export class Call {
 
   /** For people, beside the answer. */
   note(text: string): void {
-    this.surroundings.stderr.write(`${text}\n`)
+    this.#notes.write(`${text}\n`)
   }
 }

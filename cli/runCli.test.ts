@@ -56,7 +56,7 @@ describe('formats', () => {
   const lines: [string, ApiObjects, string[], string?][] = [
     ['list', held, ['list'], 'It does not compile.'],
     ['status', loaded, ['status', 'fpga'], 'n7  loaded'],
-    ['why', held, ['why', 'fpga'], `$ kubectl kmod retry fpga -n drivers --kernel '${testKernel}'`],
+    ['why', held, ['why', 'fpga'], `$ kubectl kmod retry fpga -n drivers --kernel ${testKernel}`],
     ['images', none, ['images']],
     ['plan', held, ['plan', '-f', manifest], `--build-arg KERNEL_FULL_VERSION=${testKernel}`],
     ['open', held, ['open', 'fpga'], `${testKernel}   http://`],

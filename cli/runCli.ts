@@ -6,10 +6,11 @@ import { Call, type OpenCluster, type Surroundings } from './call.ts'
 import { commands } from './commands.ts'
 import { lookUpNames } from './commands/lookUpNames.ts'
 import { CliError, exitCodes, type ExitCode } from './exitCodes.ts'
+import { TerminalWriter } from './output/terminalWriter.ts'
 
 /** Does what a command line says; every end is an exit code, and a sentence when it went wrong. */
 export async function runCli(line: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
-  const { stdout, stderr } = surroundings
+  const stdout = new TerminalWriter(surroundings.stdout)
   try {
     const [name, ...words] = line
     if (name === '__complete') {
@@ -35,7 +36,7 @@ export async function runCli(line: readonly string[], surroundings: Surroundings
   } catch (error) {
     if (surroundings.signal.aborted) return exitCodes.ok
     if (!(error instanceof CliError)) throw error
-    stderr.write(`${program}: ${error.message}\n`)
+    new TerminalWriter(surroundings.stderr).write(`${program}: ${error.message}\n`)
     return error.exitCode
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, vi } from 'vitest'
 import { pods, secrets, serviceAccounts } from '../activities/kube/resources.ts'
 import type { KernelStatus } from '../api/module.ts'
+import { markdownText } from '../api/text/markdown.ts'
 import { pageOf } from '../workflows/moduleKernel/testing/page.ts'
 import { eventually } from './support/eventually.ts'
 import { listRuns } from './support/runs.ts'
@@ -67,6 +68,36 @@ test('images:BLD-S12: of builds that begin at once as many run as may, the other
   await eventually('the next has begun', begun, (all) => all.length > 1)
   expect(begun()).toHaveLength(2)
   expect(story.pods.builds(first)).toHaveLength(1)
+})
+
+test('a namespace that has builds waiting keeps no other from its turn', async ({ open }) => {
+  const [flood, late] = [await open('flood'), await open('late')]
+  const { registry } = lab.state
+  const want = async ({ namespace }: Scenario, name: string) => {
+    await lab.kube.applyObject(dockerfile(namespace, name, 'FROM scratch'), by)
+    await lab.kube.applyObject(tinyModule({ namespace, name, registry }), by)
+  }
+  const by = { fieldManager: 'kubectl', force: true }
+  for (const story of [flood, late]) await story.addNode()
+  const isQueued = ({ reason }: KernelStatus) => reason === 'BuildQueued'
+  await want(flood, 'a')
+  await eventually(
+    'the first has begun',
+    () => flood.pods.builds('a'),
+    (all) => all.length > 0,
+  )
+  for (const name of ['b', 'c']) await want(flood, name)
+  for (const name of ['b', 'c']) await flood.untilKernel(name, 'waits', isQueued)
+  await want(late, 'a')
+  await late.untilKernel('a', 'waits', isQueued)
+
+  await failBuild(flood, flood.pods.builds('a')[0]?.name ?? '')
+  await eventually(
+    'the one that came last has begun',
+    () => late.pods.builds(),
+    (all) => all.length > 0,
+  )
+  expect(flood.pods.builds()).toHaveLength(1)
 })
 
 test('images:IMG-10: a build logs in as the image check does: with a pull secret of the service account', async ({
@@ -151,7 +182,7 @@ test('a held run that somebody terminates is followed by another that builds not
     () => pageOf(lab.temporal.workflow.getHandle(waits.workflowId ?? '')),
     (page) => {
       expect(page).toContain('**Phase**: Building')
-      expect(page).toContain(`**Unschedulable**: ${waits.message}`)
+      expect(page).toContain(`**Unschedulable**: ${markdownText(waits.message ?? '')}`)
       expect(page).toContain(`kubectl -n ${namespace} describe pod ${waits.buildPod}\n`)
       expect(page).toContain(`- the end of build pod ${namespace}/${waits.buildPod}: `)
     },

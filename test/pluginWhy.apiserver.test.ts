@@ -141,7 +141,7 @@ describe('causes that the API server alone can tell', () => {
     expect(code).toBe(4)
     expect(stdout).toContain('✘ build          CompileFailed: it does not compile.')
     expect(stdout).toContain('a.c:1: error')
-    expect(stdout).toContain(`kubectl kmod retry compile -n ${namespace} --kernel '${kernel}'`)
+    expect(stdout).toContain(`kubectl kmod retry compile -n ${namespace} --kernel ${kernel}`)
   })
 
   test('worker pod, and modprobe, of one node that is named', async () => {

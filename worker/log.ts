@@ -1,5 +1,6 @@
 import { DefaultLogger, Runtime, type LogLevel, type MetricsExporterConfig } from '@temporalio/worker'
-import { pino, type Logger } from 'pino'
+import { pino, type DestinationStream, type Logger } from 'pino'
+import { withEscapes } from '../api/text/printableJson.ts'
 
 const levels: Readonly<Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'>> = {
   TRACE: 'trace',
@@ -9,10 +10,14 @@ const levels: Readonly<Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'e
   ERROR: 'error',
 }
 
-/** The process's log: one JSON object a line on stdout. `KMM_LOG_LEVEL` sets the level, `info` by default. */
-export function createLog(): Logger {
+/**
+ * The process's log: one JSON object a line on stdout. `KMM_LOG_LEVEL` sets the level, `info` by default. People read it
+ * on terminals, so what a terminal would act on is escaped.
+ */
+export function createLog(destination: DestinationStream = pino.destination(1)): Logger {
   const timestamp = pino.stdTimeFunctions.isoTime
-  return pino({ level: process.env['KMM_LOG_LEVEL'] ?? 'info', base: null, timestamp })
+  const level = process.env['KMM_LOG_LEVEL'] ?? 'info'
+  return pino({ level, base: null, timestamp, hooks: { streamWrite: withEscapes } }, destination)
 }
 
 /**

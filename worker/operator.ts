@@ -24,7 +24,7 @@ import { type Competition, replicaIdentity } from './preconditions/competingOper
 import { operatorPreconditions } from './preconditions/operatorPreconditions.ts'
 import type { Fault } from './preconditions/precondition.ts'
 import { PreconditionRunner, type Term } from './preconditions/preconditionRunner.ts'
-import { askApiServer, askTemporal } from './readiness.ts'
+import { askApiServer, askTemporal, shared } from './readiness.ts'
 import { retentionFault } from './retention.ts'
 import { connectTemporal } from './temporal/connect.ts'
 import { createWorkers, temporalClient } from './temporal.ts'
@@ -71,15 +71,19 @@ export async function runOperator(
   const { preconditions, competition } = operatorPreconditions(kube, options)
   const runner = new PreconditionRunner({ preconditions, log, signal, report })
   const progress = noProgress(config.temporal.address)
+  const apiServerAnswers = shared(() => askApiServer(kube.transport))
+  const temporalAnswers = shared(async () =>
+    progress.temporal === undefined ? progress.temporalFault : await askTemporal(progress.temporal),
+  )
   health.setChecks({
     Preconditions: () => runner.readiness(),
     'API server': async () =>
-      progress.cached ? await askApiServer(kube.transport) : 'the first lists are not complete yet',
+      progress.cached ? await apiServerAnswers() : 'the first lists are not complete yet',
     Temporal: async () => {
       const { temporal, temporalFault, workers } = progress
       if (temporal === undefined) return temporalFault
       return workers.length > 0 && workers.every((worker) => worker.getState() === 'RUNNING')
-        ? await askTemporal(temporal)
+        ? await temporalAnswers()
         : 'the Temporal workers are not running'
     },
   })

@@ -53,11 +53,14 @@ let rings: Ring[]
 let nudges: string[]
 let open: Set<string>
 let broken: boolean
+/** Runs that cannot be signalled. */
+let refused: Set<string>
 let listeners: Set<(change: CacheChange) => void>
 let watcher: Watcher
 
 const ring = (id: string, news: Doorbell) => {
   if (broken) return Promise.reject(new Error('Temporal is away'))
+  if (refused.has(id)) return Promise.reject(new Error('workflow id exceeds its limit'))
   rings.push([id, news.changes])
   open.add(id)
   return Promise.resolve()
@@ -110,6 +113,7 @@ beforeEach(() => {
   nudges = []
   open = new Set()
   broken = false
+  refused = new Set()
   listeners = new Set()
   watcher = new Watcher({
     cache,
@@ -369,4 +373,17 @@ describe('terms of leadership', () => {
     await change('Node', '7', grown)
     expect(rung()).toHaveLength(6)
   })
+})
+
+test('a run that cannot be signalled stops no other of its Module, and is tried again', async () => {
+  const other = '5.10.0'
+  const refusedRun = kernelRunId('c', testRef, other)
+  refused.add(refusedRun)
+  refused.add(moduleRun)
+  const nodes = [testNode({ name: 'n0', uid: 'node-0', kernel: other }), testNode()]
+  await started({ ...busy, nodes })
+  expect(rung()).toEqual([kernelRun])
+  refused.clear()
+  await settle(60_000)
+  expect(rung().toSorted()).toEqual([kernelRun, moduleRun, refusedRun].toSorted())
 })

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { CacheChange, ClusterCache } from '../activities/cluster/cache.ts'
+import { oneLine } from '../api/oneLine.ts'
 import { moduleKey, moduleOfRun, sha256, type ModuleRef } from '../api/names.ts'
 import { newer } from '../api/resourceVersion.ts'
 import type { ViewSettings } from '../api/kernelView.ts'
@@ -137,16 +138,17 @@ export class Watcher {
     const ref = { namespace, name }
     const changes = [...(this.#changes.get(key)?.values() ?? [])]
     this.#changes.delete(key)
-    try {
-      await this.#lookAtModule(ref, { changes })
-      const kernels = kernelsOf(this.#options.cache, ref)
-      for (const kernel of kernels) await this.#lookAtKernel(ref, kernel, { changes })
-      await this.#tellOthers(ref, kernels, { changes })
-    } catch (error) {
+    const kernels = kernelsOf(this.#options.cache, ref)
+    const failures = await failuresOf([
+      async () => await this.#lookAtModule(ref, { changes }),
+      ...kernels.map((kernel) => async () => await this.#lookAtKernel(ref, kernel, { changes })),
+      async () => await this.#tellOthers(ref, kernels, { changes }),
+    ])
+    if (failures.length > 0) {
       const kept = this.#changes.get(key) ?? new Map<string, Doorbell['changes'][number]>()
       for (const change of changes) if (!kept.has(change.kind)) kept.set(change.kind, change)
       this.#changes.set(key, kept)
-      throw error
+      throw failures.length === 1 ? failures[0] : new AggregateError(failures, wordsOf(failures))
     }
   }
 
@@ -183,9 +185,9 @@ export class Watcher {
     const { bell } = this.#options
     const concern = new Set(kernels.map((kernel) => bell.kernelRun(ref, kernel)))
     const prefix = `${bell.moduleRun(ref)}:`
-    for (const id of this.#rung.keys()) {
-      if (id.startsWith(prefix) && !concern.has(id)) await this.#tellOpen(id, news)
-    }
+    const others = [...this.#rung.keys()].filter((id) => id.startsWith(prefix) && !concern.has(id))
+    const failures = await failuresOf(others.map((id) => async () => await this.#tellOpen(id, news)))
+    if (failures.length > 0) throw new AggregateError(failures, wordsOf(failures))
   }
 
   async #tellOpen(id: string, news: Doorbell): Promise<void> {
@@ -193,4 +195,17 @@ export class Watcher {
     await this.#options.bell.nudge(id, news)
     this.#rung.delete(id)
   }
+}
+
+/** Does one after the other; one that fails stops no other. Resolves with what went wrong. */
+async function failuresOf(works: readonly (() => Promise<void>)[]): Promise<unknown[]> {
+  const failures: unknown[] = []
+  for (const work of works) await work().catch((error: unknown) => failures.push(error))
+  return failures
+}
+
+/** The first of them, and how many there are. */
+function wordsOf([first, ...others]: readonly unknown[]): string {
+  const words = oneLine(first)
+  return others.length === 0 ? words : `${words} (and ${others.length} more that failed)`
 }

@@ -1,5 +1,6 @@
-import { proxyActivities, type ActivityOptions } from '@temporalio/workflow'
+import { proxyActivities, type ActivityInterfaceFor, type ActivityOptions } from '@temporalio/workflow'
 import type { KernelActivities, ModuleActivities } from '../activities/contract.ts'
+import { summaryText } from '../api/text/markdown.ts'
 
 const retryForEver = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' } as const
 
@@ -32,8 +33,34 @@ const following = (taskQueue: string): ActivityOptions => ({
 /** Activities by class of options; a kernel run's `queue` carries the short ones, its watch queue the long ones. */
 export function activitiesOn(watchQueue: string) {
   return {
-    short: proxyActivities<KernelActivities & ModuleActivities>(short),
-    asking: proxyActivities<KernelActivities>(asking),
-    following: proxyActivities<KernelActivities>(following(watchQueue)),
+    short: withPlainSummaries(proxyActivities<KernelActivities & ModuleActivities>(short)),
+    asking: withPlainSummaries(proxyActivities<KernelActivities>(asking)),
+    following: withPlainSummaries(proxyActivities<KernelActivities>(following(watchQueue))),
   }
+}
+
+interface Options {
+  readonly summary: string
+}
+
+/** Activities as a run calls them: each with a summary, in plain text. */
+export type Summarized<T> = {
+  readonly [K in keyof T]: T[K] extends (...given: infer A) => infer R
+    ? { executeWithOptions(options: Options, given: A): R }
+    : never
+}
+
+interface Invocable {
+  executeWithOptions(options: Options, given: unknown): Promise<unknown>
+}
+
+/** Texts from outside stand in summaries, which Temporal's UI takes for Markdown and its server for too long. */
+function withPlainSummaries<T extends object>(activities: ActivityInterfaceFor<T>): Summarized<T> {
+  const invocable = (name: string | symbol): Invocable => ({
+    executeWithOptions: (options, given) => {
+      const activity = Reflect.get(activities, name) as Invocable
+      return activity.executeWithOptions({ ...options, summary: summaryText(options.summary) }, given)
+    },
+  })
+  return new Proxy({}, { get: (_target, name) => invocable(name) }) as Summarized<T>
 }

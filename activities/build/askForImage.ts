@@ -10,6 +10,7 @@ import { AuthoritiesError, readAuthorities } from '../registry/authorities.ts'
 import { checkImage as askRegistry, type CheckOptions, type ImageCheck } from '../registry/checkImage.ts'
 import { readLogins } from '../registry/logins.ts'
 import { moduleOf } from '../status.ts'
+import { rememberDigest } from '../verifiedDigests.ts'
 
 /** What a registry, or a node in its place, says of an image. */
 export type Answer =
@@ -35,6 +36,7 @@ export async function askForImage(deps: Dependencies, subject: KernelSubject, im
   const asked = await ask(deps, subject, image)
   const { answer, by } = asked
   const seconds = (performance.now() - begun) / 1000
+  if (answer.kind === 'present') rememberDigest({ image, digest: answer.digest })
   await tell(deps, subject, { kind: 'ImageAsked', image, by, result: answer.kind, seconds })
   return asked
 }

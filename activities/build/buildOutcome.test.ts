@@ -153,6 +153,15 @@ describe('limits count before what the log says', () => {
   test.each<[string, Partial<Failed>, string, string]>([
     ['out of memory', { reason: 'OOMKilled', exitCode: 137 }, 'OutOfMemory', 'build.resources.limits.memory'],
     ['killed, no reason', { exitCode: 137 }, 'OutOfMemory', 'exit status 137'],
+    [
+      'disk',
+      {
+        podReason: 'Evicted',
+        podMessage: 'Container kaniko exceeded its local ephemeral storage limit "1Gi". ',
+      },
+      'OutOfDisk',
+      'build.scratchSizeLimit',
+    ],
     ['deadline', { podReason: 'DeadlineExceeded' }, 'DeadlineExceeded', 'build.deadlineSeconds'],
   ])('%s', (_name, change, reason, words) => {
     const found = outcome(lines, failed(change))

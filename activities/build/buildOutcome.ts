@@ -1,5 +1,6 @@
 import type { BuildOutcome, BuildTraces } from '../contract.ts'
 import type { Interruption, PodState } from '../../api/facts.ts'
+import { exceedsOwnDisk } from '../../api/interruption.ts'
 import type { ImageStage } from '../events/moduleEvent.ts'
 import { signFailure } from '../sign/signFailure.ts'
 import type { LogTail } from './logTail.ts'
@@ -100,7 +101,7 @@ export function buildOutcome(
   stage: ImageStage = 'build',
 ): BuildOutcome {
   if (state.kind === 'succeeded') {
-    return { kind: 'succeeded', digest: /sha256:[0-9a-f]{64}/.exec(state.message)?.[0], log: log.marked() }
+    return { kind: 'succeeded', digest: pushedDigest(state), log: log.marked() }
   }
   const { reason, message } = failureReason(state, log, stage)
   const exit = state.exitCode === undefined ? '' : ` (exit status ${state.exitCode})`
@@ -114,6 +115,11 @@ export function buildOutcome(
   }
 }
 
+/** Of the image that a pod has pushed, as its executor's termination message says. */
+export function pushedDigest({ message }: { readonly message: string }): string | undefined {
+  return /sha256:[0-9a-f]{64}/.exec(message)?.[0]
+}
+
 /** What the cluster ended is no failed build: what it says counts, and the log as far as it came. */
 export function interruptedOutcome(
   { reason, message }: Interruption,
@@ -123,13 +129,21 @@ export function interruptedOutcome(
   return { kind: 'interrupted', reason, message, log: log.marked(), ...traces }
 }
 
+const deadlineExceeded =
+  "The build took longer than build.deadlineSeconds of the operator's configuration allows. Make it shorter, or have " +
+  'build.deadlineSeconds raised (null: no deadline)'
+
 function failureReason(
   state: Extract<Ended, { kind: 'failed' }>,
   log: LogTail,
   stage: ImageStage,
 ): { reason: string; message: string } {
   if (state.podReason === 'DeadlineExceeded') {
-    return { reason: 'DeadlineExceeded', message: 'The build took longer than build.deadlineSeconds' }
+    return { reason: 'DeadlineExceeded', message: deadlineExceeded }
+  }
+  if (exceedsOwnDisk(state.podReason, state.podMessage)) {
+    const limits = "build.scratchSizeLimit of the operator's configuration, or build.resources.limits"
+    return { reason: 'OutOfDisk', message: `The build wrote more to disk than it may (${limits})` }
   }
   const unsigned = signFailure(state)
   if (unsigned !== undefined) return unsigned

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { OperatorConfig } from '../../api/config.ts'
 import { builtInTolerations } from '../../api/eligibility.ts'
 import { type PodChange, testContainer, testPod, testPodImage as image, testPodKernel } from './testPod.ts'
 
@@ -131,9 +132,38 @@ describe('the pod', () => {
     }
     const made = testPod({ settings: more })
     expect(made.spec).toMatchObject({ activeDeadlineSeconds: 60, imagePullSecrets: [{ name: 'pull' }] })
-    expect(made.spec.containers[0]).toMatchObject({ resources: more.resources, env: [{}, ...more.env] })
-    expect(testPod().spec).not.toHaveProperty('activeDeadlineSeconds')
+    expect(made.spec.containers[0]).toMatchObject({
+      resources: {
+        limits: { memory: '4Gi', 'ephemeral-storage': '50Gi' },
+        requests: { 'ephemeral-storage': '0' },
+      },
+      env: [{}, ...more.env],
+    })
+    expect(testPod().spec.activeDeadlineSeconds).toBe(7200)
+    expect(testPod({ settings: { deadlineSeconds: null } }).spec).not.toHaveProperty('activeDeadlineSeconds')
     expect(testPod().spec).not.toHaveProperty('imagePullSecrets')
+  })
+  test('may write so much to the disk of its node as the configuration says', () => {
+    const resourcesOf = (settings: Partial<OperatorConfig['build']>) => testContainer({ settings })?.resources
+    expect(resourcesOf({ scratchSizeLimit: '9Gi' })).toEqual({
+      limits: { 'ephemeral-storage': '9Gi' },
+      requests: { 'ephemeral-storage': '0' },
+    })
+    expect(resourcesOf({ scratchSizeLimit: null })).toEqual({})
+    const resources = { limits: { 'ephemeral-storage': '1Gi' } }
+    expect(resourcesOf({ resources })).toEqual(resources)
+  })
+  test('has no more rights than it needs', () => {
+    const profile = { seccompProfile: { type: 'RuntimeDefault' } }
+    expect(testPod().spec.securityContext).toEqual(profile)
+    const { capabilities, ...more } = testContainer().securityContext ?? {}
+    expect(more).toEqual(profile)
+    expect(capabilities?.drop).toEqual(['ALL'])
+    // Those that Pod Security "baseline" lets containers add.
+    const baseline =
+      'AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT'
+    expect(baseline.split(' ')).toEqual(expect.arrayContaining(capabilities?.add ?? []))
+    expect(capabilities?.add).not.toContain('NET_RAW')
   })
   test('needs a build section', () => {
     expect(() => testPod({ mapping: { build: undefined } })).toThrow('build section')

@@ -34,8 +34,9 @@ async function as<T>(name: string, work: () => Promise<T>): Promise<T> {
   })
   return await environment.run(work)
 }
-const claim = (name: string, image: string, by = deps, inputHash = 'h1') =>
-  as(name, () => claimImage(by, { image, inputHash }))
+const claim = (name: string, image: string, by = deps, inputHash = 'h1', mayPush = true) =>
+  as(name, () => claimImage(by, { image, inputHash }, async () => mayPush))
+const ours = { kind: 'ours', mayPush: true }
 const giveUp = (name: string, image: string) => as(name, () => giveUpClaim(deps, image))
 const holderOf = async (image: string) =>
   (await kube.get(leases, { namespace, name: claimName(image) }))?.spec?.holderIdentity
@@ -55,7 +56,7 @@ describe('one build per image reference (images:BLD-S10)', () => {
   test('the holder claims again what it has, and after new inputs too', async () => {
     const image = 'reg.example/again:1'
     for (const hash of ['h1', 'h1', 'h2']) {
-      expect(await claim('a', image, deps, hash)).toEqual({ kind: 'ours' })
+      expect(await claim('a', image, deps, hash)).toEqual(ours)
     }
     expect(await claim('b', image)).toMatchObject({ kind: 'theirs', claim: { inputHash: 'h2' } })
   })
@@ -68,12 +69,13 @@ describe('one build per image reference (images:BLD-S10)', () => {
     await giveUp('a', image)
     await giveUp('a', image)
     expect(await holderOf(image)).toBeUndefined()
-    expect(await claim('b', image)).toEqual({ kind: 'ours' })
+    expect(await claim('b', image)).toEqual(ours)
   })
 
   test('claims are in one order, whoever asks when; those that do not stand are not counted', async () => {
     const images = names.map((name) => `reg.example/order-${name}:1`)
-    const order = async (at: number, by = deps) => await as(names[at]!, () => claimsBefore(by, images[at]!))
+    const order = async (at: number, by = deps) =>
+      (await as(names[at]!, () => claimsBefore(by, images[at]!))).cluster
     await claim('a', images[0]!)
     const first = await order(0)
     await Promise.all(['b', 'c', 'd'].map((name, i) => claim(name, images[i + 1]!)))
@@ -116,7 +118,57 @@ describe('one build per image reference (images:BLD-S10)', () => {
     const ref = { namespace, name: claimName(image) }
     const acquireTime = new Date(Date.now() - claimSeconds * 1000).toISOString().replace('Z', '000Z')
     await kube.patch(leases, ref, { spec: { acquireTime } })
-    expect(await claim('b', image)).toEqual({ kind: 'ours' })
+    expect(await claim('b', image)).toEqual(ours)
     expect(await holderOf(image)).toBe(runOf('b'))
+  })
+})
+
+describe('claims across namespaces', () => {
+  const unshown = (name: string, image: string, by = deps) => claim(name, image, by, 'h1', false)
+
+  test('one without a shown right to push does not keep a Module of another namespace off', async () => {
+    const image = 'reg.example/unshown:1'
+    expect(await unshown('a', image)).toEqual({ kind: 'ours', mayPush: false })
+    expect(await claim('b', image)).toEqual(ours)
+    expect(await holderOf(image)).toBe(runOf('b'))
+    expect(await unshown('a', image)).toMatchObject({ kind: 'theirs', claim: { holder: runOf('b') } })
+  })
+
+  test('nor does its build pod', async () => {
+    const image = 'reg.example/unshown-pod:1'
+    await unshown('a', image)
+    const pod = testBuildPod({ annotations: { [annotations.kernel]: '6.1.0', [annotations.image]: image } })
+    const building = { ...deps.cache, pods: () => [pod] }
+    expect(await claim('b', image, { ...deps, cache: building })).toEqual(ours)
+  })
+
+  test('in one namespace it keeps the others off', async () => {
+    const image = 'reg.example/neighbours:1'
+    const neighbours = ['x', 'y'].map((name): Module => {
+      const module = guardedModule()
+      return { ...module, metadata: { ...module.metadata, name, namespace: 'shared' } }
+    })
+    const by = depsWith(neighbours)
+    const of = (name: string) => kernelRunId('c', { namespace: 'shared', name }, '6.1.0')
+    const claims = async (name: string) => {
+      const workflowExecution = { workflowId: of(name), runId: 'r' }
+      const wanted = { image, inputHash: 'h1' }
+      return (await new MockActivityEnvironment({ workflowExecution }).run(
+        async () => await claimImage(by, wanted, async () => false),
+      )) as unknown
+    }
+    expect(await claims('x')).toEqual({ kind: 'ours', mayPush: false })
+    expect(await claims('y')).toMatchObject({ kind: 'theirs', claim: { holder: of('x') } })
+  })
+
+  test('whoever has the claim already, or has to wait, shows nothing again', async () => {
+    const image = 'reg.example/once:1'
+    let asked = 0
+    const counting = (name: string) =>
+      as(name, () => claimImage(deps, { image, inputHash: 'h1' }, async () => asked++ === 0))
+    expect(await counting('a')).toEqual(ours)
+    expect(await counting('a')).toEqual(ours)
+    expect(await counting('b')).toMatchObject({ kind: 'theirs' })
+    expect(asked).toBe(1)
   })
 })

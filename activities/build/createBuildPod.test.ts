@@ -38,17 +38,30 @@ type Wanted = Extract<ImageWish, { kind: 'wanted' }>
 async function make(
   script: Script,
   mapping: object,
-  { others = () => [], of }: { others?: (image: string) => Module[]; of: (wish: Wanted) => object },
+  {
+    others = () => [],
+    unsigned = '',
+    of,
+  }: {
+    others?: (image: string) => Module[]
+    /** Digest in status of the image that is to be signed. */
+    unsigned?: string
+    of: (wish: Wanted) => object
+  },
 ): Promise<{ start: BuildStart; made: string[]; asked: string[] }> {
   const { host, asked } = await scriptedRegistry(script)
   const containerImage = `${host}/a:1`
   const module = guardedModule({ mapping: { containerImage, registryTLS: { insecure: true }, ...mapping } })
   const parsed = parseConfig('')
   if (!parsed.ok) throw new Error(parsed.message)
-  const modules = [module, ...others(containerImage)]
-  const cluster = testCluster({ modules, nodes: [testNode()], configMaps })
-  const { wish } = wantedImage(cluster, testRef, testKernel)
+  const before = testCluster({ modules: [module], nodes: [testNode()], configMaps })
+  const { wish } = wantedImage(before, testRef, testKernel)
   if (wish.kind !== 'wanted') throw new Error(wish.kind)
+  const entry = { kernel: testKernel, phase: 'Signing' as const, image: containerImage }
+  const known = { ...entry, unsigned: { image: wish.unsigned?.image ?? '', digest: unsigned } }
+  const own = unsigned === '' ? module : { ...module, status: { kernels: [known] } }
+  const modules = [own, ...others(containerImage)]
+  const cluster = testCluster({ modules, nodes: [testNode()], configMaps })
   const asking = of(wish) as { image: string; inputHash: string; source?: string }
   const made: string[] = []
   const metadata = { name: claimName(asking.image), resourceVersion: '5', uid: 'u', annotations: {} }
@@ -65,6 +78,10 @@ async function make(
         kind === 'Secret'
           ? { metadata: { name, uid: 'u', resourceVersion: '1' }, data: { key: 'eA==', cert: 'eA==' } }
           : undefined,
+      async applyObject({ status }: { status: { kernels: [{ mayPush?: boolean }] } }) {
+        made.push(`status: mayPush ${status.kernels[0].mayPush}`)
+        return { kind: 'written', object: { metadata: { resourceVersion: '6' } } }
+      },
       list: async () => ({ items: [{ metadata }] }),
       async create({ kind }: { kind: string }, body: { metadata: object }) {
         made.push(kind)
@@ -124,7 +141,7 @@ describe('before a pod is made, the registry is asked once more', () => {
   })
   test('what the registry has lost is not signed', async () => {
     const of = (wish: Wanted) => ({ ...wanted(wish), source: `${toSign(wish).image}@${sha256(manifest)}` })
-    const { start, made } = await make(hasNone, { build, sign }, { of })
+    const { start, made } = await make(hasNone, { build, sign }, { of, unsigned: sha256(manifest) })
     expect(start).toEqual({ kind: 'sourceGone' })
     expect(made).toEqual(['Lease'])
   })
@@ -134,11 +151,63 @@ describe('before a pod is made, the registry is asked once more', () => {
         ? hasAll(request)
         : hasNone(request)
     const of = (wish: Wanted) => ({ ...wanted(wish), source: `${toSign(wish).image}@${sha256(manifest)}` })
-    const { start, made } = await make(asks, { build, sign }, { of })
+    const { start, made } = await make(asks, { build, sign }, { of, unsigned: sha256(manifest) })
     expect(start).toMatchObject({
       kind: 'created',
       pod: { name: expect.stringMatching(/^fpga-sign-/) as unknown },
     })
+    expect(made).toEqual(['Lease', 'Pod'])
+  })
+})
+
+describe('a pod that the Module does not ask for is not made, whatever a workflow says', () => {
+  const digest = sha256(manifest)
+  const signs = (wish: Wanted) => ({ ...wanted(wish), source: `${toSign(wish).image}@${digest}` })
+  test.each<[string, object, (wish: Wanted) => object]>([
+    ['another image', { build }, (wish) => ({ ...wanted(wish), image: 'evil.example/a:1' })],
+    ['another hash', { build }, (wish) => ({ ...wanted(wish), inputHash: 'x' })],
+    ['no attempt', { build }, (wish) => ({ ...wanted(wish), attempt: 0 })],
+    ['attempts without end', { build }, (wish) => ({ ...wanted(wish), attempt: Infinity })],
+    ['a build that signs', { build }, (wish) => ({ ...wanted(wish), source: `evil@${digest}` })],
+    ['a signature of nothing', { build, sign }, wanted],
+    [
+      'a signature of another image',
+      { build, sign },
+      (wish) => ({ ...signs(wish), source: `evil@${digest}` }),
+    ],
+    [
+      'a signature of another digest',
+      { build, sign },
+      (wish) => ({ ...signs(wish), source: `${toSign(wish).image}@${sha256('evil')}` }),
+    ],
+  ])('%s', async (_name, mapping, of) => {
+    const { start, made } = await make(hasNone, mapping, { of, unsigned: digest })
+    expect(start).toMatchObject({ kind: 'obsolete' })
+    expect(made).toEqual([])
+  })
+})
+
+describe('before the pod is there, status says whether the Module may push', () => {
+  const of = (wish: Wanted) => ({
+    ...wanted(wish),
+    entry: { kernel: testKernel, phase: 'Building', image: wish.image },
+  })
+  test('it has begun an upload, which was cancelled', async () => {
+    const uploads: string[] = []
+    const takes: Script = (request) => {
+      if (!request.path.includes('/uploads/')) return hasNone(request)
+      uploads.push(request.method)
+      const headers = { location: `${request.path}id` }
+      return request.method === 'POST' ? { status: 202, headers } : { status: 204 }
+    }
+    const { start, made } = await make(takes, { build }, { of })
+    expect(start).toMatchObject({ kind: 'created', mayPush: true, seen: { Module: '6', Pod: '7' } })
+    expect(made).toEqual(['Lease', 'status: mayPush true', 'Pod'])
+    expect(uploads).toEqual(['POST', 'DELETE'])
+  })
+  test('the registry refuses: the pod is made all the same, and nothing is written', async () => {
+    const { start, made } = await make(hasNone, { build }, { of })
+    expect(start).toMatchObject({ kind: 'created', mayPush: false })
     expect(made).toEqual(['Lease', 'Pod'])
   })
 })

@@ -1,11 +1,20 @@
+import { storedEntry } from '../../api/facts.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
+import type { KernelStatus } from '../../api/module.ts'
 import { kernelOfRun, kernelWords, labels } from '../../api/names.ts'
-import { buildQueued, buildsBefore, nodelessBuilds, queuedSentence } from '../../api/buildQueue.ts'
+import {
+  buildLimits,
+  buildQueued,
+  buildsBefore,
+  nodelessBuilds,
+  queuedSentence,
+  waitsForTurn,
+  type Turn,
+} from '../../api/buildQueue.ts'
 import { imageClaimed, isBuilding } from '../../api/claim.ts'
-import { inputHashes } from '../../api/viewBuildPods.ts'
 import { nodePullSecrets } from '../registry/logins.ts'
 import { ApplicationFailure } from '@temporalio/common'
-import type { BuildRequest, BuildStart } from '../contract.ts'
+import type { BuildRequest, BuildStart, KernelSubject, Seen } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { viewSettings } from '../dependencies.ts'
 import { tell } from '../events/tell.ts'
@@ -13,14 +22,16 @@ import { classifyPodRejection } from '../kube/errors.ts'
 import { pods, secrets } from '../kube/resources.ts'
 import { readAuthorities } from '../registry/authorities.ts'
 import { podRefusedReason } from '../podRefused.ts'
-import { moduleOf, storedReason, waitBecause } from '../status.ts'
+import { applyKernelStatus, moduleOf, storedReason, waitBecause } from '../status.ts'
 import { sayWhy } from '../waitSaying.ts'
 import { signPod } from '../sign/signPod.ts'
 import { buildPod } from './buildPod.ts'
+import { isOrdered } from './buildOrder.ts'
 import { checkImage } from './checkImage.ts'
 import { claimImage, claimsBefore, giveUpClaim } from './claim.ts'
 import { recordClaimedPod, takeBuildPod } from './claimedPod.ts'
 import { executorLogin } from './executorLogin.ts'
+import { showsPushRight } from './pushRight.ts'
 import { buildSecrets, secretObstacle, signSecrets } from './secretObstacle.ts'
 import { versionOf } from './secretVersions.ts'
 
@@ -39,10 +50,10 @@ const longestTurnPaceMs = 60_000
 
 /**
  * Creates the pod of one attempt to build or sign an image, once this run has the claim on the image and the registry
- * has said again that it does not exist (images:BLD-S10), unless it is built again all the same, and fewer than
- * `build.maxParallel` builds are before it (images:BLD-S12). The name depends on inputs and attempt alone, so a repeated
- * call finds the pod it made before. What another run builds, missing Secrets and a refusing cluster are said in status
- * and looked at again; meanwhile the image is not claimed.
+ * has said again that it does not exist (images:BLD-S10), unless it is built again all the same, and its turn has come:
+ * fewer than `build.maxParallel` builds are before it (images:BLD-S12), and of its namespace fewer than its share. The
+ * name depends on inputs and attempt alone, so a repeated call finds the pod it made before. What another run builds,
+ * missing Secrets and a refusing cluster are said in status and looked at again; meanwhile the image is not claimed.
  */
 export async function createBuildPod(deps: Dependencies, request: BuildRequest): Promise<BuildStart> {
   let keeps = false
@@ -60,23 +71,28 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const { facts, view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
   const module = moduleOf(deps, subject)
   const { mapping, dockerfile = '', architecture } = facts
-  const isWanted = inputHashes(view.wish).includes(inputHash)
-  if (mapping === undefined || architecture === undefined || !isWanted || view.module !== 'alive') {
+  if (
+    mapping === undefined ||
+    architecture === undefined ||
+    !isOrdered(view, request) ||
+    view.module !== 'alive'
+  ) {
     return { kind: 'obsolete', why: 'the build inputs have changed' }
   }
   const wait = (reason: string, message: string, delayMs = outsidePaceMs) =>
     waitBecause(deps, subject, entry, { reason, message, delayMs })
   const { namespace } = subject.ref
-  const limit = deps.config.build.maxParallel
-  const waitForTurn = (before: number) =>
+  const limits = buildLimits(deps.config.build)
+  const waitForTurn = (turn: Turn) =>
     wait(
       buildQueued,
-      queuedSentence(before, limit, nodelessBuilds(deps.cache)),
-      Math.min(before * turnPaceMs, longestTurnPaceMs),
+      queuedSentence(turn, nodelessBuilds(deps.cache)),
+      Math.min(turn.before * turnPaceMs, longestTurnPaceMs),
     )
   const builds = isBuilding(deps.cache, subject, image)
   const before = buildsBefore(deps.cache, subject, entry?.since ?? '')
-  if (!builds && before >= limit) return await waitForTurn(before)
+  const turn = builds ? undefined : waitsForTurn(before, limits)
+  if (turn !== undefined) return await waitForTurn(turn)
   const versions: Record<string, string> = {}
   const needed = source === undefined ? buildSecrets(mapping) : signSecrets(mapping)
   const obstacle = await secretObstacle(needed, namespace, async (name) => {
@@ -88,7 +104,8 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   const login = await executorLogin(deps.kube, namespace, mapping)
   if (login.kind === 'unfit') return await wait(login.reason, login.message)
   if (login.kind === 'secret' && login.version !== undefined) versions[login.name] = login.version
-  const claimed = await claimImage(deps, { image, inputHash })
+  const mayPush = async () => await showsPushRight(deps, namespace, mapping, image)
+  const claimed = await claimImage(deps, { image, inputHash }, mayPush)
   if (claimed.kind === 'theirs') {
     const holder = kernelOfRun(claimed.claim.holder)
     const who = holder === undefined ? claimed.claim.holder : kernelWords(holder)
@@ -97,8 +114,8 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
     return await wait('ImageClaimed', says, claimPaceMs)
   }
   // Many that begin at once do not see each other in the caches; their claims are in order.
-  const claims = builds ? 0 : await claimsBefore(deps, image)
-  if (claims >= limit) return await waitForTurn(claims)
+  const later = builds ? undefined : waitsForTurn(await claimsBefore(deps, image), limits)
+  if (later !== undefined) return await waitForTurn(later)
   // What stands under the tag of an image that is to be signed was made by anybody: it is built all the same.
   if (request.rebuild === undefined && image === mapping.image) {
     const answer = await checkImage(deps, { ...request, image })
@@ -141,6 +158,9 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
             deps.config.worker.imagePullSecrets,
           ),
         })
+  // Before the pod is there: whoever sees it has to know whether it counts.
+  const known = entry && withMayPush(entry, claimed.mayPush)
+  const written = await writeMayPush(deps, subject, known)
   try {
     const made = await deps.kube.create(pods, body)
     const { uid, name, resourceVersion, labels: found = {} } = made.object.metadata
@@ -156,8 +176,8 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
       const stage = source === undefined ? 'build' : 'sign'
       await tell(deps, subject, { kind: 'BuildCreated', stage, pod, image, attempt, createdAt })
       // What this activity had to wait for is over.
-      if (storedReason(deps, subject) !== undefined) await sayWhy(deps, subject, entry, undefined)
-      return { kind: 'created', pod, seen: { Pod: resourceVersion } }
+      if (storedReason(deps, subject) !== undefined) await sayWhy(deps, subject, known, undefined)
+      return { kind: 'created', pod, seen: { ...written, Pod: resourceVersion }, mayPush: claimed.mayPush }
     }
     throw ApplicationFailure.retryable(
       `Pod ${namespace}/${name} of another owner is in the way.`,
@@ -166,6 +186,24 @@ async function startBuild(deps: Dependencies, request: BuildRequest): Promise<Bu
   } catch (error) {
     const rejection = classifyPodRejection(error, namespace)
     if (rejection === undefined) throw error
-    return await wait(podRefusedReason(rejection.reason), rejection.message)
+    const reason = podRefusedReason(rejection.reason)
+    const because = { reason, message: rejection.message, delayMs: outsidePaceMs }
+    return await waitBecause(deps, subject, known, because)
   }
+}
+
+/** Nothing is written while status says so already. */
+async function writeMayPush(
+  deps: Dependencies,
+  subject: KernelSubject,
+  entry: KernelStatus | undefined,
+): Promise<Seen> {
+  const stored = storedEntry(deps.cache.module(subject.ref), subject.kernel)
+  return entry === undefined || entry.mayPush === stored?.mayPush
+    ? {}
+    : await applyKernelStatus(deps, subject, entry)
+}
+
+function withMayPush({ mayPush: _before, ...entry }: KernelStatus, shown: boolean): KernelStatus {
+  return { ...entry, ...(shown && { mayPush: true }) }
 }

@@ -1,4 +1,4 @@
-import type { V1EnvVar, V1Volume } from '@kubernetes/client-node'
+import type { V1EnvVar, V1ResourceRequirements, V1SecurityContext, V1Volume } from '@kubernetes/client-node'
 import type { OperatorConfig } from '../../api/config.ts'
 import { parseImageReference } from '../../api/imageReference.ts'
 import type { TLSOptions } from '../../api/module.ts'
@@ -38,6 +38,61 @@ export function executorEnvironment(
   const own = env.find(({ name }) => name === certificateFolders)?.value ?? executorCertificates
   const others = env.filter(({ name }) => name !== certificateFolders)
   return [buildNodeVariable, ...others, { name: certificateFolders, value: `${own}:${authoritiesFolder}` }]
+}
+
+/**
+ * What the executor and the commands of a Dockerfile need as root: it unpacks images with owners, modes and file
+ * capabilities; commands install packages (which chown, change users, chroot and write audit records) and end their
+ * children. Less than container runtimes give by default: no raw sockets, device nodes or low ports.
+ */
+const capabilities = [
+  'AUDIT_WRITE',
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'SETFCAP',
+  'SETGID',
+  'SETUID',
+  'SYS_CHROOT',
+]
+
+/**
+ * Of the container that runs the executor. Commands of a Dockerfile may change to a user who uses sudo, which
+ * `allowPrivilegeEscalation: false` would refuse: it gives no more than the capabilities here. Nothing is run where an
+ * image is only signed.
+ */
+export function executorSecurity(runsCommands: boolean): V1SecurityContext {
+  return {
+    ...(!runsCommands && { allowPrivilegeEscalation: false }),
+    capabilities: { drop: ['ALL'], add: capabilities },
+    seccompProfile: { type: 'RuntimeDefault' },
+  }
+}
+
+const disk = 'ephemeral-storage'
+
+/** Of the same: `build.resources`, and the limit of what it may write on its node. */
+export function executorResources({
+  resources = {},
+  scratchSizeLimit,
+}: Pick<OperatorConfig['build'], 'resources' | 'scratchSizeLimit'>): V1ResourceRequirements {
+  const { limits, requests } = resources
+  if (scratchSizeLimit === null || limits?.[disk] !== undefined) return resources as V1ResourceRequirements
+  return {
+    limits: { [disk]: scratchSizeLimit, ...limits },
+    // Without a request the limit would be requested, and small nodes would take no build.
+    requests: { [disk]: '0', ...requests },
+  }
+}
+
+/** A volume between containers of a pod that makes an image. */
+export function scratchVolume(
+  name: string,
+  { scratchSizeLimit }: Pick<OperatorConfig['build'], 'scratchSizeLimit'>,
+): V1Volume {
+  return { name, emptyDir: scratchSizeLimit === null ? {} : { sizeLimit: scratchSizeLimit } }
 }
 
 /** As a label of an image: the name of the node on which it is built. */

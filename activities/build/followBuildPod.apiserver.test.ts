@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { claimName } from '../../api/claim.ts'
-import { annotations, labels } from '../../api/names.ts'
+import { annotations, apiVersion, labels } from '../../api/names.ts'
 import { createClusterCache, type ClusterCache } from '../cluster/cache.ts'
 import type { BuildOutcome } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
@@ -45,7 +45,12 @@ async function running({ claims = true, secretVersions = '{"token":"uid-1/7"}' }
     metadata: {
       namespace,
       name,
-      labels: { [labels.partOf]: 'kmm' },
+      labels: {
+        [labels.partOf]: 'kmm',
+        [labels.moduleName]: 'fpga',
+        [labels.resourceType]: 'BuildImage',
+      },
+      ownerReferences: [{ apiVersion, kind: 'Module', name: 'fpga', uid: 'm' }],
       annotations: { [annotations.secretVersions]: secretVersions },
     },
     spec: {

@@ -9,11 +9,12 @@ import type { ImageStage, ModuleEvent } from '../events/moduleEvent.ts'
 import { tell } from '../events/tell.ts'
 import { heartbeating } from '../heartbeat.ts'
 import { sayWhy, waitSaying, type Why } from '../waitSaying.ts'
-import { pods, type Pod } from '../kube/resources.ts'
+import type { Pod } from '../kube/resources.ts'
 import { buildOutcome, interruptedOutcome } from './buildOutcome.ts'
 import { buildContainer } from './imagePod.ts'
 import { isClaimedPod } from './claimedPod.ts'
 import { LogTail } from './logTail.ts'
+import { expectOwnBuildPod } from './ownBuildPod.ts'
 import { signContainer } from '../sign/signPod.ts'
 import { withFix } from './waitingFix.ts'
 import { readBuildLog } from './readBuildLog.ts'
@@ -37,7 +38,7 @@ export async function followBuildPod(deps: Dependencies, request: FollowRequest)
   const { heartbeat } = Context.current()
   // The claim is given up at the end, and an attempt before this one may have come so far.
   const claimed = knewClaim() || (await isClaimedPod(deps, image, pod.uid))
-  const object = await deps.kube.get(pods, pod)
+  const object = await expectOwnBuildPod(deps, pod, subject.ref)
   const mask = new SecretMask(deps.kube, object)
   const log = new LogTail(mask.mask)
   // Both before the pod starts and after: somebody may change a Secret meanwhile.

@@ -1,4 +1,4 @@
-import type { V1Container, V1ResourceRequirements, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
+import type { V1Container, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import type { OperatorConfig } from '../../api/config.ts'
 import { dnsKernel } from '../../api/kernel.ts'
 import type { ResolvedMapping } from '../../api/mapping.ts'
@@ -6,7 +6,13 @@ import type { Module } from '../../api/module.ts'
 import { annotations, apiVersion, containers, labels } from '../../api/names.ts'
 import type { SecretVersions } from '../contract.ts'
 import type { PodBody } from '../podBody.ts'
-import { authoritiesFolder, authoritiesVolume, executorEnvironment } from './executor.ts'
+import {
+  authoritiesFolder,
+  authoritiesVolume,
+  executorEnvironment,
+  executorResources,
+  executorSecurity,
+} from './executor.ts'
 import { type KernelNode, placement } from './placement.ts'
 
 /** What pods that build and pods that sign are made from. */
@@ -111,7 +117,8 @@ export function imagePod(input: ImagePodInput, work: ImagePodWork): PodBody {
       restartPolicy: 'Never',
       enableServiceLinks: false,
       automountServiceAccountToken: false,
-      ...(build.deadlineSeconds === undefined ? {} : { activeDeadlineSeconds: build.deadlineSeconds }),
+      ...(build.deadlineSeconds === null ? {} : { activeDeadlineSeconds: build.deadlineSeconds }),
+      securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
       ...placement({ ...input, nodeSelector: build.nodeSelector }),
       ...(pullSecrets.size === 0 ? {} : { imagePullSecrets: [...pullSecrets].map((its) => ({ name: its })) }),
       ...(work.initContainers === undefined ? {} : { initContainers: [...work.initContainers] }),
@@ -121,7 +128,8 @@ export function imagePod(input: ImagePodInput, work: ImagePodWork): PodBody {
           image: work.executor.image,
           args: [...work.executor.args],
           env: executorEnvironment(build.env, authorities !== undefined),
-          ...(build.resources === undefined ? {} : { resources: build.resources as V1ResourceRequirements }),
+          resources: executorResources(build),
+          securityContext: executorSecurity(work.resourceType === 'BuildImage'),
           volumeMounts: mounts.map(mountOf),
           terminationMessagePath: '/dev/termination-log',
           // The log may hold secrets: it never becomes part of the pod's status.

@@ -110,3 +110,9 @@ test('a sequence of control characters that is cut in two leaves nothing', () =>
   log.add('0m three')
   expect(log.text().replaceAll('\n', '')).toBe('one two three')
 })
+
+test('a line is text: what moves the cursor or hides something is taken out, what was written over stays', () => {
+  const log = tail(['10%\r20%\rerror: x\u007fy\u0085\u001b]0;t\u0007z\bw\r', 'windows\r'])
+  expect(log.marked()).toBe(`${errorMark}10% 20% error: xyzw\nwindows`)
+  expect(log.errorLines()).toBe('10% 20% error: xyzw')
+})

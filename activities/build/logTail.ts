@@ -1,3 +1,4 @@
+import { cleanLine } from '../../api/text/cleanText.ts'
 import type { Mask } from './masking/masker.ts'
 import { withoutSequences } from './sequences.ts'
 
@@ -164,7 +165,9 @@ export class LogTail {
   }
 }
 
-function lineOf(text: string): Line {
+/** A line as it is kept. What a carriage return has been written over stays readable beside it. */
+function lineOf(raw: string): Line {
+  const text = cleanLine(raw.endsWith('\r') ? raw.slice(0, -1) : raw)
   if (progressLine.test(text)) return { text, kind: commandLine.test(text) ? 'command' : 'plain' }
   return { text, kind: errorLine.test(text) ? 'error' : 'plain' }
 }

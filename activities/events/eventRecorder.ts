@@ -1,3 +1,4 @@
+import { cutText } from '../../api/text/cleanText.ts'
 import { sha256 } from '../../api/names.ts'
 import type { Kube } from '../kube/kube.ts'
 import { events } from '../kube/resources.ts'
@@ -66,7 +67,7 @@ function eventOf(involvedObject: InvolvedObject, text: RecordedText, at: string)
     },
     involvedObject,
     reason,
-    message: message.slice(0, 1024),
+    message: cutText(message, 1024),
     type,
     source: { component: 'kmm' },
     reportingComponent: 'kmm',

@@ -1,3 +1,4 @@
+import { help } from '../../api/commandsThatHelp.ts'
 import { ApplicationFailure } from '@temporalio/common'
 
 /**
@@ -85,6 +86,11 @@ export function toFailure(error: unknown, refusals: 'areFinal' | 'areAskedAgain'
   })
 }
 
+/** The body itself is refused: the same one would be refused again, whatever is changed elsewhere. */
+export function isBodyRefused(error: unknown): error is KubeError {
+  return error instanceof KubeError && (error.code === 400 || error.code === 413 || error.code === 422)
+}
+
 /** The object is not there. Not: a kind the API server does not know (yet), which is a 404 without this reason. */
 export function isNotFound(error: unknown): error is KubeError {
   return error instanceof KubeError && error.code === 404 && error.reason === 'NotFound'
@@ -124,7 +130,7 @@ export function classifyPodRejection(error: unknown, namespace: string): PodReje
   if (ruleOf(error) !== rejected) return undefined
   const security = /violates PodSecurity "([^"]+)"/.exec(error.message)
   if (security !== null) {
-    const fix = `label the namespace: kubectl label --overwrite namespace ${namespace} pod-security.kubernetes.io/enforce=privileged`
+    const fix = `label the namespace: ${help.allowPods(namespace)}`
     return { reason: 'PodSecurity', message: `${error.message}; ${fix}` }
   }
   const quota = /(?:exceeded|failed) quota: ([^,:\s]+)/.exec(error.message)

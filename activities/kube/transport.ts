@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { RequestOptions } from 'node:https'
 import { Agent, Dispatcher, request as send } from 'undici'
 import { HttpMethod, type KubeConfig, RequestContext } from '@kubernetes/client-node'
+import { bodyText } from './bodyText.ts'
 import { KubeError } from './errors.ts'
 
 /** Verbs as RBAC and audit logs name them. */
@@ -118,7 +119,7 @@ export function createTransport(config: KubeConfig): Transport {
       },
       headersTimeout: answerTimeoutMs,
       bodyTimeout,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: bodyText(body) }),
       ...(signal === undefined ? {} : { signal }),
     })
     if (response.statusCode >= 300) throw await refusal(request, response)

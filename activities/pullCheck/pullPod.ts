@@ -65,6 +65,7 @@ export function pullPod({ module, mapping, kernel, image, node }: PullPodInput):
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
             capabilities: { drop: ['ALL'] },
+            seccompProfile: { type: 'RuntimeDefault' },
           },
         },
       ],

@@ -64,5 +64,12 @@ async function firstLetIn(
 
 /** Somebody may write a login before the registry; it is no part of a reference and must not be repeated. */
 function withoutLogin(text: string): string {
-  return text.replace(/[^\s"/@]+:[^\s"/@]+@/g, '***@')
+  return text
+    .split(/(?<=[\s"/])/)
+    .map((part) => {
+      const sign = part.lastIndexOf('@')
+      const colon = part.indexOf(':')
+      return colon > 0 && colon < sign - 1 ? `***${part.slice(sign)}` : part
+    })
+    .join('')
 }

@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 export interface Request {
-  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE'
   readonly url: URL
   readonly headers?: Readonly<Record<string, string>>
   readonly authorization?: string | undefined

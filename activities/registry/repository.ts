@@ -21,6 +21,8 @@ export interface Repository {
    * neither a success nor 404.
    */
   ask(method: 'GET' | 'HEAD', path: string, headers?: Readonly<Record<string, string>>): Promise<Answer>
+  /** Sends a request without a body, logged in; resolves with whatever is answered. Throws a CheckEnd without one. */
+  send(method: Request['method'], url: URL): Promise<Answer>
   /** Its root answers as a registry's does. */
   readonly isRegistry: boolean
 }
@@ -75,6 +77,7 @@ export async function openRepository(
       if (status === 200 || status === 404 || (method === 'HEAD' && unknownMethod.has(status))) return answer
       throw answerEnd(root, answer)
     },
+    send: async (method, url) => await send({ method, url }),
     isRegistry: rootStatus === 200 || rootStatus === 401,
   }
 }

@@ -68,6 +68,19 @@ describe('images:SGN-1 to SGN-3 the pod that signs', () => {
     })
   })
 
+  test('has no more rights and no more disk than it needs', () => {
+    const { spec } = pod()
+    const seccompProfile = { type: 'RuntimeDefault' }
+    expect(spec.securityContext).toEqual({ seccompProfile })
+    for (const { securityContext } of [...(spec.initContainers ?? []), ...spec.containers])
+      expect(securityContext).toMatchObject({
+        allowPrivilegeEscalation: false,
+        capabilities: { drop: ['ALL'] },
+      })
+    const emptyDirs = (spec.volumes ?? []).flatMap(({ emptyDir }) => emptyDir ?? [])
+    expect(emptyDirs).toEqual([{ sizeLimit: '50Gi' }, { sizeLimit: '50Gi' }])
+  })
+
   test('copies with the image’s own cp, signs, and pushes: no shell, the key for the signer alone', () => {
     const { spec } = pod()
     const [extractor, signer] = spec.initContainers ?? []

@@ -1,9 +1,9 @@
-import type { V1Container, V1ResourceRequirements, V1Volume } from '@kubernetes/client-node'
+import type { V1Container, V1ResourceRequirements } from '@kubernetes/client-node'
 import { signHash } from '../../api/buildInputs.ts'
 import { parseImageReference } from '../../api/imageReference.ts'
 import { annotations, containers, imageLabels, signPodName } from '../../api/names.ts'
 import { signedFolder, signPaths, type SignCommand } from '../../api/signCommand.ts'
-import { executorArguments } from '../build/executor.ts'
+import { executorArguments, scratchVolume } from '../build/executor.ts'
 import { imagePod, secretVolume, type ImagePodInput } from '../build/imagePod.ts'
 import { downwardFile, extractor } from '../extractor.ts'
 import type { PodBody } from '../podBody.ts'
@@ -20,8 +20,8 @@ export interface SignPodInput extends ImagePodInput {
 /** The init container that signs; its termination message says why it could not. */
 export const signContainer = containers.sign
 
-const context: V1Volume = { name: 'context', emptyDir: {} }
-const tree: V1Volume = { name: 'image', emptyDir: {} }
+/** Names of volumes: what the executor adds to the image, and what the extractor has copied out of it. */
+const volumes = { context: 'context', tree: 'image' } as const
 const command = downwardFile('command', annotations.signCommand, 'command.json')
 
 /**
@@ -55,18 +55,18 @@ export function signPod(input: SignPodInput): PodBody {
       resourceType: 'SignImage',
       name,
       executor: { image: settings.image, args },
-      mounts: [{ volume: context, path: signPaths.context }],
+      mounts: [{ volume: scratchVolume(volumes.context, settings), path: signPaths.context }],
       annotations: { [annotations.unsignedImage]: source, [annotations.signCommand]: JSON.stringify(order) },
       initContainers: [
         extractor({
           name: 'image-extractor',
           image: source,
           from: folder,
-          mount: { name: tree.name, mountPath: signPaths.tree },
+          mount: { name: volumes.tree, mountPath: signPaths.tree },
         }),
         signer(input),
       ],
-      volumes: [tree, command, key, certificate],
+      volumes: [scratchVolume(volumes.tree, settings), command, key, certificate],
       pullSecrets: input.pullSecrets,
     },
   )
@@ -86,13 +86,14 @@ function signer({ signerImage, build }: SignPodInput): V1Container {
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
     },
     volumeMounts: [
-      mount(tree.name, signPaths.tree),
+      mount(volumes.tree, signPaths.tree),
       mount(command.name, '/etc/kmm-signer'),
       mount('sign-key', '/run/secrets/key'),
       mount('sign-cert', '/run/secrets/cert'),
-      { name: context.name, mountPath: signPaths.context },
+      { name: volumes.context, mountPath: signPaths.context },
     ],
     terminationMessagePolicy: 'File',
   }

@@ -147,11 +147,32 @@ const build = z.strictObject({
     .optional()
     .meta(about('`requests` and `limits` of the executor.')),
   deadlineSeconds: count(1)
-    .optional()
-    .meta(about('Seconds after which a build pod is stopped.', { defaultText: 'never' })),
+    .nullable()
+    .default(2 * 60 * 60)
+    .meta(
+      about(
+        'Seconds after which a build pod that a node has taken is stopped, and its build is held; `null`: never.',
+      ),
+    ),
   maxParallel: count(1)
     .default(10)
     .meta(about('Builds that run at once in the cluster.', { effect: 'at once' })),
+  maxParallelPerNamespace: count(1)
+    .optional()
+    .meta(
+      about('Builds of one namespace that run at once.', {
+        effect: 'at once',
+        defaultText: 'half of `build.maxParallel`, rounded up',
+      }),
+    ),
+  scratchSizeLimit: quantity
+    .nullable()
+    .default('50Gi')
+    .meta(
+      about(
+        'Disk of its node that a build pod may use: each container that builds, and each volume between containers. `null`: no limit. A limit of `ephemeral-storage` in `build.resources` counts in its place for containers.',
+      ),
+    ),
   pushRetry: count(0).default(3).meta(about('How often the executor retries a push.')),
   downloadRetry: count(0)
     .default(3)

@@ -4,7 +4,8 @@ import type { Call } from '../call.ts'
 import { type OperatorConfiguration, readOperatorConfiguration } from '../cluster/operatorConfig.ts'
 import { type EventObject, kinds, type Kind, type StoredObject } from '../kube/resources.ts'
 import { shortEvent } from './shortEvent.ts'
-import { redacted, redactedText } from './redact.ts'
+import { redactedText } from '../../api/text/redact.ts'
+import { redacted } from './redact.ts'
 
 /** Lists what this user may; the right that is missing is noted elsewhere. */
 export type ListAllowed = <T extends StoredObject>(

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { labels } from '../../api/names.ts'
 import { podInBundle } from './podInBundle.ts'
-import { leftOut } from './redact.ts'
+import { leftOut } from '../../api/text/redact.ts'
 
 const ended = (message: string) => ({ name: 'c', state: { terminated: { exitCode: 1, message } } })
 const podOf = (its: Readonly<Record<string, string>>) => ({

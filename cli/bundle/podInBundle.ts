@@ -1,6 +1,6 @@
 import type { ContainerStatusObject, PodObject } from '../../api/kubernetesObjects.ts'
 import { labels } from '../../api/names.ts'
-import { leftOut } from './redact.ts'
+import { leftOut } from '../../api/text/redact.ts'
 
 /**
  * A pod without what its commands may have left: where a build or a signing says its digest, a command of a Dockerfile

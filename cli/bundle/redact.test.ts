@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { redacted, redactedText } from './redact.ts'
+import { redactedText } from '../../api/text/redact.ts'
+import { redacted } from './redact.ts'
 
 test.each<[string, unknown, unknown]>([
   [
@@ -45,4 +46,32 @@ test('a Dockerfile', () => {
   expect(redactedText('RUN git clone https://token@git.example/x')).toBe(
     'RUN git clone https://(left out)@git.example/x',
   )
+})
+
+test.each<[string, unknown, unknown]>([
+  [
+    'arguments of a build pod',
+    { args: ['--dockerfile=x', '--build-arg', 'TOKEN=abc', '--build-arg=KEY=d'] },
+    { args: ['--dockerfile=x', '--build-arg', 'TOKEN=(left out)', '--build-arg=KEY=(left out)'] },
+  ],
+  [
+    'parameters of a module, and raw arguments',
+    { modprobe: { parameters: ['key=abc', 'a'], rawArgs: { load: ['-v', 'fpga', 'key=abc'] } } },
+    {
+      modprobe: { parameters: ['key=(left out)', 'a'], rawArgs: { load: ['-v', 'fpga', 'key=(left out)'] } },
+    },
+  ],
+  [
+    'the same in JSON in an annotation',
+    {
+      'kmm.sigs.x-k8s.io/worker-config':
+        '{"config":{"modprobe":{"parameters":["key=abc"]},"env":[{"name":"A","value":"b"}]}}',
+    },
+    {
+      'kmm.sigs.x-k8s.io/worker-config':
+        '{"config":{"modprobe":{"parameters":["key=(left out)"]},"env":[{"name":"A","value":"(left out)"}]}}',
+    },
+  ],
+])('%s', (_name, value, expected) => {
+  expect(redacted(value)).toEqual(expected)
 })

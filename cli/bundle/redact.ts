@@ -1,23 +1,22 @@
-/** What stands in place of a value that may be a secret. */
-export const leftOut = '(left out)'
+import { leftOut, redactedArguments, redactedText, soundsSecret } from '../../api/text/redact.ts'
 
 /** Keys whose values people put secrets into, at any depth: `env` and `buildArgs` are lists of `{name, value}`. */
 const valueLists = new Set(['env', 'buildArgs'])
+/** Lists of arguments, of containers. */
+const argumentLists = new Set(['args', 'command'])
+/** Lists of `NAME=VALUE` for modprobe and the module; below `modprobe` so are the lists of both its actions. */
+const parameterLists = new Set(['parameters', 'load', 'unload'])
 /** Metadata that repeats the object, or is of no use to anybody. */
 const dropped = new Set(['managedFields', 'kubectl.kubernetes.io/last-applied-configuration'])
-const userInfo = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/giu
-const sensitive = /token|password|passwd|secret_?key|api_?key|credential/iu
 
 /**
- * An object without what may be a secret: values of environment variables and build arguments, values under keys that
- * sound like one, data of Secrets, and names and passwords in addresses. Names of Secrets stay: they are needed.
+ * An object without what may be a secret: values of environment variables, build arguments and parameters of modules,
+ * values under keys that sound like one, data of Secrets, and names and passwords in addresses; also in JSON in a text,
+ * as annotations have it. Names of Secrets stay: they are needed.
  */
 export function redacted(value: unknown, key = ''): unknown {
-  if (typeof value === 'string') {
-    return sensitive.test(key) ? leftOut : value.replaceAll(userInfo, `$1${leftOut}@`)
-  }
-  if (Array.isArray(value))
-    return value.map((item) => (valueLists.has(key) ? withoutValue(item) : redacted(item)))
+  if (typeof value === 'string') return soundsSecret(key) ? leftOut : redactedString(value)
+  if (Array.isArray(value)) return redactedList(value, key)
   if (typeof value !== 'object' || value === null) return value
   const isSecret = 'kind' in value && value.kind === 'Secret'
   return Object.fromEntries(
@@ -27,14 +26,28 @@ export function redacted(value: unknown, key = ''): unknown {
   )
 }
 
-function withoutValue(item: unknown): unknown {
+function redactedList(list: readonly unknown[], key: string): unknown[] {
+  if (argumentLists.has(key)) return redactedArguments(list)
+  if (parameterLists.has(key)) return redactedArguments(list, true)
+  return list.map((item) => (valueLists.has(key) ? withoutValueMember(item) : redacted(item)))
+}
+
+function redactedString(text: string): string {
+  const nested = /^\s*[[{]/u.test(text) ? jsonOf(text) : undefined
+  return nested === undefined ? redactedText(text) : JSON.stringify(redacted(nested))
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function withoutValueMember(item: unknown): unknown {
   if (typeof item !== 'object' || item === null) return leftOut
   return Object.fromEntries(
     Object.entries(item).map(([name, member]) => [name, name === 'value' ? leftOut : redacted(member)]),
   )
-}
-
-/** A text, such as a Dockerfile, without names and passwords in its addresses. */
-export function redactedText(text: string): string {
-  return text.replaceAll(userInfo, `$1${leftOut}@`)
 }

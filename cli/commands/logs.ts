@@ -100,7 +100,7 @@ async function findPod(
 /** A log that cannot be read throws: its node may be gone, or the right be missing. */
 async function followLog(call: Call, pod: PodFacts): Promise<true> {
   const { namespace, name, state } = pod
-  const { stdout, signal } = call.surroundings
+  const { signal } = call.surroundings
   const place = { namespace, name, subresource: 'log' }
   // What failed before the executor began says why.
   const failed = state.kind === 'failed' && state.container !== undefined
@@ -109,8 +109,9 @@ async function followLog(call: Call, pod: PodFacts): Promise<true> {
     ...(failed && { container: state.container }),
   }
   for await (const chunk of await call.cluster.stream('get', kinds.pods, place, query, signal)) {
-    stdout.write(chunk)
+    call.output.write(chunk)
   }
+  call.output.end()
   return true
 }
 

@@ -1,3 +1,4 @@
+import { shell } from '../../api/text/shellWord.ts'
 import { usageError } from '../args/parse.ts'
 import type { Call } from '../call.ts'
 import { readWith, type Gap } from '../cluster/read.ts'
@@ -70,7 +71,9 @@ function imageLines(image: ImagePlan, wide: boolean): string[] {
         build !== undefined
           ? [
               `build    ${buildWords(build)}`,
-              ...(wide ? build.arguments.map((argument) => `${' '.repeat(9)}--build-arg ${argument}`) : []),
+              ...(wide
+                ? build.arguments.map((argument) => `${' '.repeat(9)}${shell`--build-arg ${argument}`}`)
+                : []),
             ]
           : sign === undefined || fault !== undefined
             ? [`build    ${fault ?? 'none: if it is not there, ImageMissing'}`]

@@ -1,3 +1,4 @@
+import { shell } from '../../api/text/shellWord.ts'
 import { buildArgs } from '../../api/buildInputs.ts'
 import { loadCommand, unloadCommand } from '../../api/loadCommand.ts'
 import { resolveMapping } from '../../api/mapping.ts'
@@ -97,7 +98,7 @@ function resolutionText(resolution: Resolution): string {
             ? `ConfigMap ${build.dockerfileConfigMap}`
             : `none: the image${sign === undefined ? '' : ', or the one to sign,'} must exist`,
         ],
-        ...(build?.arguments ?? []).map((argument): [string, string] => ['', `--build-arg ${argument}`]),
+        ...(build?.arguments ?? []).map((argument): [string, string] => ['', shell`--build-arg ${argument}`]),
         ...signRows(sign, build !== undefined),
         ...(inTreeModulesToRemove.length === 0
           ? []

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
+import { printableJson } from '../../api/text/printableJson.ts'
 import type { Call } from '../call.ts'
-import { openScreen } from '../output/screen.ts'
+import type { Screen } from '../output/screen.ts'
 import { statusTree, type StatusReport } from './statusReport.ts'
 
 /** Where a Module is shown as it changes. */
@@ -15,18 +16,16 @@ export interface Display {
 
 /** A screen is drawn anew each time; elsewhere only what has changed is written, for programs in one line each. */
 export function openDisplay(call: Call): Display {
-  const isScreen =
-    call.surroundings.stdout.isTTY === true && (call.format === 'text' || call.format === 'wide')
-  return isScreen ? onScreen(call) : asStream(call)
+  const screen = call.format === 'text' || call.format === 'wide' ? call.screen() : undefined
+  return screen === undefined ? asStream(call) : onScreen(call, screen)
 }
 
 function draw(call: Call, report: StatusReport): string {
   return statusTree(report, { style: call.style, now: Date.now(), wide: call.format === 'wide' })
 }
 
-function onScreen(call: Call): Display {
-  const { stdout, signal } = call.surroundings
-  const screen = openScreen(stdout)
+function onScreen(call: Call, screen: Screen): Display {
+  const { signal } = call.surroundings
   const troubles = new Map<string, string>()
   let latest: StatusReport | undefined
   const redraw = () => {
@@ -62,7 +61,7 @@ function asStream(call: Call): Display {
       shown = report
       switch (call.format) {
         case 'json':
-          return call.write(JSON.stringify(report))
+          return call.write(printableJson(report))
         case 'yaml':
           call.write('---')
           return call.print(report, () => '')

@@ -4,8 +4,10 @@ import { moduleKey, type ModuleRef } from '../../api/names.ts'
 import type { StoredModule } from '../../api/readModule.ts'
 import { operatorNamespace } from '../args/commonFlags.ts'
 import { operatorInBundle, type ListAllowed } from '../bundle/operatorInBundle.ts'
+import { cleanText } from '../../api/text/cleanText.ts'
+import { redactedText } from '../../api/text/redact.ts'
+import { redacted } from '../bundle/redact.ts'
 import { podInBundle } from '../bundle/podInBundle.ts'
-import { redacted, redactedText } from '../bundle/redact.ts'
 import { shortEvent } from '../bundle/shortEvent.ts'
 import type { Call } from '../call.ts'
 import { readAround } from '../cluster/read.ts'
@@ -54,12 +56,12 @@ export async function supportBundle(call: Call) {
   ])
   const bundle = {
     about: `Module ${moduleKey(ref)}, ${new Date().toISOString()}; values that may be secrets are left out`,
-    why: about === undefined ? '' : drawReport(explain(about), { style: plainStyle }),
+    why: about === undefined ? '' : redactedText(drawReport(explain(about), { style: plainStyle })),
     missingRights,
     ...objectsInBundle(around.objects, name),
     events: redacted([...events, ...nodeEvents].map(shortEvent)),
     operator,
-    temporal,
+    temporal: redacted(temporal),
   }
   await writeBundle(call, bundle)
   return exitCodes.ok
@@ -89,7 +91,8 @@ async function writeBundle(call: Call, bundle: object): Promise<void> {
   const file = call.flag('file') ?? `kmm-support-${call.namespace}-${name}.yaml`
   // What is undefined is not there, in YAML too.
   const plain = JSON.parse(JSON.stringify(bundle)) as object
-  const text = stringify(plain, { aliasDuplicateObjects: false })
+  // Whoever reads the file does so on a terminal.
+  const text = cleanText(stringify(plain, { aliasDuplicateObjects: false }))
   if (file === '-') return call.write(text)
   try {
     await writeFile(file, text, { mode: 0o600 })

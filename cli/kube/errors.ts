@@ -1,3 +1,4 @@
+import { shell } from '../../api/text/shellWord.ts'
 import { group, version } from '../../api/names.ts'
 import { CliError, exitCodes } from '../exitCodes.ts'
 import type { Kind, Place } from './resources.ts'
@@ -36,8 +37,8 @@ export class ForbiddenError extends CliError {
   readonly right: Right
   constructor(right: Right) {
     const { verb, resource, namespace } = right
-    const where = namespace === undefined ? ' --all-namespaces' : ` -n ${namespace}`
-    const check = `kubectl auth can-i ${verb} ${resource}${where}`
+    const where = namespace === undefined ? ' --all-namespaces' : shell` -n ${namespace}`
+    const check = `${shell`kubectl auth can-i ${verb} ${resource}`}${where}`
     super(
       `You may not ${rightWords(right)}. Ask for that right: verb "${verb}", resource "${resource}" (${check}).`,
       exitCodes.forbidden,

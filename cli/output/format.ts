@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { printableJson } from '../../api/text/printableJson.ts'
 
 /** `text` and `wide` are for people. */
 export type Format = 'text' | 'wide' | 'json' | 'yaml'
@@ -7,7 +8,7 @@ export type Format = 'text' | 'wide' | 'json' | 'yaml'
 export function structured(format: Format, value: unknown): string | undefined {
   switch (format) {
     case 'json':
-      return `${JSON.stringify(value, null, 2)}\n`
+      return `${printableJson(value, 2)}\n`
     case 'yaml':
       return stringify(value, { aliasDuplicateObjects: false })
     case 'text':

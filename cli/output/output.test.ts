@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { elapsed } from './elapsed.ts'
 import { createStyle } from './style.ts'
+import { forTerminal } from './terminalWriter.ts'
 import { table } from './table.ts'
 import { drawTree } from './tree.ts'
 
@@ -18,7 +19,7 @@ test.each([
 
 const terminal = { isTTY: true } as NodeJS.WriteStream
 test('colours are for terminals, and not where NO_COLOR is set', () => {
-  expect(createStyle({ stdout: terminal, env: {} }).bad('x')).toBe('\u001B[31mx\u001B[39m')
+  expect(forTerminal(createStyle({ stdout: terminal, env: {} }).bad('x'))).toBe('\u001B[31mx\u001B[39m')
   expect(createStyle({ stdout: terminal, env: { NO_COLOR: '1' } }).bad('x')).toBe('x')
   expect(createStyle({ stdout: terminal, env: { TERM: 'dumb' } }).bad('x')).toBe('x')
   expect(createStyle({ stdout: {} as NodeJS.WriteStream, env: {} }).bad('x')).toBe('x')

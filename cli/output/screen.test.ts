@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
 import { openScreen } from './screen.ts'
+import { createStyle } from './style.ts'
 import { SimulatedTerminal } from './testing/simulatedTerminal.ts'
+
+const { bad: red } = createStyle({ stdout: { isTTY: true }, env: {} })
 
 function open(columns: number, rows: number) {
   const terminal = new SimulatedTerminal(columns, rows)
@@ -19,12 +22,12 @@ test('a text is drawn over the one before: nothing of that is left', () => {
 test.each<[string, number, number, string, string]>([
   ['a line as wide as the terminal', 5, 2, '12345', '12345'],
   ['a line that is too wide', 5, 2, '123456', '1234…'],
-  ['colours take no room', 5, 2, '\u001B[31m12345\u001B[39m', '12345'],
-  ['a coloured line that is too wide', 5, 2, '\u001B[31m123456\u001B[39m', '1234…'],
+  ['colours take no room', 5, 2, red('12345'), '12345'],
+  ['a coloured line that is too wide', 5, 2, red('123456'), '1234…'],
   ['as many lines as there is room for', 9, 3, '1\n2\n3', '1\n2\n3'],
   ['more lines', 20, 3, '1\n2\n3\n4', '1\n2\n… 2 more lines'],
   ['a full screen', 3, 2, '123\n456', '123\n456'],
-  ['tabs and control characters of others', 20, 2, 'a\tb\r\u0007\u001B[2Jc', 'a  b[2Jc'],
+  ['tabs and control characters of others', 20, 2, 'a\tb\u0007\u001B[2J\u001B[31mc', 'a  bc'],
 ])('%s', (_what, columns, rows, text, shown) => {
   const { terminal, screen } = open(columns, rows)
   screen.show(text)
@@ -42,8 +45,8 @@ test('it follows the size of the terminal', () => {
 
 test('colours end with their line', () => {
   const written: string[] = []
-  openScreen({ write: (text) => written.push(text), columns: 3, rows: 2 }).show('\u001B[31mabcd\nx')
-  expect(written.at(-1)).toContain('\u001B[31mab\u001B[m…\r\n')
+  openScreen({ write: (text) => written.push(text), columns: 3, rows: 2 }).show(`${red('abcd')}\nx`)
+  expect(written.at(-1)).toContain('\u001B[31mab\u001B[39m\u001B[m…\r\n')
 })
 
 test('closed, it leaves nothing, shows the cursor again, and draws no more', () => {

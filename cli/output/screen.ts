@@ -1,3 +1,5 @@
+import { forTerminal } from './terminalWriter.ts'
+
 /** A terminal on which one text is drawn again and again, in place. */
 export interface Screen {
   /** Shows a text, as much of it as there is room for. */
@@ -37,7 +39,7 @@ export function openScreen(terminal: Terminal): Screen {
 
 /** One drawing, over the one before. No line is wrapped, and nothing scrolls. */
 function frame(text: string, { columns, rows }: { readonly columns: number; readonly rows: number }): string {
-  const all = text.trimEnd().split('\n')
+  const all = forTerminal(text).trimEnd().split('\n')
   const more = `… ${all.length - rows + 1} more lines`
   const lines = all.length <= rows ? all : [...all.slice(0, rows - 1), more]
   const drawn = lines.map((line) => sequence('K') + fitting(line, columns)).join('\r\n')
@@ -45,13 +47,10 @@ function frame(text: string, { columns, rows }: { readonly columns: number; read
   return sequence('H') + drawn + below
 }
 
-/** Control characters are neither. */
-const colourOrCharacter = new RegExp(String.raw`${escape}\[[\d;]*m|\P{Cc}`, 'gu')
+/** What has been cleaned has no other sequences. */
+const colourOrCharacter = new RegExp(String.raw`${escape}\[\d*m|.`, 'gsu')
 
-/**
- * A line cut to a width. Colours take no room, and end with the line; other control characters, which messages of
- * compilers may have, are left out.
- */
+/** A line cut to a width. Colours take no room, and end with the line. */
 function fitting(line: string, columns: number): string {
   const tokens = line.replaceAll('\t', '  ').match(colourOrCharacter) ?? []
   const isColour = (token: string) => token.startsWith(escape)

@@ -1,8 +1,9 @@
-import { stripVTControlCharacters } from 'node:util'
+import { cleanText } from '../../api/text/cleanText.ts'
 
-const width = (text: string) => stripVTControlCharacters(text).length
+/** As it will be written: colours take no room. */
+const width = (text: string) => cleanText(text).length
 
-/** Columns as kubectl aligns them: three spaces between, capitals above. Colours take no room. */
+/** Columns as kubectl aligns them: three spaces between, capitals above. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows]
   const widths = header.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? ''))))

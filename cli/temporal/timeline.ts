@@ -1,3 +1,4 @@
+import { textOfMarkdown } from '../../api/text/markdown.ts'
 import { defaultPayloadConverter, type Payload } from '@temporalio/common'
 import { z } from 'zod'
 
@@ -94,7 +95,7 @@ function activitiesOf(events: readonly HistoryEvent[]): Activity[] {
     const scheduled = event.activityTaskScheduledEventAttributes
     if (scheduled != null) {
       const type = scheduled.activityType?.name ?? ''
-      const title = z.string().safeParse(decoded(event.userMetadata?.summary)).data ?? type
+      const title = summaryOf(event) ?? type
       const step = { type, title, startedAt: timeOf(event), outcome: 'goes on' }
       found.set(String(event.eventId), { step, input: decoded(scheduled.input?.payloads?.[0]) })
       continue
@@ -133,4 +134,9 @@ function decoded(payload: Payload | null | undefined): unknown {
 
 function timeOf({ eventTime }: HistoryEvent): number {
   return Number(eventTime?.seconds ?? 0) * 1000 + Math.floor((eventTime?.nanos ?? 0) / 1e6)
+}
+
+function summaryOf({ userMetadata }: HistoryEvent): string | undefined {
+  const { data } = z.string().safeParse(decoded(userMetadata?.summary))
+  return data === undefined ? undefined : textOfMarkdown(data)
 }

@@ -1,3 +1,4 @@
+import { help } from '../../api/commandsThatHelp.ts'
 import { ownPods } from '../cluster/read.ts'
 import { follow, type Followed } from '../kube/follow.ts'
 import { kinds, type StoredObject } from '../kube/resources.ts'
@@ -67,7 +68,7 @@ export async function awaitPodsGone(
   const progress = createProgress(note, () =>
     pods.map(({ metadata: { name }, spec }) => {
       const node = spec?.nodeName === undefined ? '' : ` on node ${spec.nodeName}`
-      const force = `kubectl -n ${namespace} delete pod ${name} --force --grace-period=0`
+      const force = help.forceDeletePod(namespace, name)
       return `pod ${name}${node} has not ended; if that node is off for good: ${force}`
     }),
   )

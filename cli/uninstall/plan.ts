@@ -1,3 +1,4 @@
+import { help } from '../../api/commandsThatHelp.ts'
 import { labels, moduleKey, type ModuleRef } from '../../api/names.ts'
 import { kinds, type Kind, type StoredObject } from '../kube/resources.ts'
 import { daemonSetKind, definitionKind, helmAnnotations } from './installation.ts'
@@ -191,8 +192,8 @@ function staysOf(snapshot: UninstallSnapshot, { way, keepDefinitions }: PlanOpti
       ? []
       : [
           others.length > 0
-            ? `Namespace ${operatorNamespace}: it holds what the installation did not bring (${others.join(', ')}). When nobody needs it: kubectl delete namespace ${operatorNamespace}.`
-            : `Namespace ${operatorNamespace}: it did not come with the installation's manifests (kubectl delete namespace ${operatorNamespace}).`,
+            ? `Namespace ${operatorNamespace}: it holds what the installation did not bring (${others.join(', ')}). When nobody needs it: ${help.deleteNamespace(operatorNamespace)}.`
+            : `Namespace ${operatorNamespace}: it did not come with the installation's manifests (${help.deleteNamespace(operatorNamespace)}).`,
         ]),
   ]
 }

@@ -1,3 +1,4 @@
+import { help } from '../../api/commandsThatHelp.ts'
 import { count } from '../output/count.ts'
 import type { PlanOptions } from './plan.ts'
 import { isOperator, operatorOf, type DeploymentObject, type UninstallSnapshot } from './snapshot.ts'
@@ -19,7 +20,7 @@ export function refusal(snapshot: UninstallSnapshot, { way }: PlanOptions): Refu
     const start =
       operator === undefined
         ? 'Install the operator again'
-        : `Start the operator (kubectl -n ${namespace} scale deployment/${operator.metadata.name} --replicas=1)`
+        : `Start the operator (${help.startDeployment(namespace, operator.metadata.name)})`
     return {
       why: `No operator is live in namespace ${namespace}: nobody would unload ${count(modules.length, 'Module')}.`,
       fix: `${start} and wait until it renews its Lease, or leave what is loaded with --keep-loaded.`,
@@ -56,7 +57,7 @@ function otherOperator(snapshot: UninstallSnapshot): Refusal | undefined {
     ? { why, fix: `Give --operator-namespace ${elsewhere.metadata.namespace}.` }
     : {
         why: `${why} It acts on the same Modules.`,
-        fix: `Delete one of the two first (kubectl -n ${elsewhere.metadata.namespace} delete deployment ${elsewhere.metadata.name}).`,
+        fix: `Delete one of the two first (${help.deleteDeployment(elsewhere.metadata.namespace ?? '', elsewhere.metadata.name)}).`,
       }
 }
 

@@ -1,3 +1,4 @@
+import { shell } from '../../api/text/shellWord.ts'
 import { WorkflowNotFoundError } from '@temporalio/client'
 import type { Call } from '../call.ts'
 import { CliError } from '../exitCodes.ts'
@@ -38,8 +39,8 @@ function openRuns(cluster: string): string {
 
 /** The same by Temporal's own program. */
 function terminateCommand(cluster: string, place?: TemporalPlace): string {
-  const where = place === undefined ? '' : ` --address ${place.address} --namespace ${place.namespace}`
-  return `temporal workflow terminate${where} --query '${openRuns(cluster)}' --reason '${reason}' --yes`
+  const where = place === undefined ? '' : shell` --address ${place.address} --namespace ${place.namespace}`
+  return `temporal workflow terminate${where}${shell` --query ${openRuns(cluster)} --reason ${reason} --yes`}`
 }
 
 /** It has ended by itself. */

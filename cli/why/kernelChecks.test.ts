@@ -154,7 +154,7 @@ describe('the first thing that fails of a kernel and its image', () => {
         ...at(held('CompileFailed')),
         pods: [testBuildPod({ state: { kind: 'failed', message: '', finishedAt: '' } })],
       },
-      { check: 'build', reason: 'CompileFailed', helps: /retry fpga -n drivers --kernel '6.1.0-1-amd64'/ },
+      { check: 'build', reason: 'CompileFailed', helps: /retry fpga -n drivers --kernel 6.1.0-1-amd64/ },
     ],
     ['a build that was refused the push', at(held('PushRefused')), { check: 'build', reason: 'PushRefused' }],
     [

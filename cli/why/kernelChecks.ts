@@ -146,7 +146,7 @@ function dockerfile(facts: KernelFacts): Finding {
   if (right !== undefined) return unknown(`not looked at: you may not ${rightWords(right)}`)
   if (wish.build.kind === 'invalid') {
     const name = seen.mapping?.build?.dockerfileConfigMap.name ?? ''
-    const create = `kubectl -n ${ref.namespace} create configmap ${name} --from-file=dockerfile=Dockerfile`
+    const create = help.createDockerfile(ref.namespace, name)
     return fails(wish.build.reason, wish.build.message, { commands: [create] })
   }
   return ok(`ConfigMap ${seen.mapping?.build?.dockerfileConfigMap.name ?? ''}`)

@@ -24,6 +24,15 @@ test('an operator that runs with its last valid configuration is no reason for a
   expect(report.first).toEqual(ask({ modules: [module] }).first)
 })
 
+test('a node whose kubelet reports what none reports is named, and fails only where it is the only one', () => {
+  const bad = testNode({ name: 'bad', uid: 'node-2', kernel: '', invalid: 'kernelVersion' })
+  const found = (nodes: readonly ReturnType<typeof testNode>[]) =>
+    ask({ modules: [module], nodes }).sections[0]?.findings.find(({ check }) => check === 'selector')
+  const says = expect.stringMatching(/^Node bad: status\.nodeInfo\.kernelVersion is not of the form/)
+  expect(found([testNode(), bad])).toMatchObject({ state: 'unknown', says })
+  expect(found([bad])).toMatchObject({ state: 'fails', reason: 'NodeInfoInvalid', says })
+})
+
 describe('the first thing that fails of the Module and where it may be', () => {
   testCauses([
     [

@@ -1,5 +1,6 @@
 import { nodeEligibility } from '../../api/eligibility.ts'
 import type { NodeFacts } from '../../api/facts.ts'
+import { invalidSentence, nodeInfoInvalid } from '../../api/nodeInvalid.ts'
 import { moduleFinalizer } from '../../api/names.ts'
 import { sentences } from '../../api/readModule.ts'
 import { remainsOf } from '../../api/viewModule.ts'
@@ -154,6 +155,8 @@ function selector(facts: ModuleFacts): Finding {
   const nodes = nodesOf(facts)
   const wanted = Object.entries(module.spec.selector)
   const matching = nodes.filter((node) => nodeEligibility(module, node).kind !== 'selector')
+  const left = matching.filter(({ invalid }) => invalid !== undefined)
+  if (left[0] !== undefined) return leftOut(left[0], left.length, matching.length)
   if (matching.length > 0)
     return ok(asked === undefined ? `${matching.length} of ${nodes.length} nodes match` : 'it matches')
   if (nodes.length === 0) return fails('NoNodes', 'The cluster has no nodes.')
@@ -170,6 +173,14 @@ function selector(facts: ModuleFacts): Finding {
   return fails('NoNodes', says, {
     commands: [help.labelNode(nearest.name, label, fault.wanted), help.edit(ref)],
   })
+}
+
+/** One node that is left out keeps no other from having the module. */
+function leftOut(first: NodeFacts, left: number, all: number): Finding {
+  const commands = [help.describeNode(first.name)]
+  const more = left === 1 ? '' : ` ${left} nodes are left out.`
+  const says = `${invalidSentence(first)}${more}`
+  return left === all ? fails(nodeInfoInvalid, says, { commands }) : unknown(says, { commands })
 }
 
 function taints(facts: ModuleFacts): Finding {

@@ -47,7 +47,7 @@ function workerPod({ planned, seen, ref, serviceAccounts }: NodeFindingFacts): F
     // The API server refuses the pod for it, in words that do not say what to do.
     if (serviceAccounts.get(account) === false) {
       const says = `ServiceAccount ${ref.namespace}/${account} of the worker pods does not exist.`
-      const commands = [`kubectl -n ${ref.namespace} create serviceaccount ${account}`]
+      const commands = [help.createServiceAccount(ref.namespace, account)]
       return fails('ServiceAccountMissing', says, { commands })
     }
     if (stored?.reason !== undefined && (isPodRefusal(stored.reason) || stored.reason === 'NamespaceGone')) {
@@ -85,7 +85,7 @@ function inUse({ planned }: NodeFindingFacts): Finding {
   const at = failure.retryAt === undefined ? '' : ` It is tried again at ${failure.retryAt}.`
   const says = `${failure.message}.${at} It goes when nobody uses it.`
   return waits('InUse', says, {
-    commands: [`kubectl get pods -A --field-selector spec.nodeName=${planned.node.name}`],
+    commands: [help.podsOnNode(planned.node.name)],
   })
 }
 

@@ -72,6 +72,7 @@ describe('what a real build fails of is told apart, and its pod is kept', () => 
     await story.applyTiny(name, [fetching(gate.wait)])
     await gate.untilKnocked()
     const [pod] = story.pods.builds()
+    expect(pod?.pod.spec?.activeDeadlineSeconds).toBe(7200)
     const ref = { namespace: story.namespace, name: pod?.name ?? '' }
     await lab.kube.patch(pods, ref, { spec: { activeDeadlineSeconds: 1 } })
     await story.untilHeld(name, 'DeadlineExceeded')

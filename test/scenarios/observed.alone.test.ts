@@ -226,7 +226,12 @@ test('without API server and Temporal the operator is alive and not ready', asyn
   expect(await probe('/readyz')).toEqual([200, 'ok\n'])
   for (const relay of relays) relay.cut()
   const unready = [503, expect.stringMatching(/^API server: .+\nTemporal: .+\n$/)]
-  expect(await probe('/readyz')).toEqual(unready)
+  // An answer of the moment before is good for a few seconds.
+  await eventually(
+    'it is not ready',
+    () => probe('/readyz'),
+    (seen) => expect(seen).toEqual(unready),
+  )
   expect(await probe('/healthz')).toEqual([200, 'ok\n'])
   for (const relay of relays) relay.restore()
   await eventually(

@@ -2,6 +2,7 @@ import { describe, expect } from 'vitest'
 import { configMaps, pods } from '../../activities/kube/resources.ts'
 import { kernelRunId } from '../../api/names.ts'
 import { retry, state } from '../../workflows/messages.ts'
+import { markdownText } from '../../api/text/markdown.ts'
 import { pageOf } from '../../workflows/moduleKernel/testing/page.ts'
 import { claimsOn } from '../support/claims.ts'
 import { eventually } from '../support/eventually.ts'
@@ -70,7 +71,7 @@ describe('two Modules in two namespaces want one image', () => {
     ])
     const [run] = await runsOf(lab, { namespace: waits.namespace, name }, 'ExecutionStatus="Running"')
     const handle = lab.temporal.workflow.getHandle(run?.workflowId ?? '')
-    expect(await pageOf(handle)).toContain(`**ImageClaimed**: ${entry.message}`)
+    expect(await pageOf(handle)).toContain(`**ImageClaimed**: ${markdownText(entry.message ?? '')}`)
 
     gate.open()
     await Promise.all(stories.map((story) => story.untilLoaded(name)))

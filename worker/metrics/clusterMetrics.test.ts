@@ -1,16 +1,18 @@
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
+import type { NodeFacts } from '../../api/facts.ts'
 import type { KernelStatus, Module } from '../../api/module.ts'
 import type { UnreadableModule } from '../../api/readModule.ts'
-import { guardedModule, unreadableModule } from '../../api/testCluster.ts'
+import { guardedModule, testNode, unreadableModule } from '../../api/testCluster.ts'
 import { addClusterMetrics } from './clusterMetrics.ts'
 
 async function linesOf(
   modules: () => readonly Module[],
   unreadable: readonly UnreadableModule[] = [],
+  nodes: readonly NodeFacts[] = [],
 ): Promise<string[]> {
   const registry = new Registry()
-  addClusterMetrics(registry, { modules, unreadableModules: () => unreadable })
+  addClusterMetrics(registry, { modules, unreadableModules: () => unreadable, nodes: () => nodes })
   return (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 }
 const withSpec = (change: object): Module => {
@@ -103,10 +105,18 @@ test('a Module that cannot be read is counted, and is not Ready', async () => {
 test('nothing is left of a Module that is gone', async () => {
   let modules: Module[] = [withSpec(container({ modprobe: { args: { load: ['-v'] } } }))]
   const registry = new Registry()
-  addClusterMetrics(registry, { modules: () => modules, unreadableModules: () => [] })
+  addClusterMetrics(registry, { modules: () => modules, unreadableModules: () => [], nodes: () => [] })
   expect(await registry.metrics()).toContain('fpga')
   modules = []
   const text = await registry.metrics()
   expect(text).not.toContain('fpga')
   expect(text).toContain('kmm_module_num 0')
+})
+
+test('nodes that are left out, by field, and no others', async () => {
+  const nodes = [testNode(), testNode({ name: 'n2', kernel: '', invalid: 'kernelVersion' })]
+  const lines = await linesOf(() => [], [], nodes)
+  expect(lines.filter((line) => line.startsWith('kmm_nodes_invalid'))).toEqual([
+    'kmm_nodes_invalid{field="kernelVersion"} 1',
+  ])
 })

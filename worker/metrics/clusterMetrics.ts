@@ -11,7 +11,7 @@ type Counts = readonly { readonly labels: Readonly<Record<string, string>>; read
 /** Gauges of the cluster as the caches have it: KMM's by their names (nodes:MET-1), and where Modules stand. */
 export function addClusterMetrics(
   registry: Registry,
-  cache: Pick<ClusterSnapshot, 'modules' | 'unreadableModules'>,
+  cache: Pick<ClusterSnapshot, 'modules' | 'unreadableModules' | 'nodes'>,
 ): void {
   const gauge = (name: string, help: string, labelNames: readonly string[], count: () => Counts): void => {
     new Gauge({
@@ -87,6 +87,18 @@ export function addClusterMetrics(
       labels: { phase },
       value: kernels().filter((kernel) => kernel.phase === phase).length,
     })),
+  )
+  gauge(
+    'kmm_nodes_invalid',
+    'Nodes that are left out because their kubelets report what no kubelet reports, by field of status.nodeInfo.',
+    ['field'],
+    () => {
+      const left = cache.nodes().flatMap(({ invalid }) => invalid ?? [])
+      return [...Map.groupBy(left, (field) => field)].map(([field, all]) => ({
+        labels: { field },
+        value: all.length,
+      }))
+    },
   )
   gauge('kmm_kernels_held', 'Kernels of Modules that wait for a person, by reason.', ['reason'], () => {
     const waiting = stored().flatMap(({ metadata, status }) =>

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createMetricsPage } from './page.ts'
 
 const sources = {
-  cache: { modules: () => [], unreadableModules: () => [] },
+  cache: { modules: () => [], unreadableModules: () => [], nodes: () => [] },
   requests: new Map([['patch modules/status', 3]]),
 }
 

@@ -10,7 +10,7 @@ const patienceMs = 2_000
 
 /** What the page is made of. */
 export interface MetricsSources {
-  readonly cache: Pick<ClusterSnapshot, 'modules' | 'unreadableModules'>
+  readonly cache: Pick<ClusterSnapshot, 'modules' | 'unreadableModules' | 'nodes'>
   /** Requests to the API server so far, by `<verb> <resource>`. */
   readonly requests: RequestCounts
   /** Where the Temporal SDK serves its own metrics; undefined when it does not. */

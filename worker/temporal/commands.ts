@@ -1,3 +1,4 @@
+import { shellWord } from '../../api/text/shellWord.ts'
 import type { OperatorConfig } from '../../api/config.ts'
 import type { SearchAttributes } from './searchAttributes.ts'
 
@@ -11,7 +12,7 @@ export function isTemporalCloud(address: string): boolean {
 
 /** The command with which an administrator of Temporal creates the namespace. */
 export function createNamespaceCommand({ address, namespace }: Target): string {
-  return `temporal operator namespace create --address ${word(address)} --namespace ${word(namespace)} --retention 30d`
+  return `temporal operator namespace create --address ${shellWord(address)} --namespace ${shellWord(namespace)} --retention 30d`
 }
 
 /** The command with which an administrator of Temporal creates search attributes. */
@@ -22,13 +23,8 @@ export function createSearchAttributesCommand(
   const all = Object.entries(attributes)
   if (isTemporalCloud(address)) {
     const flags = all.map(([name, type]) => `--search-attribute ${name}=${type}`)
-    return `tcld namespace search-attributes add --namespace ${word(namespace)} ${flags.join(' ')}`
+    return `tcld namespace search-attributes add --namespace ${shellWord(namespace)} ${flags.join(' ')}`
   }
   const flags = all.map(([name, type]) => `--name ${name} --type ${type}`)
-  return `temporal operator search-attribute create --address ${word(address)} --namespace ${word(namespace)} ${flags.join(' ')}`
-}
-
-/** A word of a POSIX shell. */
-function word(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+  return `temporal operator search-attribute create --address ${shellWord(address)} --namespace ${shellWord(namespace)} ${flags.join(' ')}`
 }

@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/common'
 import { describe, expect, test } from 'vitest'
 import { doorbell } from '../messages.ts'
 import {
@@ -107,5 +108,37 @@ describe('a cancelled build', () => {
       await run.result()
       expect(made(cluster)).toEqual(['create 1'])
     })
+  })
+})
+
+test('a digest that is not confirmed when it is written is asked for again', async () => {
+  const cluster = new SimulatedCluster()
+  cluster.nodeWork = 'load'
+  const moved = `sha256:${'2'.repeat(64)}`
+  cluster.image = { kind: 'present', digest: moved, architectures }
+  const report = cluster.reportKernel.bind(cluster)
+  cluster.reportKernel = async (request) => {
+    if (request.entry?.digest !== moved) return await report(request)
+    cluster.image = { kind: 'present', digest, architectures }
+    throw ApplicationFailure.nonRetryable('the tag has moved', 'DigestNotVerified')
+  }
+  await withRun(cluster, async (run) => {
+    await run.result()
+    expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest })
+    expect(cluster.calls.filter((call) => call === 'check')).toHaveLength(2)
+  })
+})
+
+test('what a build showed of its right to push stands in status as long as the image is the same', async () => {
+  const cluster = new SimulatedCluster()
+  cluster.nodeWork = 'load'
+  const create = cluster.createBuildPod.bind(cluster)
+  cluster.createBuildPod = async (request) => {
+    const start = await create(request)
+    return start.kind === 'created' ? { ...start, mayPush: true } : start
+  }
+  await withRun(cluster, async (run) => {
+    await run.result()
+    expect(cluster.stored).toMatchObject({ phase: 'Loaded', digest, mayPush: true })
   })
 })

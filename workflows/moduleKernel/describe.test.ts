@@ -376,3 +376,19 @@ test('sameButNodes: counts of nodes, and what is said of them and why, differ al
   expect(sameButNodes({ ...a, phase: 'Loaded' }, stored({ nodes, digest: 'another' }))).toBe(false)
   expect(sameButNodes(a, undefined)).toBe(false)
 })
+
+describe('whether the Module may push', () => {
+  const stored = { kernel: '6.1.0', phase: 'Building' as const, image: testImage, mayPush: true }
+  const shows = (change: Partial<KernelView>, push?: KernelMemory['push']) =>
+    entryOf(change, { ...fresh, ...(push && { push }) })?.mayPush
+  test('stays in status as long as the image is the same', () => {
+    expect(shows({ stored })).toBe(true)
+    expect(shows({ stored: { ...stored, image: 'reg.example/other:1' } })).toBeUndefined()
+    expect(shows({})).toBeUndefined()
+  })
+  test('is what the last build showed', () => {
+    expect(shows({}, { image: testImage, shown: true })).toBe(true)
+    expect(shows({ stored }, { image: testImage, shown: false })).toBeUndefined()
+    expect(shows({}, { image: 'reg.example/other:1', shown: true })).toBeUndefined()
+  })
+})

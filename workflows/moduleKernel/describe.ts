@@ -6,6 +6,7 @@ import type { NodeWork } from '../../api/nodePlan.ts'
 import { retries } from '../../api/nodesView.ts'
 import { isPodRefusal } from '../../api/remedies.ts'
 import { dropUndefined } from '../../api/dropUndefined.ts'
+import { withCleanText } from '../../api/text/cleanText.ts'
 import { interruptionsOf } from './attempts.ts'
 import { buildFacts, imageStep, type BuildFacts } from './buildFacts.ts'
 import { isOnEndedBuild, maxReruns } from './endedBuilds.ts'
@@ -52,27 +53,38 @@ export function describeEntry(
   const phase = phaseOf(view, memory, plan)
   const build = buildFacts(run.name, view, memory, plan)
   const spoken = speak(view, memory, plan, phase, build)
-  return dropUndefined({
-    kernel: run.kernel,
-    phase,
-    image: wish.kind === 'wanted' ? wish.image : stored?.image,
-    ...imageFacts(view, memory),
-    ...knownLabels(view, memory),
-    imageGeneration: generationOf(view),
-    unsigned: unsignedFact(view, memory),
-    ...build,
-    rebuild: rebuildFact(view, memory),
-    ...spoken,
-    workflowId: run.workflowId,
-    runId: run.runId,
-    since: stored?.phase === phase ? (stored.since ?? run.now) : run.now,
-    nodes: {
-      targets: nodes.counts.targets,
-      loaded: nodes.counts.loaded,
-      failed: nodes.counts.failed,
-      waiting: nodes.counts.waiting + nodes.counts.unreachable,
-    },
-  })
+  // As it will be stored: an entry that differs in what no status takes would be written again and again.
+  return withCleanText(
+    dropUndefined({
+      kernel: run.kernel,
+      phase,
+      image: wish.kind === 'wanted' ? wish.image : stored?.image,
+      ...imageFacts(view, memory),
+      ...knownLabels(view, memory),
+      imageGeneration: generationOf(view),
+      unsigned: unsignedFact(view, memory),
+      ...build,
+      mayPush: mayPush(view, memory),
+      rebuild: rebuildFact(view, memory),
+      ...spoken,
+      workflowId: run.workflowId,
+      runId: run.runId,
+      since: stored?.phase === phase ? (stored.since ?? run.now) : run.now,
+      nodes: {
+        targets: nodes.counts.targets,
+        loaded: nodes.counts.loaded,
+        failed: nodes.counts.failed,
+        waiting: nodes.counts.waiting + nodes.counts.unreachable,
+      },
+    }),
+  )
+}
+
+/** Shown by the last build of the image; kept in status for as long as the image is the same. */
+function mayPush({ wish, stored }: KernelView, { push }: KernelMemory): KernelStatus['mayPush'] {
+  if (wish.kind !== 'wanted') return undefined
+  const shown = push?.image === wish.image ? push.shown : stored?.image === wish.image && stored.mayPush
+  return shown === true ? true : undefined
 }
 
 /**

@@ -52,9 +52,9 @@ describe('the page of a run', () => {
     )
     expect(text).toContain('kubectl -n drivers logs fpga-build-aaaaaaaa-1')
     expect(text).toContain('kubectl -n drivers delete pod fpga-build-aaaaaaaa-1')
-    expect(text).toContain("kubectl -n drivers annotate module fpga kmm.sigs.x-k8s.io/retry-build='6.1.0'")
+    expect(text).toContain('kubectl -n drivers annotate module fpga kmm.sigs.x-k8s.io/retry-build=6.1.0')
     expect(text).toContain(
-      "temporal workflow signal --workflow-id 'module:c:drivers:fpga:6.1.0' --name retryBuild",
+      'temporal workflow signal --workflow-id module:c:drivers:fpga:6.1.0 --name retryBuild',
     )
   })
   test('what the build said stays within its fence, whatever it printed', () => {

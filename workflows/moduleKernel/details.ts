@@ -1,5 +1,7 @@
 import type { KernelStatus } from '../../api/module.ts'
-import { annotations } from '../../api/names.ts'
+import { help } from '../../api/commandsThatHelp.ts'
+import { renderMarkdown, type Block, type Item } from '../../api/text/markdown.ts'
+import { shell } from '../../api/text/shellWord.ts'
 import { buildQueued } from '../../api/buildQueue.ts'
 import { remedyOf } from '../../api/remedies.ts'
 import type { KernelView } from '../../api/kernelView.ts'
@@ -33,19 +35,31 @@ export function describeDetails(
       'Nodes',
       `${counts.loaded} of ${counts.targets} loaded, ${counts.failed} failed, ${counts.unreachable} unreachable`,
     ],
-  ].filter(([, value]) => value !== undefined)
-  const lines = [
-    `### Module ${run.namespace}/${run.name}, kernel ${run.kernel}`,
-    '',
-    ...facts.map(([name, value]) => `- **${name}**: ${value}`),
+  ].flatMap(([label = '', text]) => (text === undefined ? [] : [{ label, text }]))
+  const waits = describeWaits(run, view, plan, entry)
+  return renderMarkdown([
+    { kind: 'heading', level: 3, text: `Module ${run.namespace}/${run.name}, kernel ${run.kernel}` },
+    { kind: 'list', items: facts },
     ...plan.holds.flatMap((hold) => describeHold(run, view, hold)),
     ...describeErrors(entry),
-  ]
-  if (plan.holds.length === 0 && entry?.message !== undefined) lines.push(...describeWait(run, entry))
-  if (entry?.phase === 'Cancelled') lines.push('', '```sh', retryCommand(run), '```')
-  const waits = describeWaits(run, view, plan, entry).map((line) => `- ${line}`)
-  if (waits.length > 0) lines.push('', '#### Waits for', ...waits)
-  return [...lines, ...describeTroubles(view)].join('\n')
+    ...(plan.holds.length === 0 && entry?.message !== undefined ? describeWait(run, entry) : []),
+    ...(entry?.phase === 'Cancelled' ? [shellBlock([retryCommand(run)])] : []),
+    ...listUnder('Waits for', waits),
+    ...listUnder('Nodes that wait', describeTroubles(view)),
+  ])
+}
+
+function shellBlock(lines: readonly string[]): Block {
+  return { kind: 'code', language: 'sh', lines }
+}
+
+function listUnder(text: string, items: readonly Item[]): Block[] {
+  return items.length === 0
+    ? []
+    : [
+        { kind: 'heading', level: 4, text },
+        { kind: 'list', items },
+      ]
 }
 
 /** Is the last pod that status knows one that signs? */
@@ -55,16 +69,16 @@ function isOfSigning({ wish }: KernelView, entry: KernelStatus | undefined): boo
 }
 
 /** Of what a step waits for, and what a person does about it if anybody has to. */
-function describeWait(run: RunIdentity, entry: KernelStatus): string[] {
-  const says = entry.reason === buildQueued ? inTheQueue : (entry.message ?? '')
+function describeWait(run: RunIdentity, entry: KernelStatus): Block[] {
+  const text = entry.reason === buildQueued ? inTheQueue : (entry.message ?? '')
   const remedy = remedyOf(run, entry)
-  const lines = ['', `**${entry.reason}**: ${says}`]
-  return remedy === undefined ? lines : [...lines, ...describeRemedy(remedy.unblock, remedy.commands)]
+  const wait: Block = { kind: 'text', label: `${entry.reason}`, text }
+  return remedy === undefined ? [wait] : [wait, ...describeRemedy(remedy.unblock, remedy.commands)]
 }
 
-function describeRemedy(unblock: string, commands: readonly string[]): string[] {
-  const block = commands.length === 0 ? [] : ['', '```sh', ...commands, '```']
-  return ['', `**What unblocks it**: ${unblock}`, ...block]
+function describeRemedy(unblock: string, commands: readonly string[]): Block[] {
+  const text: Block = { kind: 'text', label: 'What unblocks it', text: unblock }
+  return commands.length === 0 ? [text] : [text, shellBlock(commands)]
 }
 
 /** The place in the queue stands in status alone: it changes with each build of the cluster. */
@@ -74,44 +88,45 @@ const inTheQueue =
 /** So many nodes are listed that are tried again by themselves. */
 const listedNodes = 20
 
-function describeTroubles(view: KernelView): string[] {
+function describeTroubles(view: KernelView): Item[] {
   const all = troubles(view.nodes)
-  if (all.length === 0) return []
-  const lines = all.slice(0, listedNodes).map((t) => `- **${t.node}**: ${t.reason}: ${t.message}`)
-  const rest = all.length > listedNodes ? [`- and ${all.length - listedNodes} more`] : []
-  return ['', '#### Nodes that wait', ...lines, ...rest]
+  const rest = all.length > listedNodes ? [{ text: `and ${all.length - listedNodes} more` }] : []
+  return [
+    ...all.slice(0, listedNodes).map((t) => ({ label: t.node, text: `${t.reason}: ${t.message}` })),
+    ...rest,
+  ]
 }
 
-function describeHold(run: RunIdentity, { pods }: KernelView, hold: Hold): string[] {
+function describeHold(run: RunIdentity, { pods }: KernelView, hold: Hold): Block[] {
   const looked = hold.look.kind === 'image' ? hold.look.pod : undefined
   const signs = pods.some(({ uid, source }) => source !== undefined && uid === looked?.uid)
   const commands = looked === undefined ? [] : podCommands(run, looked.name, signs)
-  const signal = `temporal workflow signal --workflow-id '${run.workflowId}' --name retryBuild`
+  const signal = shell`temporal workflow signal --workflow-id ${run.workflowId} --name retryBuild`
   return [
-    '',
-    `#### Waits: ${hold.reason}`,
-    hold.message,
+    { kind: 'heading', level: 4, text: `Waits: ${hold.reason}` },
+    { kind: 'text', text: hold.message },
     ...describeRemedy(hold.unblock, [...commands, retryCommand(run), signal]),
   ]
 }
 
 /** It works also when the run has ended. */
-function retryCommand({ namespace, name, kernel }: RunIdentity): string {
-  return `kubectl -n ${namespace} annotate module ${name} ${annotations.retryBuild}='${kernel}'`
+function retryCommand(run: RunIdentity): string {
+  return help.annotateRetry(run, run.kernel)
 }
 
 /** What stands out in the failed build's log; the query `buildLog` has more of it. */
-function describeErrors(entry: KernelStatus | undefined): string[] {
+function describeErrors(entry: KernelStatus | undefined): Block[] {
   const { errorLines = '', phase } = entry ?? {}
   if (errorLines === '') return []
-  // Longer than any fence that the build printed.
-  const longest = Math.max(2, ...(errorLines.match(/`+/g) ?? []).map(({ length }) => length))
-  const fence = '`'.repeat(longest + 1)
-  return ['', `#### What the ${phase === 'SignFailed' ? 'signing' : 'build'} said`, fence, errorLines, fence]
+  const text = `What the ${phase === 'SignFailed' ? 'signing' : 'build'} said`
+  return [
+    { kind: 'heading', level: 4, text },
+    { kind: 'code', language: '', lines: [errorLines] },
+  ]
 }
 
 /** What fails while a pod signs, does so before its last container begins. */
-function podCommands(run: RunIdentity, pod: string, signs: boolean): string[] {
-  const all = signs ? ' --all-containers' : ''
-  return [`kubectl -n ${run.namespace} logs ${pod}${all}`, `kubectl -n ${run.namespace} delete pod ${pod}`]
+function podCommands({ namespace }: RunIdentity, pod: string, signs: boolean): string[] {
+  const logs = shell`kubectl -n ${namespace} logs ${pod}`
+  return [signs ? `${logs} --all-containers` : logs, shell`kubectl -n ${namespace} delete pod ${pod}`]
 }

@@ -1,3 +1,4 @@
+import { summaryText } from '../../api/text/markdown.ts'
 import { condition, sleep } from '@temporalio/workflow'
 import type { KernelRequest, PodRef, Seen } from '../../activities/contract.ts'
 import type { BuildPodView, KernelView } from '../../api/kernelView.ts'
@@ -84,13 +85,13 @@ export class Performer {
       case 'pause': {
         const pause = pauseBefore(step.rerun, this.#run.rerunPauseMs)
         const delay = Date.parse(step.since) + pause - Date.now()
-        if (delay > 0) await sleep(delay, { summary })
+        if (delay > 0) await sleep(delay, { summary: summaryText(summary) })
         this.#release([step.key])
         return 'done'
       }
       case 'collect': {
         const delay = Date.parse(step.at) - Date.now()
-        if (delay > 0) await sleep(delay, { summary: `job.gcDelay: keep ${podWords(step.pod)}` })
+        if (delay > 0) await sleep(delay, { summary: summaryText(`job.gcDelay: keep ${podWords(step.pod)}`) })
         await activities.following.removeBuildPod.executeWithOptions({ summary }, [this.#removal(step.pod)])
         return 'done'
       }
@@ -102,7 +103,7 @@ export class Performer {
         hear(outcome.seen)
         // The cache of nodes may be a moment behind the node itself: the same command would be obsolete again.
         if (outcome.kind === 'obsolete')
-          await sleep(obsoletePauseMs, { summary: `${work.node} changed: look again` })
+          await sleep(obsoletePauseMs, { summary: summaryText(`${work.node} changed: look again`) })
         return outcome.kind === 'done' ? 'done' : `${outcome.kind}: ${outcome.message}`
       }
     }
@@ -194,18 +195,27 @@ export class Performer {
       learn((memory) => withAnswer(memory, { ...questionOf(step, step), ...start }))
       return 'present: it was built elsewhere meanwhile'
     }
-    hear(start.seen)
-    return await this.#follow(step, start.pod, { inputHash, attempt, ...(source && { source }) })
+    const { seen, mayPush: shown } = start
+    const last = entry()
+    hear(seen)
+    const build = { inputHash, attempt, ...(source && { source }) }
+    if (shown === undefined || last?.image === undefined) return await this.#follow(step, start.pod, build)
+    // It stands in status already, and is to stay there when the build says what it waits for.
+    const { image: wanted, mayPush: _before, ...rest } = last
+    learn((memory) => ({ ...memory, push: { image: wanted, shown } }))
+    const now = { ...rest, image: wanted, ...(shown && { mayPush: true }) }
+    return await this.#follow(step, start.pod, build, now)
   }
 
   async #follow(
     question: Question,
     pod: PodRef,
     build: { readonly inputHash: string; readonly attempt: number; readonly source?: string },
+    known = this.#run.entry(),
   ): Promise<string> {
     const { activities, about, learn, entry } = this.#run
     const summary = `${build.source === undefined ? 'build' : 'sign'} ${question.image} in pod ${pod.name}`
-    const request = { ...about(), pod, image: question.image, entry: entry() }
+    const request = { ...about(), pod, image: question.image, entry: known }
     const outcome = await activities.following.followBuildPod.executeWithOptions({ summary }, [request])
     const at = new Date().toISOString()
     if (outcome.kind !== 'gone') this.#log = { pod: pod.name, log: outcome.log }

@@ -18,6 +18,8 @@ export interface KernelMemory {
   readonly interruption?: BuildInterruption
   /** The attempt this run has announced in status and whose pod has not ended yet. */
   readonly making?: { readonly inputHash: string; readonly attempt: number }
+  /** Whether the Module has shown, before its last build, that it may push the wanted image. */
+  readonly push?: { readonly image: string; readonly shown: boolean }
   /** What a person released (`Hold.releases`). */
   readonly released: readonly string[]
   /** Steps the cluster refused for good, by step key: each is a hold until released. */

@@ -7,6 +7,7 @@ import {
   isCancellation,
   setCurrentDetails,
   setHandler,
+  sleep,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow'
@@ -27,6 +28,7 @@ import type { KernelRunInput } from './input.ts'
 import { Operations } from './operations.ts'
 import { holdChanges, releasesOf, withoutAnswers, type KernelMemory, type KernelPlan } from './plan.ts'
 import { Timeline } from './timeline.ts'
+import { isUnverified, unverifiedPauseMs } from './unverified.ts'
 import { WritePace } from './writePace.ts'
 
 /**
@@ -159,8 +161,19 @@ export async function moduleKernel(input: KernelRunInput): Promise<void> {
       entry === undefined ? 'status: forget this kernel' : `status: ${entry.phase} ${entry.reason ?? ''}`
     const holds = { begun, ended: ended.map((held) => ({ ...held, by: story.releaseOf(held.key) })) }
     const request = { ...about(), entry, holds }
+    const toldBefore = told
     told = plan.holds
-    hear((await activities.short.reportKernel.executeWithOptions({ summary }, [request])).seen)
+    try {
+      hear((await activities.short.reportKernel.executeWithOptions({ summary }, [request])).seen)
+    } catch (error) {
+      if (!isUnverified(error)) throw error
+      // The tag has moved since it was asked for, and nothing was written.
+      entry = view.stored
+      told = toldBefore
+      memory = withoutAnswers(memory)
+      ring()
+      await sleep(unverifiedPauseMs, { summary: 'the digest is another by now: ask again' })
+    }
   }
 
   /** Until the next bell, or until what is owed may be written. */
