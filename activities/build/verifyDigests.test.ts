@@ -68,6 +68,8 @@ async function world(
   const manifests = () => asked.filter((what) => what.includes('/manifests/1')).length
   return { deps, image, unsigned, report, manifests, written }
 }
+/** Status has announced the pod that has pushed. */
+const announced = { kernel: testKernel, phase: 'Building', inputHash: 'h1', attempt: 2 } as const
 const refused = { type: 'DigestNotVerified', nonRetryable: true }
 const pushed = (digest: string) => (image: string) => [
   testBuildPod({
@@ -112,7 +114,7 @@ test('what stands in status, or what a build pod of the Module has pushed, costs
   const known = await world(hasImage, { stored })
   expect(await known.report({ digest: forged })).toBe(1)
   expect(known.manifests()).toBe(0)
-  const built = await world(hasImage, { mapping: { build }, pods: pushed(forged) })
+  const built = await world(hasImage, { stored: announced, mapping: { build }, pods: pushed(forged) })
   expect(await built.report({ digest: forged })).toBe(1)
   expect(built.manifests()).toBe(0)
   const another = sha256('another')
@@ -126,6 +128,9 @@ test('an image that is built to be signed is known from its build alone, not fro
       : { body: manifest, headers: { 'docker-content-digest': genuine } }
   const { report, unsigned } = await world(hasAll, { mapping: { build, sign } })
   await expect(report({ unsigned: { image: unsigned, digest: genuine } })).rejects.toMatchObject(refused)
-  const built = await world(hasAll, { mapping: { build, sign }, pods: pushed(forged) })
+  const forgedPod = await world(hasAll, { mapping: { build, sign }, pods: pushed(forged) })
+  const ofForged = { unsigned: { image: forgedPod.unsigned, digest: forged } }
+  await expect(forgedPod.report(ofForged)).rejects.toMatchObject(refused)
+  const built = await world(hasAll, { stored: announced, mapping: { build, sign }, pods: pushed(forged) })
   expect(await built.report({ unsigned: { image: built.unsigned, digest: forged } })).toBe(1)
 })

@@ -31,7 +31,9 @@ export async function verifyDigests(
 async function isThere(deps: Dependencies, subject: KernelSubject, found: FoundDigest): Promise<boolean> {
   const { image, digest } = found
   const { view } = viewKernel(deps.cache, subject.ref, subject.kernel, viewSettings(deps))
-  const ofBuilds = new Set(view.pods.map(({ uid }) => uid))
+  // A pod that status has not announced has no inputs of its own in a view.
+  const announced = view.pods.filter(({ inputHash }) => inputHash !== '')
+  const ofBuilds = new Set(announced.map(({ uid }) => uid))
   const pushed = deps.cache.pods(subject.ref).some(({ uid, annotations: its, state }) => {
     const isOfImage = ofBuilds.has(uid) && its[annotations.image] === image
     return isOfImage && state.kind === 'succeeded' && pushedDigest(state) === digest

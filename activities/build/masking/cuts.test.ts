@@ -65,7 +65,8 @@ test('how a line is cut makes no difference to what is masked', async () => {
         const line = parts.join('').replaceAll('\n', ' ')
         const whole = read(index, line, [line.length + 1])
         const pieces = read(index, line, lengths)
-        const bare = (text: string) => text.replaceAll(/\*+/g, '*')
+        // A piece of blanks alone is not kept.
+        const bare = (text: string) => text.replaceAll(/\*+/g, '*').replaceAll(' ', '')
         expect(bare(pieces)).toBe(bare(whole))
         for (const value of values) expect(pieces).not.toContain(value)
       },
