@@ -147,3 +147,13 @@ app.kubernetes.io/part-of: kmm
 {{ toYaml . }}
 {{- end }}
 {{- end }}
+
+{{/* Labels, as a list in CEL, that only pods have which the operator itself makes. */}}
+{{- define "kmm.podLabels" -}}
+['kmm.node.kubernetes.io/worker-action', 'kmm.node.kubernetes.io/resource-type', 'kmm.node.kubernetes.io/image-owner']
+{{- end }}
+
+{{/* The same, and the one on pods of DaemonSets that the operator makes. */}}
+{{- define "kmm.roleLabels" -}}
+['kmm.node.kubernetes.io/worker-action', 'kmm.node.kubernetes.io/resource-type', 'kmm.node.kubernetes.io/image-owner', 'kmm.node.kubernetes.io/role']
+{{- end }}
