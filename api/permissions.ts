@@ -1,3 +1,4 @@
+import { admissionGroup, guardingPolicyNames } from './guardingPolicies.ts'
 import { group } from './names.ts'
 
 /** Where a right holds: in the whole cluster, or only in the namespace that the operator runs in. */
@@ -149,6 +150,23 @@ export const permissions: readonly Permission[] = [
     verbs: ['create'],
     reason:
       'Whether they may have the metrics, and whether a Lease in another namespace can be one of an operator.',
+  },
+  {
+    scope: 'cluster',
+    group: admissionGroup,
+    resource: 'validatingadmissionpolicies',
+    verbs: ['get'],
+    resourceNames: guardingPolicyNames,
+    reason:
+      'Whether the policies that guard what the operator believes are installed: it warns when they are not.',
+  },
+  {
+    scope: 'cluster',
+    group: admissionGroup,
+    resource: 'validatingadmissionpolicybindings',
+    verbs: ['get'],
+    resourceNames: guardingPolicyNames,
+    reason: 'Whether these policies are bound.',
   },
   {
     scope: 'operatorNamespace',

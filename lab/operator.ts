@@ -1,8 +1,8 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { operatorName } from '../api/permissions.ts'
-import { applyManifests, applyObjects } from './applyManifests.ts'
+import { applyManifests } from './applyManifests.ts'
+import { operatorKubeconfig, operatorNamespace } from './operatorAccount.ts'
 import { freePorts } from './ports.ts'
 import { httpProbe } from './probes.ts'
 import { cacheRoot } from './programs/cache.ts'
@@ -10,12 +10,6 @@ import type { ManagedProcess, Supervisor } from './supervisor.ts'
 import { workflowBundle } from './workflowBundle.ts'
 
 const root = join(import.meta.dirname, '..')
-
-/** Namespace of the operator's Leases, as in deploy/. */
-export const operatorNamespace = 'kmm-operator-system'
-
-/** The operator's user, as the API server knows it, where it is installed in the cluster. */
-export const operatorAccount = `system:serviceaccount:${operatorNamespace}:${operatorName}`
 
 const crds = join(root, 'deploy/chart/files/crds')
 
@@ -48,14 +42,14 @@ export interface OperatorOptions {
 
 /**
  * Makes the cluster know our resources and starts the operator as a process of this machine, as a supervised
- * program. Throws a ProgramError, or what the API server answers.
+ * program, with the ServiceAccount and the roles that it has where it is installed. `kubeconfig` is an admin's. Throws a
+ * ProgramError, or what the API server answers.
  */
 export async function startOperator(options: OperatorOptions): Promise<ManagedProcess> {
   const { dir, supervisor, kubeconfig, image, executor } = options
   const { address, namespace: temporalNamespace } = options.temporal
   await applyManifests(kubeconfig, definitionFiles())
-  const metadata = { name: operatorNamespace }
-  await applyObjects(kubeconfig, [{ apiVersion: 'v1', kind: 'Namespace', metadata }])
+  const ownKubeconfig = await operatorKubeconfig(kubeconfig, dir)
   const [healthPort = 0] = await freePorts(1)
   const health = `127.0.0.1:${healthPort}`
   const config = join(dir, 'operator.yaml')
@@ -78,7 +72,7 @@ export async function startOperator(options: OperatorOptions): Promise<ManagedPr
   const main = join(root, 'worker', 'main.ts')
   return await supervisor.start({
     name: 'operator',
-    command: [process.execPath, main, '--config', config, '--kubeconfig', kubeconfig],
+    command: [process.execPath, main, '--config', config, '--kubeconfig', ownKubeconfig],
     env: {
       OPERATOR_NAMESPACE: operatorNamespace,
       RELATED_IMAGE_WORKER: image,

@@ -1,6 +1,6 @@
 import { describe, expect, inject, test } from 'vitest'
 import { permissions } from '../api/permissions.ts'
-import { operatorAccount, operatorNamespace } from '../lab/operator.ts'
+import { operatorAccount, operatorNamespace } from '../lab/operatorAccount.ts'
 import { covers, usedRights } from './support/auditLog.ts'
 
 /** What everybody may ask about themselves, by system:basic-user. */

@@ -1,4 +1,5 @@
 import type { ObjectMetadata } from '../../api/kubernetesObjects.ts'
+import { admissionGroup } from '../../api/guardingPolicies.ts'
 import { group, version } from '../../api/names.ts'
 
 /** A kind of object and where the API server has it. */
@@ -31,6 +32,12 @@ export const kinds = {
   leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', namespaced: true },
   statefulSets: { group: 'apps', version: 'v1', plural: 'statefulsets', namespaced: true },
   deployments: { group: 'apps', version: 'v1', plural: 'deployments', namespaced: true },
+  policyBindings: {
+    group: admissionGroup,
+    version: 'v1',
+    plural: 'validatingadmissionpolicybindings',
+    namespaced: false,
+  },
 } as const satisfies Record<string, Kind>
 
 /** Which objects: all of a kind, of one namespace, or one object, or its subresource. */

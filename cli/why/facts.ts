@@ -31,6 +31,8 @@ export interface InvalidConfiguration {
 export interface OperatorFacts {
   readonly namespace: string
   readonly invalidConfiguration?: InvalidConfiguration | undefined
+  /** Policies that guard what the operator believes and are not in force; absent when they were not looked at. */
+  readonly missingPolicies?: readonly string[] | undefined
   readonly lease:
     | { readonly holder: string; readonly renewedAt: string; readonly seconds: number }
     | undefined

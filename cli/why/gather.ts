@@ -1,3 +1,4 @@
+import { guardingPolicyNames } from '../../api/guardingPolicies.ts'
 import type { ModuleRef } from '../../api/names.ts'
 import { operatorName } from '../../api/permissions.ts'
 import { operatorConfigMap, readOperatorConfiguration } from '../cluster/operatorConfig.ts'
@@ -78,6 +79,7 @@ async function readOperator(cluster: Cluster, namespace: string): Promise<Operat
   return {
     namespace,
     invalidConfiguration: await readInvalid(cluster, namespace, configuration),
+    missingPolicies: await readMissingPolicies(cluster),
     lease: renewedAt === undefined ? undefined : { holder, renewedAt, seconds },
   }
 }
@@ -105,11 +107,22 @@ async function readInvalid(
   }
 }
 
+/** Undefined for who may not look at policies, as most users may not. */
+async function readMissingPolicies(cluster: Cluster): Promise<readonly string[] | undefined> {
+  try {
+    const found = await whichExist(cluster, kinds.policyBindings, undefined, guardingPolicyNames)
+    return guardingPolicyNames.filter((name) => found.get(name) !== true)
+  } catch (error) {
+    if (error instanceof ForbiddenError) return undefined
+    throw error
+  }
+}
+
 /** Only metadata is asked for: what Secrets hold does not come here. */
 async function whichExist(
   cluster: Cluster,
   kind: Kind,
-  namespace: string,
+  namespace: string | undefined,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, boolean>> {
   const found = await Promise.all(

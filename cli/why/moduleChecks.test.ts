@@ -24,6 +24,16 @@ test('an operator that runs with its last valid configuration is no reason for a
   expect(report.first).toEqual(ask({ modules: [module] }).first)
 })
 
+test('policies that are not in force are named, and are no reason for a Module', () => {
+  const report = ask(
+    { modules: [module] },
+    { operator: { ...operator, missingPolicies: ['kmm-operator-pods'] } },
+  )
+  const found = report.sections[0]?.findings.find(({ check }) => check === 'operator')
+  expect(found).toMatchObject({ state: 'unknown', says: expect.stringContaining('kmm-operator-pods') })
+  expect(report.first).toEqual(ask({ modules: [module] }).first)
+})
+
 test('a node whose kubelet reports what none reports is named, and fails only where it is the only one', () => {
   const bad = testNode({ name: 'bad', uid: 'node-2', kernel: '', invalid: 'kernelVersion' })
   const found = (nodes: readonly ReturnType<typeof testNode>[]) =>

@@ -47,7 +47,23 @@ function deletion({ cluster, ref, stored }: ModuleFacts): Finding {
 
 function operator(facts: ModuleFacts): Finding {
   const lease = leaseFault(facts)
-  return configurationFault(facts, lease) ?? lease ?? notActedOn(facts) ?? watcherSeen(facts)
+  return (
+    configurationFault(facts, lease) ??
+    lease ??
+    notActedOn(facts) ??
+    policiesMissing(facts) ??
+    watcherSeen(facts)
+  )
+}
+
+/** Nothing waits for the policies, but what the operator sees may be forged without them. */
+function policiesMissing({ operator: found }: ModuleFacts): Finding | undefined {
+  const missing = found?.missingPolicies ?? []
+  if (missing.length === 0) return undefined
+  return unknown(
+    `Not in force: policies ${missing.join(', ')}. Whoever may create pods can forge what the operator sees; ` +
+      'install them again with the chart or deploy/.',
+  )
 }
 
 /** Without a valid configuration the operator does not start; one that runs already keeps its last valid one. */

@@ -1,6 +1,6 @@
 import { leases } from '../../activities/kube/resources.ts'
 import { annotations, labels } from '../../api/names.ts'
-import { operatorNamespace } from '../../lab/operator.ts'
+import { operatorNamespace } from '../../lab/operatorAccount.ts'
 import type { TestLab } from './testLab.ts'
 
 /** Holders (workflow ids) of the claims on images below a prefix such as `HOST:PORT/NAMESPACE/`. */

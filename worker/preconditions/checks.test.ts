@@ -5,6 +5,7 @@ import type { Permission } from '../../api/permissions.ts'
 import { clusterVersion } from './clusterVersion.ts'
 import { definitions } from './definitions.ts'
 import { permissionsGranted } from './permissions.ts'
+import { policiesInForce } from './policies.ts'
 
 const { signal } = new AbortController()
 const forbidden = new KubeError({ code: 403, reason: 'Forbidden', message: 'no' })
@@ -67,6 +68,24 @@ describe('the definitions', () => {
   })
   test('an API server that does not answer has no verdict', async () => {
     await expect(check(new KubeError({ reason: 'Unreachable', message: 'away' }))).rejects.toThrow('away')
+  })
+})
+
+describe('the policies that guard what the operator believes', () => {
+  const notFound = new KubeError({ code: 404, reason: 'Unknown', message: 'x' })
+  const check = async (isMissing: (path: string) => boolean) =>
+    await policiesInForce(answering(({ path }) => (isMissing(path) ? notFound : {})).kube).check(signal)
+  test('are in force', async () => {
+    expect(await check(() => false)).toEqual({ kind: 'met' })
+  })
+  test.each([
+    ['policies', 'ValidatingAdmissionPolicy kmm-operator-records'],
+    ['policybindings', 'ValidatingAdmissionPolicyBinding kmm-operator-records'],
+  ])('a warning names %s that are missing, with what installs them', async (resource, missing) => {
+    const result = await check((path) => path.endsWith(`${resource}/kmm-operator-records`))
+    const [warning] = result.kind === 'met' ? (result.warnings ?? []) : []
+    expect(warning?.message).toMatch(new RegExp(`^${missing} missing`))
+    expect(warning?.fix).toContain('kubectl apply -k deploy/')
   })
 })
 

@@ -5,6 +5,7 @@ import { clusterVersion } from './clusterVersion.ts'
 import { type Competition, createCompetition } from './competingOperators.ts'
 import { definitions } from './definitions.ts'
 import { permissionsGranted } from './permissions.ts'
+import { policiesInForce } from './policies.ts'
 import type { Precondition } from './precondition.ts'
 
 /** What must hold before the operator touches the cluster, in the order in which an admin would fix it. */
@@ -22,6 +23,7 @@ export function operatorPreconditions(
       clusterVersion(kube),
       definitions(kube),
       permissionsGranted({ kube, namespace, permissions: used }),
+      policiesInForce(kube),
       competition,
     ],
   }

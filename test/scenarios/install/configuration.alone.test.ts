@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { Agent, request } from 'undici'
 import { configMaps, events, type Event } from '../../../activities/kube/resources.ts'
-import { operatorNamespace } from '../../../lab/operator.ts'
+import { operatorNamespace } from '../../../lab/operatorAccount.ts'
 import { runOrThrow } from '../../../lab/programs/exec.ts'
 import { ensurePrograms } from '../../../lab/programs/ensure.ts'
 import { eventually } from '../../support/eventually.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { operatorNamespace } from '../../../lab/operator.ts'
+import { operatorNamespace } from '../../../lab/operatorAccount.ts'
 import { ensurePrograms } from '../../../lab/programs/ensure.ts'
 import { openRelay } from '../../../lab/relay.ts'
 import { startTemporalServer, type TemporalServer } from '../../../lab/temporalServer.ts'
