@@ -28,7 +28,7 @@ describe('defaults', () => {
         pushRetry: 3,
         downloadRetry: 3,
       },
-      registry: { nodePullCheck: false },
+      registry: { nodePullCheck: false, privateAddresses: 'allow', allowedHosts: [] },
       job: { gcDelay: 0 },
       worker: {
         runAsUser: 0,

@@ -61,6 +61,8 @@ export async function startOperator(options: OperatorOptions): Promise<ManagedPr
       temporal: { address, namespace: temporalNamespace, tls: { enabled: false } },
       healthProbeBindAddress: health,
       metrics: { bindAddress: '0' },
+      // The registries of a simulated lab.
+      registry: { allowedHosts: ['127.0.0.1'] },
       build: {
         maxParallel: maxParallelBuilds,
         ...(executor === undefined ? {} : { image: executor }),

@@ -5,6 +5,7 @@ import { namespaces } from '../activities/kube/resources.ts'
 import { checkImage } from '../activities/registry/checkImage.ts'
 import type { Credentials } from '../activities/registry/credentials.ts'
 import { readLogins } from '../activities/registry/logins.ts'
+import { onThisMachine } from '../activities/registry/testing/scriptedRegistry.ts'
 import { parseImageReference } from '../api/imageReference.ts'
 import { registryLogin } from '../lab/registry.ts'
 import { openTestFolder } from '../lab/testFolder.ts'
@@ -20,7 +21,7 @@ async function start(traits: RegistryTraits) {
 }
 
 const image = { repository: 'a/b', tag: '1', architectures: ['arm64'] }
-const secure = { insecure: false, insecureSkipTLSVerify: false }
+const secure = { insecure: false, insecureSkipTLSVerify: false, addresses: onThisMachine }
 
 test('plain HTTP: present by tag and by digest, absent otherwise', async () => {
   const registry = await start({ name: 'plain' })

@@ -2,6 +2,7 @@ import { afterAll, expect, test } from 'vitest'
 import type { Credentials } from '../activities/registry/credentials.ts'
 import { checkImage } from '../activities/registry/checkImage.ts'
 import { hasPushRight } from '../activities/registry/pushRight.ts'
+import { onThisMachine } from '../activities/registry/testing/scriptedRegistry.ts'
 import { registryLogin } from '../lab/registry.ts'
 import { openTestFolder } from '../lab/testFolder.ts'
 import { startPrivateRegistry, type RegistryTraits } from './support/privateRegistry.ts'
@@ -11,7 +12,7 @@ const folder = openTestFolder('push-right')
 afterAll(() => folder.close())
 
 const start = async (traits: RegistryTraits) => await startPrivateRegistry(folder, '127.0.0.1', traits)
-const options = { insecure: true, insecureSkipTLSVerify: false }
+const options = { insecure: true, insecureSkipTLSVerify: false, addresses: onThisMachine }
 const { username, password } = registryLogin
 const right: Credentials = { kind: 'password', username, password }
 const wrong: Credentials = { ...right, password: 'wrong' }

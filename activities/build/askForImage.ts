@@ -59,6 +59,7 @@ async function ask(deps: Dependencies, subject: KernelSubject, image: string): P
     // A build pushes with the same login.
     mayPush: isPushed && (mapping.imageRepoSecret !== undefined || logins.credentials.length > 0),
     traits: true,
+    addresses: deps.config.registry,
     signal: Context.current().cancellationSignal,
   })
   if (answer.kind !== 'unauthorised' && answer.kind !== 'unreachable')

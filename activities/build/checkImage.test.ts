@@ -5,7 +5,13 @@ import { imageLabels } from '../../api/names.ts'
 import { guardedModule, testCluster, testKernel, testNode, testRef } from '../../api/testCluster.ts'
 import type { Dependencies } from '../dependencies.ts'
 import type { ModuleEvent } from '../events/moduleEvent.ts'
-import { refusal, type Script, scriptedRegistry, sha256 } from '../registry/testing/scriptedRegistry.ts'
+import {
+  onThisMachine,
+  refusal,
+  type Script,
+  scriptedRegistry,
+  sha256,
+} from '../registry/testing/scriptedRegistry.ts'
 import { checkImage, watchHold } from './checkImage.ts'
 
 const field = 'spec.moduleLoader.container.kernelMappings[0].containerImage'
@@ -25,7 +31,7 @@ async function world(script: Script, options: { registry?: object; pulled?: obje
   const { host, asked } = await scriptedRegistry(script)
   const image = `${host}/a:1`
   const mapping = { containerImage: image, registryTLS: { insecure: true } }
-  const parsed = parseConfig(JSON.stringify({ registry: options.registry ?? {} }))
+  const parsed = parseConfig(JSON.stringify({ registry: { ...onThisMachine, ...options.registry } }))
   if (!parsed.ok) throw new Error(parsed.message)
   const did: string[] = []
   const told: ModuleEvent[] = []

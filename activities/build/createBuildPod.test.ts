@@ -8,7 +8,13 @@ import { guardedModule, testCluster, testKernel, testNode, testRef } from '../..
 import { wantedImage } from '../../api/imageWish.ts'
 import type { BuildStart } from '../contract.ts'
 import type { Dependencies } from '../dependencies.ts'
-import { refusal, type Script, scriptedRegistry, sha256 } from '../registry/testing/scriptedRegistry.ts'
+import {
+  onThisMachine,
+  refusal,
+  type Script,
+  scriptedRegistry,
+  sha256,
+} from '../registry/testing/scriptedRegistry.ts'
 import { createBuildPod } from './createBuildPod.ts'
 
 const build = { dockerfileConfigMap: { name: 'd' } }
@@ -52,7 +58,7 @@ async function make(
   const { host, asked } = await scriptedRegistry(script)
   const containerImage = `${host}/a:1`
   const module = guardedModule({ mapping: { containerImage, registryTLS: { insecure: true }, ...mapping } })
-  const parsed = parseConfig('')
+  const parsed = parseConfig(JSON.stringify({ registry: onThisMachine }))
   if (!parsed.ok) throw new Error(parsed.message)
   const before = testCluster({ modules: [module], nodes: [testNode()], configMaps })
   const { wish } = wantedImage(before, testRef, testKernel)

@@ -24,6 +24,7 @@ export async function showsPushRight(
       insecure,
       insecureSkipTLSVerify,
       credentials,
+      addresses: deps.config.registry,
       ...(caFile === undefined ? {} : { ca: readAuthorities(caFile) }),
       signal: Context.current().cancellationSignal,
     })

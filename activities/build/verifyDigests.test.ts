@@ -7,7 +7,13 @@ import type { KernelStatus } from '../../api/module.ts'
 import { annotations } from '../../api/names.ts'
 import { guardedModule, testBuildPod, testCluster, testKernel, testRef } from '../../api/testCluster.ts'
 import type { Dependencies } from '../dependencies.ts'
-import { refusal, type Script, scriptedRegistry, sha256 } from '../registry/testing/scriptedRegistry.ts'
+import {
+  onThisMachine,
+  refusal,
+  type Script,
+  scriptedRegistry,
+  sha256,
+} from '../registry/testing/scriptedRegistry.ts'
 import { applyKernelStatus } from '../status.ts'
 import { verifyDigests } from './verifyDigests.ts'
 
@@ -39,7 +45,7 @@ async function world(
     { mapping: { containerImage: image, registryTLS: { insecure: true }, ...mapping } },
     status,
   )
-  const parsed = parseConfig('')
+  const parsed = parseConfig(JSON.stringify({ registry: onThisMachine }))
   if (!parsed.ok) throw new Error(parsed.message)
   const before = testCluster({ modules: [module], configMaps })
   const { wish } = wantedImage(before, testRef, testKernel)

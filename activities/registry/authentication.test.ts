@@ -2,11 +2,16 @@ import { describe, expect, test } from 'vitest'
 import { authorize, parseChallenges } from './authentication.ts'
 import { checkImage, type CheckOptions } from './checkImage.ts'
 import type { Credentials } from './credentials.ts'
-import { refusal, type Script, scriptedRegistry, sha256 } from './testing/scriptedRegistry.ts'
+import { onThisMachine, refusal, type Script, scriptedRegistry, sha256 } from './testing/scriptedRegistry.ts'
 
 const login: Credentials = { kind: 'password', username: 'user', password: 'se:cret' }
 const basicLogin = `Basic ${Buffer.from('user:se:cret').toString('base64')}`
-const options: CheckOptions = { insecure: true, insecureSkipTLSVerify: false, timeoutMs: 60_000 }
+const options: CheckOptions = {
+  insecure: true,
+  insecureSkipTLSVerify: false,
+  addresses: onThisMachine,
+  timeoutMs: 60_000,
+}
 const present = { headers: { 'docker-content-digest': sha256('m') }, body: 'm' }
 
 /** A registry that wants `Bearer good` from the token server at `realm`. */
@@ -108,7 +113,7 @@ describe('tokens', () => {
     }
     const ask = async (insecure: boolean) =>
       await authorize(
-        { send, close: async () => {} },
+        { send, isHidden: () => false, close: async () => {} },
         {
           registry: new URL('https://reg.test'),
           repository: 'a/b',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Connection, ConnectionError, type Request, unreachable } from './connection.ts'
+import { type Connection, ConnectionError, hidden, type Request, unreachable } from './connection.ts'
 import type { Credentials } from './credentials.ts'
 import { answerEnd } from './answers.ts'
 import { CheckEnd } from './imageCheck.ts'
@@ -31,7 +31,9 @@ export function parseChallenges(header: string | readonly string[] | undefined):
 /** What a token is to allow; the token servers of registries take no other words. */
 export type Rights = 'pull' | 'pull,push'
 
-const tokenSchema = z.looseObject({ token: z.string().optional(), access_token: z.string().optional() })
+/** Headers of servers end at some 8 or 16 KiB. */
+const tokenText = z.string().max(16_384).optional()
+const tokenSchema = z.looseObject({ token: tokenText, access_token: tokenText })
 
 /**
  * The Authorization header that answers a registry's challenge about `repository`: a token from the
@@ -90,6 +92,7 @@ async function fetchToken(
     if (error instanceof ConnectionError) throw unreachable(realm, `token server: ${error.message}`)
     throw error
   })
+  if (answer.status !== 200 && connection.isHidden(realm)) throw unreachable(realm, `token server: ${hidden}`)
   if (answer.status === 200) {
     const { token, access_token } = parseToken(answer.body)
     const found = token ?? access_token

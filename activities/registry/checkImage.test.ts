@@ -1,8 +1,21 @@
 import { describe, expect, test } from 'vitest'
+import { imageLabels } from '../../api/names.ts'
 import { checkImage, type CheckOptions } from './checkImage.ts'
-import { refusal, type Script, type Scripted, scriptedRegistry, sha256 } from './testing/scriptedRegistry.ts'
+import {
+  onThisMachine,
+  refusal,
+  type Script,
+  type Scripted,
+  scriptedRegistry,
+  sha256,
+} from './testing/scriptedRegistry.ts'
 
-const insecure: CheckOptions = { insecure: true, insecureSkipTLSVerify: false, timeoutMs: 60_000 }
+const insecure: CheckOptions = {
+  insecure: true,
+  insecureSkipTLSVerify: false,
+  addresses: onThisMachine,
+  timeoutMs: 60_000,
+}
 const manifest = JSON.stringify({ schemaVersion: 2 })
 const digest = sha256(manifest)
 const present: Scripted = { headers: { 'docker-content-digest': digest }, body: manifest }
@@ -90,7 +103,12 @@ describe('architectures', () => {
   })
 
   test('of one image: from its configuration, found by a redirect that gets no login', async () => {
-    const config = JSON.stringify({ os: 'linux', architecture: 'amd64', config: { Labels: { a: 'b' } } })
+    const labels = { [imageLabels.kernel]: '6.1.0' }
+    const config = JSON.stringify({
+      os: 'linux',
+      architecture: 'amd64',
+      config: { Labels: { ...labels, a: 'b' } },
+    })
     const image = JSON.stringify({ config: { digest: sha256(config) } })
     const store = await scriptedRegistry(() => ({ body: config }))
     const answer = { headers: { 'docker-content-digest': sha256(image) }, body: image }
@@ -106,7 +124,7 @@ describe('architectures', () => {
     })
     expect(result).toMatchObject({
       kind: 'present',
-      traits: { architectures: ['amd64'], labels: { a: 'b' } },
+      traits: { architectures: ['amd64'], labels },
     })
     expect(asked.at(-1)).toMatch(/blobs.* Basic /)
     expect(store.asked).toEqual(['GET /blob'])

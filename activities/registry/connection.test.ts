@@ -2,10 +2,15 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { openConnection } from './connection.ts'
-import { scriptedRegistry } from './testing/scriptedRegistry.ts'
+import { onThisMachine, scriptedRegistry } from './testing/scriptedRegistry.ts'
 
 function open(insecure: boolean) {
-  const connection = openConnection({ insecure, insecureSkipTLSVerify: false, timeoutMs: 60_000 })
+  const connection = openConnection({
+    insecure,
+    insecureSkipTLSVerify: false,
+    addresses: onThisMachine,
+    timeoutMs: 60_000,
+  })
   onTestFinished(async () => await connection.close())
   return connection
 }

@@ -1,5 +1,7 @@
+import type { LookupFunction } from 'node:net'
 import { getCACertificates } from 'node:tls'
 import { type Dispatcher, EnvHttpProxyAgent, request as send } from 'undici'
+import { AddressGuard, AddressRefused, type AddressRules, defaultAddressRules } from './addresses.ts'
 import { CheckEnd } from './imageCheck.ts'
 
 /** An answer, read whole. */
@@ -24,6 +26,8 @@ export interface Connection {
    * ConnectionError when there is no answer, or the reason of the signal.
    */
   send(request: Request): Promise<Answer>
+  /** Whether how this host answers is shown to nobody: whoever names registries could explore the network with it. */
+  isHidden(url: URL): boolean
   close(): Promise<void>
 }
 
@@ -34,8 +38,12 @@ export interface ConnectionOptions {
   /** PEM of authorities that are trusted beside the usual ones. */
   readonly ca?: string
   readonly signal?: AbortSignal
+  /** Which addresses may be asked; without it none that only the admin can allow. */
+  readonly addresses?: AddressRules
   /** For the whole check. */
   readonly timeoutMs: number
+  /** Resolves names; of the system by default. */
+  readonly resolveName?: LookupFunction
 }
 
 /** No answer. `certificate`: the server is there, but nobody trusted vouches for it. */
@@ -61,21 +69,26 @@ export function openConnection(options: ConnectionOptions): Connection {
     rejectUnauthorized: !insecureSkipTLSVerify,
     ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
   }
-  const dispatcher = new EnvHttpProxyAgent({
-    allowH2: false,
-    connect: { ...tls, timeout: answerTimeoutMs },
-    requestTls: tls,
-    headersTimeout: answerTimeoutMs,
-    bodyTimeout: answerTimeoutMs,
-  })
+  const guard = new AddressGuard(options.addresses ?? defaultAddressRules, options.resolveName)
+  const openDispatcher = (more: { readonly lookup?: LookupFunction }) =>
+    new EnvHttpProxyAgent({
+      allowH2: false,
+      connect: { ...tls, ...more, timeout: answerTimeoutMs },
+      requestTls: tls,
+      headersTimeout: answerTimeoutMs,
+      bodyTimeout: answerTimeoutMs,
+    })
+  const guarded = openDispatcher({ lookup: guard.lookup })
+  const listed = openDispatcher({})
   const deadline = AbortSignal.timeout(timeoutMs)
   const ending = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
 
   async function once({ method, url, headers, authorization, body }: Request): Promise<Answer> {
     try {
+      guard.expect(url)
       const response = await send(url, {
         method,
-        dispatcher,
+        dispatcher: guard.isListed(url) ? listed : guarded,
         signal: ending,
         headers: {
           'user-agent': 'kmm-temporal',
@@ -88,6 +101,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     } catch (error) {
       if (error instanceof CheckEnd) throw error
       signal?.throwIfAborted()
+      if (guard.isHidden(url)) throw new ConnectionError(hidden, false, error)
       const why = deadline.aborted ? `no answer within ${timeoutMs / 1000} s` : causeOf(error)
       throw new ConnectionError(why, certificateCodes.test(codeOf(error)), error)
     }
@@ -96,8 +110,11 @@ export function openConnection(options: ConnectionOptions): Connection {
   return {
     async send(request) {
       let { url, authorization } = request
+      let wasRedirected = false
       for (let hop = 0; hop <= redirects; hop++) {
         const answer = await once({ ...request, url, authorization })
+        if (wasRedirected && guard.isHidden(url) && answer.status !== 200)
+          throw unreachable(request.url, hidden)
         const location = answer.headers['location']
         if (![301, 302, 303, 307, 308].includes(answer.status) || typeof location !== 'string') return answer
         const target = redirectTarget(url, location, insecure)
@@ -107,10 +124,12 @@ export function openConnection(options: ConnectionOptions): Connection {
           authorization = undefined
         }
         url = target
+        wasRedirected = true
       }
       throw unreachable(request.url, `more than ${redirects} redirects`)
     },
-    close: async () => await dispatcher.destroy(),
+    isHidden: (url) => guard.isHidden(url),
+    close: async () => void (await Promise.all([guarded.destroy(), listed.destroy()])),
   }
 }
 
@@ -152,6 +171,9 @@ function codeOf(error: unknown): string {
 /** What a server that speaks plain HTTP makes of HTTPS. */
 export const noTls = 'no TLS'
 
+/** All that is shown of a host that is hidden. */
+export const hidden = 'a host in the network that it names gives no answer that can be used'
+
 /** Short names for what people meet most. */
 function causeOf(error: unknown): string {
   const code = codeOf(error)
@@ -169,7 +191,15 @@ function causeOf(error: unknown): string {
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
       return noTls
+    case '':
+      // The client wraps what a lookup fails with, when it tries several addresses.
+      return refusedIn(error) ?? (error instanceof Error ? error.message || error.name : String(error))
     default:
       return error instanceof Error ? error.message || code || error.name : String(error)
   }
+}
+
+function refusedIn(error: unknown): string | undefined {
+  const causes = [error, ...(error instanceof AggregateError ? error.errors : [])]
+  return causes.find((cause) => cause instanceof AddressRefused)?.message
 }

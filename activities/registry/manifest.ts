@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { ImageReference } from '../../api/imageReference.ts'
+import { imageLabels } from '../../api/names.ts'
 import { errorCode } from './answers.ts'
 import { type Answer, unreachable } from './connection.ts'
 import { CheckEnd, type ImageTraits } from './imageCheck.ts'
@@ -67,7 +68,10 @@ function digestOf(body: Buffer, algorithm: string): string {
   return `${algorithm}:${createHash(algorithm).update(body).digest('hex')}`
 }
 
-const platformSchema = z.looseObject({ architecture: z.string().optional(), os: z.string().optional() })
+/** There are fewer that Go knows. */
+const mostArchitectures = 32
+const word = z.string().max(64).optional()
+const platformSchema = z.looseObject({ architecture: word, os: word })
 const configSchema = platformSchema.extend({
   // Odd labels are no reason not to use an image.
   config: z
@@ -80,6 +84,20 @@ const manifestSchema = z.looseObject({
   config: z.looseObject({ digest: z.string().regex(digestText) }).optional(),
 })
 
+/** What an image may say of where it comes from, as the operator wrote it: a node's name is no longer. */
+const longestLabel = 512
+
+/** Of the labels only those that say where an image comes from; who writes more into them than the operator is not read. */
+function ourLabels(all: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const names = Object.values(imageLabels)
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = Object.hasOwn(all, name) ? all[name] : undefined
+      return value === undefined || value.length > longestLabel ? [] : [[name, value]]
+    }),
+  )
+}
+
 /** What an image says of itself: the Linux images of an index, or the one image. Throws a CheckEnd. */
 export async function traitsOf(repository: Repository, manifest: Manifest): Promise<ImageTraits> {
   const body =
@@ -90,7 +108,7 @@ export async function traitsOf(repository: Repository, manifest: Manifest): Prom
       platform?.os === 'linux' ? [platform.architecture] : [],
     )
     const known = platforms.filter((architecture) => architecture !== undefined)
-    return { architectures: [...new Set(known)].sort(), labels: {} }
+    return { architectures: [...new Set(known)].sort().slice(0, mostArchitectures), labels: {} }
   }
   if (config === undefined) return { architectures: [], labels: {} }
   const blob = await repository.ask('GET', `blobs/${config.digest}`)
@@ -101,7 +119,7 @@ export async function traitsOf(repository: Repository, manifest: Manifest): Prom
   const said = parse(repository, 'image configuration', blob.body, configSchema)
   return {
     architectures: said.architecture ? [said.architecture] : [],
-    labels: said.config?.Labels ?? {},
+    labels: ourLabels(said.config?.Labels ?? {}),
   }
 }
 

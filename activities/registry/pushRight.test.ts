@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { hasPushRight } from './pushRight.ts'
-import { refusal, scriptedRegistry, type Script } from './testing/scriptedRegistry.ts'
+import { onThisMachine, refusal, scriptedRegistry, type Script } from './testing/scriptedRegistry.ts'
 
-const options = { insecure: true, insecureSkipTLSVerify: false }
+const options = { insecure: true, insecureSkipTLSVerify: false, addresses: onThisMachine }
 const uploads = '/v2/a/b/blobs/uploads/'
 const login = { kind: 'password' as const, username: 'u', password: 'p' }
 const basic = `Basic ${Buffer.from('u:p').toString('base64')}`

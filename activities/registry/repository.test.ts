@@ -13,6 +13,7 @@ async function asked(image: string): Promise<string[]> {
       const headers = { 'docker-content-digest': `sha256:${'1'.repeat(64)}` }
       return { status: 200, headers, body: Buffer.from('{}') }
     },
+    isHidden: () => false,
     close: async () => {},
   }
   const reference = parseImageReference(image)

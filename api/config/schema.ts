@@ -197,6 +197,22 @@ const registry = z.strictObject({
         'Where a registry refuses the operator or cannot be reached, a target node is asked to pull the image.',
       ),
     ),
+  privateAddresses: z
+    .enum(['allow', 'refuse'])
+    .default('allow')
+    .meta(
+      about(
+        'Whether the operator asks registries and token servers at addresses of private networks. Loopback and link-local addresses are always refused.',
+      ),
+    ),
+  allowedHosts: z
+    .array(text(), 'must be a list of hosts')
+    .default([])
+    .meta(
+      about(
+        'Hosts, with or without a port, that may be at any address: registries, their token servers and the targets of their redirects.',
+      ),
+    ),
 })
 
 const worker = z.strictObject({

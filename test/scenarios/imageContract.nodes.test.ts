@@ -3,6 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test as base } from 'vitest'
 import type { WriteBody } from '../../activities/kube/kube.ts'
+import { containers } from '../../api/names.ts'
 import { podFacts } from '../../api/objectFacts.ts'
 import { pods, type Pod } from '../../activities/kube/resources.ts'
 import { loaderOutcome } from '../../activities/node/loaderOutcome.ts'
@@ -101,9 +102,9 @@ function workerOf({
     workerImage: lab.state.images?.pause ?? '',
   })
   const spec = made.spec as unknown as NonNullable<Pod['spec']>
-  const { initContainers = [], containers } = spec
+  const { initContainers = [], containers: loaders } = spec
   const again = initContainers.map((container) => ({ ...container, name: `${container.name}-again` }))
-  const [{ securityContext: _, args: _args, ...worker } = { name: 'worker' }] = containers
+  const [{ securityContext: _, args: _args, ...worker } = { name: 'worker' }] = loaders
   return {
     ...made,
     // Without our labels, by which the operator would take it for one that nobody wants.
@@ -140,9 +141,10 @@ const test = base.extend<{ run: (wanted: Wanted) => Promise<Pod> }>({
   },
 })
 
-const told = (pod: Pod) => {
-  const { state } = podFacts(pod)
-  return state.kind === 'succeeded' || state.kind === 'failed' ? state.message.trim() : state.kind
+/** What the container in place of the loader reports. */
+const told = ({ status }: Pod) => {
+  const worker = status?.containerStatuses?.find(({ name }) => name === containers.worker)
+  return worker?.state?.terminated?.message?.trim() ?? `nothing: ${JSON.stringify(status)}`
 }
 const outcome = (pod: Pod) => {
   const { state } = podFacts(pod)

@@ -2,6 +2,10 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
+import type { AddressRules } from '../addresses.ts'
+
+/** The scripted registries are on this machine. */
+export const onThisMachine: AddressRules = { privateAddresses: 'allow', allowedHosts: ['127.0.0.1'] }
 
 /** An answer; without one for its path a request gets 404. */
 export interface Scripted {

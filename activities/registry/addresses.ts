@@ -1,0 +1,148 @@
+import { lookup as resolve, type LookupAddress, type LookupOptions } from 'node:dns'
+import { BlockList, isIP, type LookupFunction } from 'node:net'
+
+/** What the operator's admin says of the addresses that registries may have. */
+export interface AddressRules {
+  /** Whether a registry may be at an address of a private network. */
+  readonly privateAddresses: 'allow' | 'refuse'
+  /** Hosts, with or without a port, that may be anywhere. */
+  readonly allowedHosts: readonly string[]
+}
+
+/** Where nobody says otherwise. */
+export const defaultAddressRules: AddressRules = { privateAddresses: 'allow', allowedHosts: [] }
+
+type Subnet = readonly [address: string, prefix: number]
+
+/** The machine itself, its link, multicast, what is reserved, and metadata services of clouds that have other addresses. */
+const forbidden = blockList(
+  [
+    ['0.0.0.0', 8],
+    ['127.0.0.0', 8],
+    ['169.254.0.0', 16],
+    ['192.0.0.0', 24],
+    ['100.100.100.200', 32],
+    ['224.0.0.0', 4],
+    ['240.0.0.0', 4],
+  ],
+  [
+    ['::', 127],
+    ['fe80::', 10],
+    ['ff00::', 8],
+    ['fd00:ec2::', 32],
+  ],
+)
+
+/** RFC 1918, RFC 6598 and RFC 4193. */
+const inside = blockList(
+  [
+    ['10.0.0.0', 8],
+    ['172.16.0.0', 12],
+    ['192.168.0.0', 16],
+    ['100.64.0.0', 10],
+  ],
+  [['fc00::', 7]],
+)
+
+/** IPv4 counts in its mapped form by itself; the forms of NAT64 (RFC 6052) and of compatible addresses are added. */
+function blockList(ipv4: readonly Subnet[], ipv6: readonly Subnet[]): BlockList {
+  const list = new BlockList()
+  for (const [address, prefix] of ipv4) {
+    list.addSubnet(address, prefix, 'ipv4')
+    for (const within of ['64:ff9b::', '::']) list.addSubnet(`${within}${address}`, 96 + prefix, 'ipv6')
+  }
+  for (const [address, prefix] of ipv6) list.addSubnet(address, prefix, 'ipv6')
+  return list
+}
+
+/** Names that proxies and resolvers answer with such an address. */
+const forbiddenNames = /^(localhost|.*\.localhost|metadata\.google\.internal)\.?$/
+
+const isIn = (list: BlockList, address: string) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+
+/** A host is at an address, or has a name, that a registry or what it names may not have. */
+export class AddressRefused extends Error {
+  override readonly name = 'AddressRefused'
+}
+
+const isThisMachine = 'a loopback, link-local, multicast or reserved address, which no registry may have'
+const isPrivate = 'a private address, which registry.privateAddresses refuses'
+const isInsideOfOutside = 'a private address, which a registry outside of the network cannot name'
+const advice = 'the admin of the operator can list it in registry.allowedHosts'
+
+/**
+ * The rules for all requests of one check: whatever a registry names, such as its token server and the targets of its
+ * redirects, is reached only at an address that it may name. The address counts that is connected to, so a name that
+ * changes its address gains nothing. Behind a proxy, which resolves names itself, the name counts.
+ */
+export class AddressGuard {
+  readonly #rules: AddressRules
+  readonly #resolve: LookupFunction
+  /** Hosts that were found, or written, to be at a private address. */
+  readonly #inside = new Set<string>()
+  /** The registry; what is asked first. */
+  #registry: URL | undefined
+
+  /** `resolveName`: of the system by default. */
+  constructor(rules: AddressRules, resolveName: LookupFunction = resolve as LookupFunction) {
+    this.#rules = rules
+    this.#resolve = resolveName
+  }
+
+  /** Whether the admin lists the host. */
+  isListed({ hostname, host }: URL): boolean {
+    return this.#rules.allowedHosts.some((listed) => listed === hostname || listed === host)
+  }
+
+  /** Whether it is another host than the registry, at a private address: of its answers nothing is shown. */
+  isHidden(url: URL): boolean {
+    return url.host !== this.#registry?.host && !this.isListed(url) && this.#inside.has(url.hostname)
+  }
+
+  /** Before a request. @throws AddressRefused */
+  expect(url: URL): void {
+    this.#registry ??= url
+    if (this.isListed(url)) return
+    const { hostname } = url
+    const address = hostname.replace(/^\[(.*)\]$/, '$1')
+    if (isIP(address) !== 0) this.#expectAddress(hostname, address)
+    else if (forbiddenNames.test(hostname)) throw refusal(hostname, isThisMachine)
+  }
+
+  /** For sockets: resolves a name to the addresses that are allowed, fails with AddressRefused when none is. */
+  readonly lookup: LookupFunction = (hostname, options, callback) => {
+    const all = { ...options, all: true } as LookupOptions & { all: true }
+    this.#resolve(hostname, all, (error, found) => {
+      if (error !== null) return callback(error, [])
+      const addresses = found as unknown as readonly LookupAddress[]
+      let refused: Error | undefined
+      const allowed = addresses.filter(({ address }) => {
+        try {
+          this.#expectAddress(hostname, address)
+          return true
+        } catch (cause) {
+          refused = cause as Error
+          return false
+        }
+      })
+      const [first] = allowed
+      if (first === undefined) return callback(refused ?? refusal(hostname, isThisMachine), [])
+      return options.all === true ? callback(null, [...allowed]) : callback(null, first.address, first.family)
+    })
+  }
+
+  #expectAddress(hostname: string, address: string): void {
+    if (isIn(forbidden, address)) throw refusal(hostname, isThisMachine)
+    if (!isIn(inside, address)) return
+    if (this.#rules.privateAddresses === 'refuse') throw refusal(hostname, isPrivate)
+    const registry = this.#registry
+    const ofRegistry = registry === undefined || registry.hostname === hostname
+    if (!ofRegistry && !this.isListed(registry) && !this.#inside.has(registry.hostname))
+      throw refusal(hostname, isInsideOfOutside)
+    this.#inside.add(hostname)
+  }
+}
+
+function refusal(hostname: string, why: string): AddressRefused {
+  return new AddressRefused(`${hostname} has ${why}; ${advice}`)
+}
