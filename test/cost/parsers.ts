@@ -9,10 +9,17 @@ import { pullVerdict } from '../../activities/pullCheck/pullVerdict.ts'
 import { credentialsFor } from '../../activities/registry/credentials.ts'
 import { traitsOf } from '../../activities/registry/manifest.ts'
 import type { Repository } from '../../activities/registry/repository.ts'
+import { parseChallenges } from '../../activities/registry/authentication.ts'
 import { signFailure } from '../../activities/sign/signFailure.ts'
+import { distributionOf } from '../../api/buildOrigin.ts'
 import { resolveMapping } from '../../api/mapping.ts'
+import { validNodeInfo } from '../../api/nodeForm.ts'
 import { saysProgramMissing } from '../../api/objectFacts.ts'
 import { oneLine } from '../../api/oneLine.ts'
+import { cleanText } from '../../api/text/cleanText.ts'
+import { markdownText } from '../../api/text/markdown.ts'
+import { redactedText } from '../../api/text/redact.ts'
+import { shellWord } from '../../api/text/shellWord.ts'
 import { testModule } from '../../api/testModule.ts'
 
 /** A function that reads text from outside: what it does with a text, and the texts that are worst for it. */
@@ -136,6 +143,28 @@ export const parsers: readonly Parser[] = [
     units: ['6.1.0-'],
     perCharacter: 200,
   },
+  {
+    name: 'challenges of a registry',
+    read: parseChallenges,
+    units: [...lines, 'Bearer realm="', 'a=', 'a ', '\\', ','],
+    perCharacter: 60,
+  },
+  { name: 'system of a node', read: (osImage) => validNodeInfo({ osImage }), units: lines, perCharacter: 10 },
+  { name: 'distribution of a node', read: distributionOf, units: [...lines, ' (a', '1.'], perCharacter: 30 },
+  {
+    name: 'text for status, terminals and logs',
+    read: cleanText,
+    units: [...lines, '\u001b[', '\u001b]', '\u009b', '\r', '\ud800'],
+    perCharacter: 100,
+  },
+  {
+    name: 'text of a support bundle',
+    read: redactedText,
+    units: [...lines, 'a://', 'a://b:c@', '@', '--build-arg A=', 'password='],
+    perCharacter: 100,
+  },
+  { name: 'word of a command', read: shellWord, units: [...lines, "'", '$('], perCharacter: 20 },
+  { name: 'text of a page', read: markdownText, units: [...lines, '*', '[a](', '# '], perCharacter: 60 },
   { name: 'message of a server', read: oneLine, units: lines, perCharacter: 10 },
 ]
 

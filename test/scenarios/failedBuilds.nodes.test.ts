@@ -55,6 +55,24 @@ describe('what a real build fails of is told apart, and its pod is kept', () => 
     expect(story.pods.builds()).toMatchObject([{ gone: false }])
   })
 
+  test('an error with characters that no status takes is reported, and a corrected Dockerfile builds', async ({
+    open,
+  }) => {
+    const story = await open('controls')
+    const { namespace } = story
+    await story.addNode()
+    const { registry, images } = lab.state
+    // DEL, next line (C1) and a colour.
+    const print = "printf 'f.c:1:1: error: a\\\\177b\\\\302\\\\205c\\\\033[31md\\\\n' >&2; exit 1"
+    const broken = `FROM ${images?.buildBase}\nRUN ["/bin/sh", "-c", "${print}"]\n`
+    await story.apply(dockerfile(namespace, name, broken), tinyModule({ namespace, name, registry }))
+    const { errorLines } = await story.untilHeld(name, 'CompileFailed')
+    expect(errorLines).toMatch(/f\.c:1:1: error: ab/)
+    expect(errorLines).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
+    await story.applyTiny(name)
+    await story.untilLoaded(name)
+  })
+
   test('PushRefused', async ({ open, onTestFinished }) => {
     const { host, close } = await simulateReadOnlyRegistry(lab.state.address)
     onTestFinished(close)
