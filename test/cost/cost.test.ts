@@ -71,6 +71,17 @@ const reviewed: readonly string[] = [
   String.raw`/^(["'])(.*)\1$/`,
   String.raw`/^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/i`,
   String.raw`/^COPY\s+(?:--\S+\s+)*?--from=(\S+)/i`,
+  // Headers of registries, of 16 KiB at most.
+  String.raw`/([\w-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?/g`,
+  // One character of a page, or a few at the beginning of a line.
+  '/[\\\\`*_[\\]<>&#|~$]/gu',
+  String.raw`/^[-+=]/u`,
+  String.raw`/^\d{1,9}(?=[.)])/u`,
+  String.raw`/www\./giu`,
+  // Words of commands.
+  String.raw`/^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+=:,./-]*$/u`,
+  // The first number in the name of a node's system.
+  String.raw`/\bv?(\d+(?:\.\d+)?(?: SP\d+)?)/`,
   // zod's, of keys that are numbers.
   String.raw`/^-?\d+(?:\.\d+)?$/`,
   String.raw`/[\p{Cc}\p{Zl}\p{Zp}]+/gu`,
