@@ -64,22 +64,10 @@ const bodyLimit = 4 * 1024 * 1024
 
 /** Opens one. A proxy of the environment is used, as by the programs that build and pull. */
 export function openConnection(options: ConnectionOptions): Connection {
-  const { insecure, insecureSkipTLSVerify, ca, signal, timeoutMs } = options
-  const tls = {
-    rejectUnauthorized: !insecureSkipTLSVerify,
-    ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
-  }
+  const { insecure, signal, timeoutMs } = options
   const guard = new AddressGuard(options.addresses ?? defaultAddressRules, options.resolveName)
-  const openDispatcher = (more: { readonly lookup?: LookupFunction }) =>
-    new EnvHttpProxyAgent({
-      allowH2: false,
-      connect: { ...tls, ...more, timeout: answerTimeoutMs },
-      requestTls: tls,
-      headersTimeout: answerTimeoutMs,
-      bodyTimeout: answerTimeoutMs,
-    })
-  const guarded = openDispatcher({ lookup: guard.lookup })
-  const listed = openDispatcher({})
+  const guarded = openDispatcher(options, { lookup: guard.lookup })
+  const listed = openDispatcher(options, {})
   const deadline = AbortSignal.timeout(timeoutMs)
   const ending = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
 
@@ -131,6 +119,24 @@ export function openConnection(options: ConnectionOptions): Connection {
     isHidden: (url) => guard.isHidden(url),
     close: async () => void (await Promise.all([guarded.destroy(), listed.destroy()])),
   }
+}
+
+/** Sockets of a connection, which resolve names with `lookup`. */
+function openDispatcher(
+  { insecureSkipTLSVerify, ca }: ConnectionOptions,
+  more: { readonly lookup?: LookupFunction },
+): EnvHttpProxyAgent {
+  const tls = {
+    rejectUnauthorized: !insecureSkipTLSVerify,
+    ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
+  }
+  return new EnvHttpProxyAgent({
+    allowH2: false,
+    connect: { ...tls, ...more, timeout: answerTimeoutMs },
+    requestTls: tls,
+    headersTimeout: answerTimeoutMs,
+    bodyTimeout: answerTimeoutMs,
+  })
 }
 
 /** Locations may be signed, so that they are as good as a credential: only their host is named. */

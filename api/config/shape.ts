@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { KeyMeta } from './schema.ts'
+import type { KeyMeta } from './fields.ts'
 
 /** A schema without its wrappers, and what these define: whether it may be null, its default, its description. */
 export interface Unwrapped {

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { markdownTable } from '../markdownTable.ts'
 import { variables } from './environment.ts'
-import { configSchema, type Effect } from './schema.ts'
+import type { Effect } from './fields.ts'
+import { configSchema } from './schema.ts'
 import { unwrap } from './shape.ts'
 
 interface Row {
