@@ -33,6 +33,13 @@ const create = (account: string, body: object) =>
   tried(account, ['create', '--dry-run=server', '-f', '-'], body)
 const patch = (account: string, what: string, body: object, ...args: string[]) =>
   tried(account, ['patch', what, '--dry-run=server', '--type=merge', '-p', JSON.stringify(body), ...args])
+const bind = (path: string, metadata: object) =>
+  tried(tenant, ['create', '--raw', `/api/v1/namespaces/${namespace}/${path}?dryRun=All`, '-f', '-'], {
+    apiVersion: 'v1',
+    kind: 'Binding',
+    metadata: { name: 'plain', namespace, ...metadata },
+    target: { apiVersion: 'v1', kind: 'Node', name: 'node-a' },
+  })
 const refused = 'only the operator of Kernel Module Management'
 
 const pod = (name: string, its: Record<string, string>) => ({
@@ -41,10 +48,10 @@ const pod = (name: string, its: Record<string, string>) => ({
   metadata: { name, namespace, labels: its },
   spec: { containers: [{ name: 'a', image: 'reg.example/a:1' }] },
 })
-const daemonSet = (its: Record<string, string>) => ({
+const daemonSet = (its: Record<string, string>, name = 'a') => ({
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
-  metadata: { name: 'a', namespace },
+  metadata: { name, namespace },
   spec: {
     selector: { matchLabels: { app: 'a' } },
     template: {
@@ -72,6 +79,8 @@ beforeAll(async () => {
     } as object,
     pod('worker', { [labels.workerAction]: 'Load', app: 'a' }),
     pod('plain', { app: 'a' }),
+    daemonSet({}, 'plain'),
+    daemonSet(plugin, 'operators'),
     record('node-a'),
     { apiVersion, kind: 'Module', metadata: { name: 'stored', namespace }, spec: smallSpec() } as object,
   ])
@@ -104,6 +113,18 @@ describe('pods with the labels of the operator', () => {
   ])('nor %s', (_what, change) => {
     expect(patch(tenant, 'pod/worker', change)).toContain(refused)
   })
+  test('nor does a status bring in labels or annotations', () => {
+    const label = { metadata: { labels: { [labels.workerAction]: 'Load' } } }
+    expect(patch(tenant, 'pod/plain', label, '--subresource=status')).toContain(refused)
+    expect(patch(operatorAccount, 'pod/plain', label, '--subresource=status')).toBe('taken')
+    const annotation = { metadata: { annotations: { [annotations.workerConfig]: '{}' } } }
+    expect(patch(tenant, 'pod/worker', annotation, '--subresource=status')).toContain(refused)
+  })
+  test.each(['pods/plain/binding', 'bindings'])('nor does a binding (%s)', (path) => {
+    expect(bind(path, {})).toBe('taken')
+    expect(bind(path, { labels: { [labels.workerAction]: 'Load' } })).toContain(refused)
+    expect(bind(path, { annotations: { [annotations.workerConfig]: '{}' } })).toContain(refused)
+  })
   test('what is not the operator’s may change: owner references, finalizers, other labels', () => {
     const change = { metadata: { ownerReferences: [], finalizers: ['example.com/a'], labels: { app: 'b' } } }
     expect(patch(garbageCollector, 'pod/worker', change)).toBe('taken')
@@ -125,6 +146,12 @@ describe('DaemonSets', () => {
     expect(create(tenant, daemonSet({ [labels.workerAction]: 'Load' }))).toContain(refused)
     expect(create(operatorAccount, daemonSet(plugin))).toBe('taken')
     expect(create(tenant, daemonSet({}))).toBe('taken')
+    const label = { metadata: { labels: plugin } }
+    expect(patch(tenant, 'daemonset/plain', label, '--subresource=status')).toContain(refused)
+  })
+  test('the DaemonSet controller reports their status', () => {
+    const status = { status: { observedGeneration: 1 } }
+    expect(patch(daemonSetController, 'daemonset/operators', status, '--subresource=status')).toBe('taken')
   })
   test('their pods come from the DaemonSet controller, and no worker or build pods do', () => {
     expect(create(daemonSetController, pod('x', plugin))).toBe('taken')

@@ -167,6 +167,27 @@ describe('definitions', () => {
   })
 })
 
+describe('the policies on what only the operator writes', () => {
+  /** What tells the accounts that a policy trusts. */
+  const trusted = (policy: string, ...args: string[]): string =>
+    find(template(helm, namespace, ...args), 'ValidatingAdmissionPolicy', policy).spec.variables.find(
+      ({ name }: { name: string }) => name === 'trusted',
+    ).expression
+  test.each(['kmm-operator-pods', 'kmm-operator-records'])('%s: trust whom the values name', (policy) => {
+    const own = `system:serviceaccount:${namespace}:kmm-operator-controller`
+    const kmm = 'system:serviceaccount:kmm:kmm-operator-controller'
+    expect(trusted(policy)).toBe(
+      `request.userInfo.username in ['${own}'] || request.userInfo.groups.exists(g, g in ['system:masters'])`,
+    )
+    expect(
+      trusted(policy, '--set', `policies.trustedUsers={${kmm}},policies.trustedGroups={admins,repair}`),
+    ).toBe(
+      `request.userInfo.username in ['${own}', '${kmm}'] || request.userInfo.groups.exists(g, g in ['admins', 'repair'])`,
+    )
+    expect(trusted(policy, '--set-json', 'policies.trustedGroups=[]')).toContain('g in []')
+  })
+})
+
 describe('roles for users', () => {
   /** Verbs on Modules that a built-in role gains. */
   const gained = (set: ValueSet, role: string) =>
