@@ -125,6 +125,12 @@ describe('pods with the labels of the operator', () => {
     expect(bind(path, { labels: { [labels.workerAction]: 'Load' } })).toContain(refused)
     expect(bind(path, { annotations: { [annotations.workerConfig]: '{}' } })).toContain(refused)
   })
+  test('nor does anybody else add a container to one', () => {
+    const debug = (name: string) =>
+      tried(tenant, ['debug', name, '--image=reg.example/a:1', '--attach=false'])
+    expect(debug('pod/worker')).toContain(refused)
+    expect(debug('pod/plain')).toBe('taken')
+  })
   test('what is not the operator’s may change: owner references, finalizers, other labels', () => {
     const change = { metadata: { ownerReferences: [], finalizers: ['example.com/a'], labels: { app: 'b' } } }
     expect(patch(garbageCollector, 'pod/worker', change)).toBe('taken')
