@@ -22,6 +22,7 @@ const forbidden = blockList(
     ['169.254.0.0', 16],
     ['192.0.0.0', 24],
     ['100.100.100.200', 32],
+    ['168.63.129.16', 32],
     ['224.0.0.0', 4],
     ['240.0.0.0', 4],
   ],
@@ -30,6 +31,7 @@ const forbidden = blockList(
     ['fe80::', 10],
     ['ff00::', 8],
     ['fd00:ec2::', 32],
+    ['fd20:ce::254', 128],
   ],
 )
 
@@ -82,6 +84,8 @@ export class AddressGuard {
   readonly #inside = new Set<string>()
   /** The registry; what is asked first. */
   #registry: URL | undefined
+  /** A connection to the registry was made outside of the network, whatever other addresses its name has or had. */
+  #isOutside = false
 
   /** `resolveName`: of the system by default. */
   constructor(rules: AddressRules, resolveName: LookupFunction = resolve as LookupFunction) {
@@ -131,15 +135,23 @@ export class AddressGuard {
     })
   }
 
+  /** After a connection was made: `address` is that of the other end. */
+  connected(hostname: string, address: string): void {
+    if (this.#registry?.hostname === hostname && !isIn(inside, address)) this.#isOutside = true
+  }
+
   #expectAddress(hostname: string, address: string): void {
     if (isIn(forbidden, address)) throw refusal(hostname, isThisMachine)
     if (!isIn(inside, address)) return
     if (this.#rules.privateAddresses === 'refuse') throw refusal(hostname, isPrivate)
-    const registry = this.#registry
-    const ofRegistry = registry === undefined || registry.hostname === hostname
-    if (!ofRegistry && !this.isListed(registry) && !this.#inside.has(registry.hostname))
-      throw refusal(hostname, isInsideOfOutside)
+    if (!this.#mayBeInside(hostname)) throw refusal(hostname, isInsideOfOutside)
     this.#inside.add(hostname)
+  }
+
+  #mayBeInside(hostname: string): boolean {
+    const registry = this.#registry
+    if (registry === undefined || this.isListed(registry)) return true
+    return !this.#isOutside && (registry.hostname === hostname || this.#inside.has(registry.hostname))
   }
 }
 

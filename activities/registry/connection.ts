@@ -1,6 +1,6 @@
 import type { LookupFunction } from 'node:net'
 import { getCACertificates } from 'node:tls'
-import { type Dispatcher, EnvHttpProxyAgent, request as send } from 'undici'
+import { buildConnector, type Dispatcher, EnvHttpProxyAgent, request as send } from 'undici'
 import { AddressGuard, AddressRefused, type AddressRules, defaultAddressRules } from './addresses.ts'
 import { CheckEnd } from './imageCheck.ts'
 
@@ -66,8 +66,8 @@ const bodyLimit = 4 * 1024 * 1024
 export function openConnection(options: ConnectionOptions): Connection {
   const { insecure, signal, timeoutMs } = options
   const guard = new AddressGuard(options.addresses ?? defaultAddressRules, options.resolveName)
-  const guarded = openDispatcher(options, { lookup: guard.lookup })
-  const listed = openDispatcher(options, {})
+  const guarded = openDispatcher(options, guard)
+  const listed = openDispatcher(options)
   const deadline = AbortSignal.timeout(timeoutMs)
   const ending = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
 
@@ -121,18 +121,25 @@ export function openConnection(options: ConnectionOptions): Connection {
   }
 }
 
-/** Sockets of a connection, which resolve names with `lookup`. */
+/** Sockets of a connection. A guard resolves names for them, and learns where they were connected to. */
 function openDispatcher(
   { insecureSkipTLSVerify, ca }: ConnectionOptions,
-  more: { readonly lookup?: LookupFunction },
+  guard?: AddressGuard,
 ): EnvHttpProxyAgent {
   const tls = {
     rejectUnauthorized: !insecureSkipTLSVerify,
     ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
   }
+  const lookup = guard && { lookup: guard.lookup }
+  const connect = buildConnector({ ...tls, ...lookup, allowH2: false, timeout: answerTimeoutMs })
   return new EnvHttpProxyAgent({
     allowH2: false,
-    connect: { ...tls, ...more, timeout: answerTimeoutMs },
+    connect: (target, callback) =>
+      connect(target, (...[error, socket]) => {
+        if (error !== null) return callback(error, null)
+        guard?.connected(target.hostname, socket.remoteAddress ?? '')
+        callback(null, socket)
+      }),
     requestTls: tls,
     headersTimeout: answerTimeoutMs,
     bodyTimeout: answerTimeoutMs,

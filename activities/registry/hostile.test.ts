@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { imageLabels } from '../../api/names.ts'
 import { AddressGuard, type AddressRules } from './addresses.ts'
 import { authorize, parseChallenges } from './authentication.ts'
@@ -61,7 +61,9 @@ describe('a registry at an address that no registry may have', () => {
     '169.254.169.254',
     '[fe80::1]',
     '[fd00:ec2::254]',
+    '[fd20:ce::254]',
     '100.100.100.200',
+    '168.63.129.16',
     '192.0.0.192',
     '224.0.0.1',
     '255.255.255.255',
@@ -168,6 +170,42 @@ describe('private addresses', () => {
       result: { kind: 'unreachable', message: `registry ${inner.host}: token server: ${hidden}` },
     })
     expect(asked).toHaveLength(1)
+  })
+
+  test.each<[string, string, string, string]>([
+    ['another name', 'http://inner.example/token', '203.0.113.1', 'private'],
+    ['an address', 'http://10.1.2.3/token', '203.0.113.1', 'private'],
+    ['its own name, which moves', 'http://evil.example:8080/token', '203.0.113.1', 'private'],
+    ['another name, of a registry inside', 'http://inner.example/token', '10.1.2.3', 'asked'],
+  ])('a registry with addresses inside and outside names %s', (_what, realm, connected, expected) => {
+    const resolveName = names({
+      'evil.example': [['10.1.2.3', '203.0.113.1'], ['10.1.2.3']],
+      'inner.example': [['10.1.2.4']],
+    })
+    const guard = new AddressGuard(listing(), resolveName)
+    const ask = (url: string): string => {
+      let outcome = 'asked'
+      try {
+        guard.expect(new URL(url))
+        guard.lookup(new URL(url).hostname, { all: true }, (error) => (outcome = error?.message ?? outcome))
+      } catch (error) {
+        return (error as Error).message
+      }
+      return outcome
+    }
+    expect(ask('http://evil.example/v2/')).toBe('asked')
+    guard.connected('evil.example', connected)
+    expect(ask(realm)).toContain(expected)
+  })
+
+  test('the guard learns where a connection was made', async () => {
+    const learned = vi.spyOn(AddressGuard.prototype, 'connected')
+    // This machine may have no address that the guard allows.
+    const allowing = vi.spyOn(AddressGuard.prototype, 'expect').mockReturnValue(undefined)
+    onTestFinished(() => [learned, allowing].forEach((spy) => spy.mockRestore()))
+    const { host } = await scriptedRegistry(() => found)
+    expect(await checkImage(`${host}/a:1`, options)).toMatchObject({ kind: 'present' })
+    expect(learned).toHaveBeenCalledWith('127.0.0.1', '127.0.0.1')
   })
 
   test('a registry outside of the network names no token server inside of it', async () => {
