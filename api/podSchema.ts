@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isKernelRelease } from './nodeForm.ts'
 import type { PodObject } from './kubernetesObjects.ts'
 import { annotations, labels } from './names.ts'
 
@@ -51,7 +52,7 @@ const labelFields = {
 }
 
 const annotationFields = {
-  [annotations.kernel]: optional(word(/^[A-Za-z0-9._+~-]+$/u, 64)),
+  [annotations.kernel]: optional(z.string().refine(isKernelRelease)),
   [annotations.image]: optional(image),
   [annotations.unsignedImage]: optional(image),
   [annotations.secretVersions]: optional(secretVersionsText),

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { annotations, apiVersion, labels } from '../api/names.ts'
 import { applyManifests, applyObjects } from '../lab/applyManifests.ts'
 import { operatorAccount } from '../lab/operatorAccount.ts'
@@ -90,6 +90,9 @@ beforeAll(async () => {
     (answers) => answers.every((answer) => /only the operator/.test(answer)),
   )
 })
+
+// The next file on this server looks at what the operator may do by its own role.
+afterAll(() => void tried('', ['delete', 'clusterrolebinding', namespace]))
 
 describe('pods with the labels of the operator', () => {
   test.each([labels.workerAction, labels.resourceType, labels.imageOwner, 'kmm.node.kubernetes.io/role'])(

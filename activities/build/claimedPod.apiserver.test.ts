@@ -53,6 +53,7 @@ test('a pod that an attempt before made is taken, though the API server has adde
 })
 
 interface Spec {
+  [field: string]: unknown
   containers: Record<string, unknown>[]
   volumes: Record<string, unknown>[]
 }
@@ -65,6 +66,13 @@ test.each<[string, (spec: Spec) => void]>([
   ['has a command', ({ containers: [its] }) => void (its!['command'] = ['/busybox/sh'])],
   ['has a variable more', ({ containers: [its] }) => void (its!['envFrom'] = [{ secretRef: { name: 'x' } }])],
   ['has one container more', ({ containers }) => void containers.push({ name: 'more', image: 'x' })],
+  [
+    'sends the registry to another address',
+    (spec) => void (spec['hostAliases'] = [{ ip: '10.1.2.3', hostnames: ['reg.example'] }]),
+  ],
+  ['shares its processes', (spec) => void (spec['shareProcessNamespace'] = true)],
+  ['is in the network of the node', (spec) => void (spec['hostNetwork'] = true)],
+  ['has more rights', ({ containers: [its] }) => void (its!['securityContext'] = { privileged: true })],
   [
     'reads another Dockerfile',
     ({ volumes }) =>

@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common'
-import type { V1Container } from '@kubernetes/client-node'
+import { isDeepStrictEqual } from 'node:util'
+import type { V1Container, V1PodSpec } from '@kubernetes/client-node'
 import { claimName } from '../../api/claim.ts'
 import { annotations } from '../../api/names.ts'
 import { podFacts } from '../../api/objectFacts.ts'
@@ -80,7 +81,33 @@ const compared = [
   'volumeMounts',
 ] as const satisfies readonly (keyof V1Container)[]
 
+/** Of a container: its rights, and when it ends. The API server adds nothing to these. */
+const rights = ['securityContext', 'restartPolicy'] as const satisfies readonly (keyof V1Container)[]
+
+/** Of a pod: what its containers share with each other and with the node, and where names lead. */
+const surroundings = [
+  'automountServiceAccountToken',
+  'dnsConfig',
+  'ephemeralContainers',
+  'hostAliases',
+  'hostIPC',
+  'hostNetwork',
+  'hostPID',
+  'hostUsers',
+  'runtimeClassName',
+  'securityContext',
+  'shareProcessNamespace',
+] as const satisfies readonly (keyof V1PodSpec)[]
+
 function doesTheSame(wanted: PodBody['spec'], found: Pod['spec']): boolean {
+  const picked = (from: object, keys: readonly string[]) =>
+    keys.map((key) => presentOrNull((from as Record<string, unknown>)[key]))
+  const exactPartsOf = (spec: object | undefined) => {
+    const { containers = [], initContainers = [] } = (spec ?? {}) as Partial<PodBody['spec']>
+    const each = [...initContainers, ...containers].map((container) => picked(container, rights))
+    return [picked(spec ?? {}, surroundings), each]
+  }
+  if (!isDeepStrictEqual(exactPartsOf(wanted), exactPartsOf(found))) return false
   const programs = (list: readonly object[] | undefined) =>
     (list ?? []).map((container) =>
       Object.fromEntries(
@@ -94,9 +121,11 @@ function doesTheSame(wanted: PodBody['spec'], found: Pod['spec']): boolean {
   return isWithin(partsOf(wanted), partsOf(found))
 }
 
-/** The API server leaves empty lists out. */
+/** The API server leaves empty lists and what is false out, and adds an empty security context. */
 function presentOrNull(value: unknown): unknown {
-  return value === undefined || (Array.isArray(value) && value.length === 0) ? null : value
+  if (value === undefined || value === false) return null
+  const isEmpty = typeof value === 'object' && value !== null && Object.keys(value).length === 0
+  return isEmpty ? null : value
 }
 
 /** Does an object have all that another has? Lists are of one length. */
