@@ -82,6 +82,8 @@ test('--unload: it reports why a Module hangs, and ends when the operator has un
   expect(await exit).toEqual([0, null])
   expect(story.pods.workers('Unload').length).toBeGreaterThan(0)
   await expectNothing(story, node)
+  // Its ServiceAccount is gone; the next start makes it again.
+  await operator.stop()
 })
 
 test('--keep-loaded: refused while the operator acts; then nothing is unloaded, and open runs are terminated', async ({
