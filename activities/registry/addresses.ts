@@ -14,7 +14,7 @@ export const defaultAddressRules: AddressRules = { privateAddresses: 'allow', al
 
 type Subnet = readonly [address: string, prefix: number]
 
-/** The machine itself, its link, multicast, what is reserved, and metadata services of clouds that have other addresses. */
+/** The machine itself, its link and site, multicast, what is reserved, 6to4, and metadata services of clouds that have other addresses. */
 const forbidden = blockList(
   [
     ['0.0.0.0', 8],
@@ -29,6 +29,8 @@ const forbidden = blockList(
   [
     ['::', 127],
     ['fe80::', 10],
+    ['fec0::', 10],
+    ['2002::', 16],
     ['ff00::', 8],
     ['fd00:ec2::', 32],
     ['fd20:ce::254', 128],

@@ -60,6 +60,8 @@ describe('a registry at an address that no registry may have', () => {
     '[::127.0.0.1]',
     '169.254.169.254',
     '[fe80::1]',
+    '[fec0::1]',
+    '[2002:7f00:1::1]',
     '[fd00:ec2::254]',
     '[fd20:ce::254]',
     '100.100.100.200',
