@@ -38,6 +38,11 @@ export function isKernelRelease(text: string): boolean {
   return kernelForm.test(text)
 }
 
+/** May a Node have this name? */
+export function isNodeName(text: string): boolean {
+  return text.length <= 253 && /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/u.test(text)
+}
+
 /**
  * The report of a kubelet, bounded. An empty field is one that it has not reported yet. With one field that breaks the
  * form the whole report is worth nothing: no kernel, so that nothing is done on the node.

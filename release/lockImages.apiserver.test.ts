@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'vitest'
 import { checkImage } from '../activities/registry/checkImage.ts'
+import { onThisMachine } from '../activities/registry/testing/scriptedRegistry.ts'
 import type { ImagesLock, LockedImage } from '../api/imagesLock.ts'
 import { openTestFolder } from '../lab/testFolder.ts'
 import { startPrivateRegistry } from '../test/support/privateRegistry.ts'
@@ -29,7 +30,12 @@ test('a real registry: digests of indexes; what cannot be locked keeps its entry
     ],
   }
   const found = await lockImages(lock, (reference) =>
-    checkImage(reference, { insecure: true, insecureSkipTLSVerify: false, traits: true }),
+    checkImage(reference, {
+      insecure: true,
+      insecureSkipTLSVerify: false,
+      addresses: onThisMachine,
+      traits: true,
+    }),
   )
   expect(found.lock.images.map((entry) => entry.digest)).toEqual([digest, old, null, null])
   expect(found.failures).toEqual([

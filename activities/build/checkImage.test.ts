@@ -97,6 +97,15 @@ test('what status keeps: digest, architectures, what it was built from, and wher
   expect(await (await world(has('amd64'))).check()).not.toHaveProperty('sourceHash')
 })
 
+test.each(['Node 1', 'n1\u001b[2J', 'n'.repeat(254), '-'])(
+  'of an image that anybody may have made, a node that can be none is not kept (%#)',
+  async (node) => {
+    const labels = { [imageLabels.cluster]: 'east', [imageLabels.buildNode]: node }
+    const { check } = await world(has('amd64', labels))
+    expect(await check()).not.toHaveProperty('builtOn')
+  },
+)
+
 test.each(['abc', 'A1'.repeat(32), `${'a1'.repeat(32)}0`, 'x'.repeat(100_000)])(
   'of an image that anybody may have made, a label that is no hash is not kept (%#)',
   async (text) => {

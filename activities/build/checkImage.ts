@@ -4,6 +4,7 @@ import { buildOrigin } from '../../api/buildOrigin.ts'
 import { dropUndefined } from '../../api/dropUndefined.ts'
 import { withDigest } from '../../api/imageReference.ts'
 import { imageLabels } from '../../api/names.ts'
+import { isNodeName } from '../../api/nodeForm.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
 import type {
   CheckRequest,
@@ -122,7 +123,8 @@ function factsOf(
 ): ImageFacts {
   const { architectures = [], labels = {} } = traits ?? {}
   const builder = labels[imageLabels.cluster] === cluster ? labels[imageLabels.buildNode] : undefined
-  const builtOn = builder === undefined ? {} : { builtOn: buildOrigin(cache.nodes(), builder) }
+  const builtOn =
+    builder === undefined || !isNodeName(builder) ? {} : { builtOn: buildOrigin(cache.nodes(), builder) }
   // Anybody may have made the image: what is no hash says nothing, and is kept nowhere.
   const hashOf = (said = '') => (/^[0-9a-f]{64}$/.test(said) ? said : undefined)
   const hashes = {

@@ -14,7 +14,10 @@ export const defaultAddressRules: AddressRules = { privateAddresses: 'allow', al
 
 type Subnet = readonly [address: string, prefix: number]
 
-/** The machine itself, its link and site, multicast, what is reserved, 6to4, and metadata services of clouds that have other addresses. */
+/** Before an IPv4 address in IPv6: NAT64 (RFC 6052, RFC 8215), compatible and translated addresses. */
+const embeddings = ['64:ff9b::', '64:ff9b:1::', '::', '::ffff:0:']
+
+/** The machine itself, its link, multicast, what is reserved, and metadata services of clouds that have other addresses. */
 const forbidden = blockList(
   [
     ['0.0.0.0', 8],
@@ -34,33 +37,67 @@ const forbidden = blockList(
     ['ff00::', 8],
     ['fd00:ec2::', 32],
     ['fd20:ce::254', 128],
+    ['fd00:c1::a9fe:a9fe', 128],
+    ['fd00:42::42', 128],
   ],
 )
 
-/** RFC 1918, RFC 6598 and RFC 4193. */
+/** RFC 1918, RFC 6598, RFC 2544, RFC 4193, and the former site-local addresses. */
 const inside = blockList(
   [
     ['10.0.0.0', 8],
     ['172.16.0.0', 12],
     ['192.168.0.0', 16],
     ['100.64.0.0', 10],
+    ['198.18.0.0', 15],
   ],
-  [['fc00::', 7]],
+  [
+    ['fc00::', 7],
+    ['fec0::', 10],
+  ],
 )
 
-/** IPv4 counts in its mapped form by itself; the forms of NAT64 (RFC 6052) and of compatible addresses are added. */
+/** IPv4 counts in its mapped form by itself; the other forms, and 6to4, are added. */
 function blockList(ipv4: readonly Subnet[], ipv6: readonly Subnet[]): BlockList {
   const list = new BlockList()
   for (const [address, prefix] of ipv4) {
     list.addSubnet(address, prefix, 'ipv4')
-    for (const within of ['64:ff9b::', '::']) list.addSubnet(`${within}${address}`, 96 + prefix, 'ipv6')
+    for (const within of embeddings) list.addSubnet(`${within}${address}`, 96 + prefix, 'ipv6')
+    list.addSubnet(sixToFour(address), 16 + prefix, 'ipv6')
   }
   for (const [address, prefix] of ipv6) list.addSubnet(address, prefix, 'ipv6')
   return list
 }
 
+function sixToFour(address: string): string {
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number)
+  return `2002:${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}::`
+}
+
 /** Names that proxies and resolvers answer with such an address. */
-const forbiddenNames = /^(localhost|.*\.localhost|metadata\.google\.internal)\.?$/
+const forbiddenNames: ReadonlySet<string> = new Set([
+  'localhost',
+  'localhost.localdomain',
+  'ip6-localhost',
+  'ip6-loopback',
+  'instance-data',
+  'instance-data.ec2.internal',
+  'metadata',
+  'metadata.goog',
+  'metadata.google.internal',
+  'metadata.tencentyun.com',
+])
+
+const isForbiddenName = (name: string) => forbiddenNames.has(name) || name.endsWith('.localhost')
+
+/** An entry of `allowedHosts` as the URL parser writes hosts. */
+function normalized(entry: string): string {
+  const [, host = '', port = ''] = /^(.*?)(:\d+)?$/u.exec(entry) ?? []
+  return URL.canParse(`http://${host}`) ? `${bare(new URL(`http://${host}`).hostname)}${port}` : ''
+}
+
+/** Without the dot of the root. */
+const bare = (hostname: string) => (hostname.endsWith('.') ? hostname.slice(0, -1) : hostname)
 
 const isIn = (list: BlockList, address: string) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
@@ -81,6 +118,7 @@ const advice = 'the admin of the operator can list it in registry.allowedHosts'
  */
 export class AddressGuard {
   readonly #rules: AddressRules
+  readonly #listed: ReadonlySet<string>
   readonly #resolve: LookupFunction
   /** Hosts that were found, or written, to be at a private address. */
   readonly #inside = new Set<string>()
@@ -92,12 +130,14 @@ export class AddressGuard {
   /** `resolveName`: of the system by default. */
   constructor(rules: AddressRules, resolveName: LookupFunction = resolve as LookupFunction) {
     this.#rules = rules
+    this.#listed = new Set(rules.allowedHosts.map(normalized))
     this.#resolve = resolveName
   }
 
   /** Whether the admin lists the host. */
-  isListed({ hostname, host }: URL): boolean {
-    return this.#rules.allowedHosts.some((listed) => listed === hostname || listed === host)
+  isListed({ hostname, port, protocol }: URL): boolean {
+    const host = bare(hostname)
+    return this.#listed.has(host) || this.#listed.has(`${host}:${port || (protocol === 'https:' ? 443 : 80)}`)
   }
 
   /** Whether it is another host than the registry, at a private address: of its answers nothing is shown. */
@@ -112,7 +152,7 @@ export class AddressGuard {
     const { hostname } = url
     const address = hostname.replace(/^\[(.*)\]$/, '$1')
     if (isIP(address) !== 0) this.#expectAddress(hostname, address)
-    else if (forbiddenNames.test(hostname)) throw refusal(hostname, isThisMachine)
+    else if (isForbiddenName(bare(hostname))) throw refusal(hostname, isThisMachine)
   }
 
   /** For sockets: resolves a name to the addresses that are allowed, fails with AddressRefused when none is. */

@@ -109,13 +109,13 @@ describe('tokens', () => {
     const sent: string[] = []
     const send = async ({ url }: { url: URL }) => {
       sent.push(url.host)
-      return { status: 200, headers: {}, body: Buffer.from('{"token":"good"}') }
+      return { status: 200, headers: {}, body: Buffer.from('{"token":"good"}'), url, isHidden: false }
     }
-    const ask = async (insecure: boolean) =>
+    const ask = async (insecure: boolean, registry = 'http://reg.test') =>
       await authorize(
-        { send, isHidden: () => false, close: async () => {} },
+        { send, close: async () => {} },
         {
-          registry: new URL('https://reg.test'),
+          registry: new URL(registry),
           repository: 'a/b',
           challenges: parseChallenges('Bearer realm="http://tokens.test/"'),
           credentials: login,
@@ -124,6 +124,9 @@ describe('tokens', () => {
         },
       )
     await expect(ask(false)).rejects.toMatchObject({ result: { kind: 'unreachable' } })
+    expect(sent).toEqual([])
+    // A registry that speaks HTTPS does not send a login over plain HTTP.
+    await expect(ask(true, 'https://reg.test')).rejects.toMatchObject({ result: { kind: 'unreachable' } })
     expect(sent).toEqual([])
     expect(await ask(true)).toBe('Bearer good')
   })
@@ -138,7 +141,7 @@ describe('tokens', () => {
       kind: 'identityToken',
       token: 'refresh-me',
     })
-    expect(result.kind).toBe('unreachable')
+    expect(result.kind).toBe('unauthorised')
     expect(thief.asked).toEqual(['GET /'])
   })
 })

@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { type Connection, ConnectionError, hidden, type Request, unreachable } from './connection.ts'
+import {
+  type Connection,
+  ConnectionError,
+  hidden,
+  isAllowedScheme,
+  type Request,
+  unreachable,
+} from './connection.ts'
 import type { Credentials } from './credentials.ts'
 import { answerEnd } from './answers.ts'
 import { CheckEnd } from './imageCheck.ts'
@@ -70,7 +77,7 @@ export async function authorize(
 
 function realmOf(registry: URL, realm: string, insecure: boolean): URL {
   const url = URL.canParse(realm) ? new URL(realm) : undefined
-  if (url === undefined || !(url.protocol === 'https:' || (url.protocol === 'http:' && insecure)))
+  if (url === undefined || !isAllowedScheme(url, registry, insecure))
     throw unreachable(registry, 'the token server it names has no https address')
   if (url.username !== '' || url.password !== '')
     throw unreachable(registry, 'the token server it names has a login in its address')
@@ -89,16 +96,17 @@ async function fetchToken(
   }
   const request = tokenRequest(realm, parameters, credentials)
   const answer = await connection.send(request).catch((error: unknown) => {
-    if (error instanceof ConnectionError) throw unreachable(realm, `token server: ${error.message}`)
-    throw error
+    if (!(error instanceof ConnectionError)) throw error
+    if (error.isHidden) throw hiddenRefusal(realm)
+    throw unreachable(realm, `token server: ${error.message}`)
   })
-  if (answer.status !== 200 && connection.isHidden(realm)) throw unreachable(realm, `token server: ${hidden}`)
   if (answer.status === 200) {
     const { token, access_token } = parseToken(answer.body)
     const found = token ?? access_token
     if (found !== undefined && /^[\x21-\x7e]+$/.test(found)) return found
-    throw unreachable(realm, 'the token server gives no token')
   }
+  if (answer.isHidden) throw hiddenRefusal(realm)
+  if (answer.status === 200) throw unreachable(realm, 'the token server gives no token')
   const end = answerEnd(realm, answer)
   // Token servers say 400 or 404 to what they do not know.
   if (answer.status < 500 && answer.status !== 429)
@@ -140,6 +148,11 @@ function parseToken(body: Buffer): z.infer<typeof tokenSchema> {
 
 function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+}
+
+/** A hidden token server may refuse the login like any other, so that the next login and the right to push are tried. */
+function hiddenRefusal(realm: URL): CheckEnd {
+  return unauthorised(realm, `the token server refuses the login, or ${hidden}`)
 }
 
 function unauthorised(url: URL, why: string): CheckEnd {

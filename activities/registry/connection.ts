@@ -9,6 +9,10 @@ export interface Answer {
   readonly status: number
   readonly headers: Dispatcher.ResponseData['headers']
   readonly body: Buffer
+  /** Where it came from, after redirects. */
+  readonly url: URL
+  /** A hidden host gave it, or led to who gave it: what it is must not be told apart from no answer. */
+  readonly isHidden: boolean
 }
 
 export interface Request {
@@ -17,17 +21,17 @@ export interface Request {
   readonly headers?: Readonly<Record<string, string>>
   readonly authorization?: string | undefined
   readonly body?: string
+  /** A redirect to another origin is an answer like any other. So it is for all methods but GET. */
+  readonly staysAtOrigin?: true
 }
 
 /** HTTP for one check. */
 export interface Connection {
   /**
-   * Sends a request and follows redirects; the authorization never goes to another host. Throws a
-   * ConnectionError when there is no answer, or the reason of the signal.
+   * Sends a request and follows redirects; the authorization never goes to another origin. Throws a
+   * ConnectionError when there is no usable answer, or the reason of the signal.
    */
   send(request: Request): Promise<Answer>
-  /** Whether how this host answers is shown to nobody: whoever names registries could explore the network with it. */
-  isHidden(url: URL): boolean
   close(): Promise<void>
 }
 
@@ -46,19 +50,25 @@ export interface ConnectionOptions {
   readonly resolveName?: LookupFunction
 }
 
-/** No answer. `certificate`: the server is there, but nobody trusted vouches for it. */
+/**
+ * No usable answer. `certificate`: the server is there, but nobody trusted vouches for it. `isHidden`: as of an answer;
+ * the message tells nothing then.
+ */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError'
   readonly certificate: boolean
+  readonly isHidden: boolean
 
-  constructor(message: string, certificate: boolean, cause?: unknown) {
+  constructor(message: string, cause?: unknown) {
     super(message, { cause })
-    this.certificate = certificate
+    this.certificate = certificateCodes.test(codeOf(cause))
+    this.isHidden = message === hidden
   }
 }
 
 const answerTimeoutMs = 15_000
 const redirects = 5
+const redirectCodes: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 /** Manifests may have 4 MiB. */
 const bodyLimit = 4 * 1024 * 1024
 
@@ -71,7 +81,11 @@ export function openConnection(options: ConnectionOptions): Connection {
   const deadline = AbortSignal.timeout(timeoutMs)
   const ending = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
 
-  async function once({ method, url, headers, authorization, body }: Request): Promise<Answer> {
+  /** `byHidden`: a hidden host led here. */
+  async function once(
+    { method, url, headers, authorization, body }: Request,
+    byHidden: boolean,
+  ): Promise<Answer> {
     try {
       guard.expect(url)
       const response = await send(url, {
@@ -85,38 +99,37 @@ export function openConnection(options: ConnectionOptions): Connection {
         },
         ...(body === undefined ? {} : { body }),
       })
-      return { status: response.statusCode, headers: response.headers, body: await readBody(response, url) }
+      const { statusCode: status, headers: its } = response
+      const isHidden = byHidden || guard.isHidden(url)
+      return { status, headers: its, body: await readBody(response), url, isHidden }
     } catch (error) {
-      if (error instanceof CheckEnd) throw error
       signal?.throwIfAborted()
-      if (guard.isHidden(url)) throw new ConnectionError(hidden, false, error)
+      if (byHidden || guard.isHidden(url)) throw new ConnectionError(hidden)
       const why = deadline.aborted ? `no answer within ${timeoutMs / 1000} s` : causeOf(error)
-      throw new ConnectionError(why, certificateCodes.test(codeOf(error)), error)
+      throw new ConnectionError(why, error)
     }
   }
 
   return {
     async send(request) {
+      const staysAtOrigin = request.staysAtOrigin ?? request.method !== 'GET'
       let { url, authorization } = request
-      let wasRedirected = false
+      let byHidden = false
       for (let hop = 0; hop <= redirects; hop++) {
-        const answer = await once({ ...request, url, authorization })
-        if (wasRedirected && guard.isHidden(url) && answer.status !== 200)
-          throw unreachable(request.url, hidden)
+        const answer = await once({ ...request, url, authorization }, byHidden)
+        byHidden = answer.isHidden
         const location = answer.headers['location']
-        if (![301, 302, 303, 307, 308].includes(answer.status) || typeof location !== 'string') return answer
+        if (!redirectCodes.has(answer.status) || typeof location !== 'string') return answer
         const target = redirectTarget(url, location, insecure)
+        if (typeof target === 'string') throw new ConnectionError(byHidden ? hidden : target)
         if (target.origin !== url.origin) {
-          // The body of a token request is a login, too.
-          if (request.body !== undefined) throw unreachable(url, `a redirect of the login to ${target.host}`)
+          if (staysAtOrigin) return answer
           authorization = undefined
         }
         url = target
-        wasRedirected = true
       }
-      throw unreachable(request.url, `more than ${redirects} redirects`)
+      throw new ConnectionError(byHidden ? hidden : `more than ${redirects} redirects`)
     },
-    isHidden: (url) => guard.isHidden(url),
     close: async () => void (await Promise.all([guarded.destroy(), listed.destroy()])),
   }
 }
@@ -146,15 +159,21 @@ function openDispatcher(
   })
 }
 
-/** Locations may be signed, so that they are as good as a credential: only their host is named. */
-function redirectTarget(from: URL, location: string, insecure: boolean): URL {
-  if (!URL.canParse(location, from.href)) throw unreachable(from, 'a redirect to an address that is none')
+/**
+ * Where a redirect leads, or why it is not followed. Locations may be signed, so that they are as good as a credential:
+ * only their host is named.
+ */
+function redirectTarget(from: URL, location: string, insecure: boolean): URL | string {
+  if (!URL.canParse(location, from.href)) return 'a redirect to an address that is none'
   const target = new URL(location, from)
-  if (target.protocol === 'https:' || (target.protocol === 'http:' && insecure)) return target
-  throw unreachable(
-    from,
-    `a redirect to ${target.host} over ${target.protocol.slice(0, -1)}, which is not allowed`,
-  )
+  if (isAllowedScheme(target, from, insecure)) return target
+  return `a redirect to ${target.host} over ${target.protocol.slice(0, -1)}, which is not allowed`
+}
+
+/** Who speaks HTTPS may send us to HTTPS alone, also where plain HTTP is allowed. */
+export function isAllowedScheme(target: URL, from: URL, insecure: boolean): boolean {
+  if (target.protocol === 'https:') return true
+  return target.protocol === 'http:' && insecure && from.protocol === 'http:'
 }
 
 /** The end of a check at a host that gave no usable answer. */
@@ -162,13 +181,13 @@ export function unreachable(url: URL, why: string): CheckEnd {
   return new CheckEnd({ kind: 'unreachable', message: `registry ${url.host}: ${why}` })
 }
 
-async function readBody({ body }: Dispatcher.ResponseData, url: URL): Promise<Buffer> {
+async function readBody({ body }: Dispatcher.ResponseData): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of body) {
     const bytes = chunk as Buffer
     length += bytes.length
-    if (length > bodyLimit) throw unreachable(url, `an answer of more than ${bodyLimit} bytes`)
+    if (length > bodyLimit) throw new Error(`an answer of more than ${bodyLimit} bytes`)
     chunks.push(bytes)
   }
   return Buffer.concat(chunks)
@@ -206,10 +225,18 @@ function causeOf(error: unknown): string {
       return noTls
     case '':
       // The client wraps what a lookup fails with, when it tries several addresses.
-      return refusedIn(error) ?? (error instanceof Error ? error.message || error.name : String(error))
+      return refusedIn(error) ?? textOf(error, code)
     default:
-      return error instanceof Error ? error.message || code || error.name : String(error)
+      return textOf(error, code)
   }
+}
+
+/** Characters of an error's own text, which may quote a certificate. */
+const longestCause = 300
+
+function textOf(error: unknown, code: string): string {
+  const text = error instanceof Error ? error.message || code || error.name : String(error)
+  return text.slice(0, longestCause)
 }
 
 function refusedIn(error: unknown): string | undefined {

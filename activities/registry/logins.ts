@@ -6,11 +6,14 @@ import { credentialsFor, CredentialsError, type Credentials } from './credential
 
 /** Logins of a Module for one registry; they stay in this process. */
 export interface Logins {
-  /** In the order in which they are tried. */
+  /** In the order in which they are tried, at most 16. */
   readonly credentials: readonly Credentials[]
   /** What a person can do when the registry refuses all of them, or the lack of any. */
   readonly fix: string
 }
+
+/** Logins that are tried at one registry. */
+const mostLogins = 16
 
 type Source = Pick<ResolvedMapping, 'imageRepoSecret' | 'serviceAccountName'>
 
@@ -28,7 +31,7 @@ export async function readLogins(
   const { imageRepoSecret, serviceAccountName } = source
   if (imageRepoSecret !== undefined) {
     const { credentials, fault } = await readSecret(kube, namespace, imageRepoSecret.name, image)
-    return { credentials, fix: `mend spec.imageRepoSecret: ${fault}` }
+    return { credentials: credentials.slice(0, mostLogins), fix: `mend spec.imageRepoSecret: ${fault}` }
   }
   const at = `ServiceAccount ${namespace}/${serviceAccountName}`
   const listed = await pullSecretNames(kube, namespace, serviceAccountName)
@@ -40,7 +43,8 @@ export async function readLogins(
     ...found.map(({ fault }) => fault),
   ]
   const fix = `give a login for ${image.registry} in spec.imageRepoSecret (${faults.join('; ')})`
-  return { credentials: found.flatMap(({ credentials }) => credentials), fix }
+  const credentials = found.flatMap((secret) => secret.credentials).slice(0, mostLogins)
+  return { credentials, fix }
 }
 
 /** Names of the pull secrets of a service account, in its order; undefined when there is no such account. */

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { ImageReference } from '../../api/imageReference.ts'
 import { imageLabels } from '../../api/names.ts'
 import { errorCode } from './answers.ts'
-import { type Answer, unreachable } from './connection.ts'
+import { type Answer, hidden, unreachable } from './connection.ts'
 import { CheckEnd, type ImageTraits } from './imageCheck.ts'
 import type { Repository } from './repository.ts'
 
@@ -14,12 +14,13 @@ export interface Manifest {
 }
 
 /** Everything an image reference can stand for. */
-const accept = [
+const mediaTypes: readonly string[] = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.v2+json',
-].join(', ')
+]
+const accept = mediaTypes.join(', ')
 
 const digestText = /^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/
 
@@ -49,13 +50,32 @@ async function fetchManifest(
 ): Promise<{ readonly digest: string; readonly body: Buffer }> {
   const answer = await repository.ask('GET', path, { accept })
   if (answer.status === 404) throw absence(repository, answer)
-  const claimed = wanted ?? answer.headers['docker-content-digest']
-  const algorithm =
-    typeof claimed === 'string' && digestText.test(claimed) ? claimed.split(':')[0] : undefined
+  // What another service inside answers is no image, and its digest would say something about it.
+  if (answer.isHidden && !isManifestType(answer.headers['content-type']))
+    throw fault(repository, answer, hidden)
+  const named = answer.headers['docker-content-digest']
+  if (named !== undefined && !isDigest(named))
+    throw fault(repository, answer, 'it names a digest that is none')
+  const claimed = wanted ?? named
+  const algorithm = isDigest(claimed) ? claimed.split(':')[0] : undefined
   const digest = digestOf(answer.body, algorithm ?? 'sha256')
-  if (typeof claimed === 'string' && claimed !== digest)
-    throw unreachable(repository.registry, `it sent a manifest that is ${digest}, not ${claimed}`)
+  if (claimed !== undefined && claimed !== digest)
+    throw fault(repository, answer, `it sent a manifest that is ${digest}, not ${claimed}`)
   return { digest, body: answer.body }
+}
+
+function isDigest(text: unknown): text is string {
+  return typeof text === 'string' && digestText.test(text)
+}
+
+function isManifestType(header: unknown): boolean {
+  const [type = ''] = typeof header === 'string' ? header.split(';') : []
+  return mediaTypes.includes(type.trim().toLowerCase())
+}
+
+/** The end of a check at an answer that is of no use. */
+function fault({ registry }: Repository, { isHidden }: Pick<Answer, 'isHidden'>, why: string): CheckEnd {
+  return unreachable(registry, isHidden ? hidden : why)
 }
 
 /** A proxy or a wrong address may say 404 as well; building on that would overwrite an image that is there. */
@@ -102,7 +122,7 @@ function ourLabels(all: Readonly<Record<string, string>>): Readonly<Record<strin
 export async function traitsOf(repository: Repository, manifest: Manifest): Promise<ImageTraits> {
   const body =
     manifest.body ?? (await fetchManifest(repository, `manifests/${manifest.digest}`, manifest.digest)).body
-  const { manifests, config } = parse(repository, 'manifest', body, manifestSchema)
+  const { manifests, config } = parse(repository, 'manifest', { body, isHidden: false }, manifestSchema)
   if (manifests !== undefined) {
     const platforms = manifests.flatMap(({ platform }) =>
       platform?.os === 'linux' ? [platform.architecture] : [],
@@ -112,21 +132,26 @@ export async function traitsOf(repository: Repository, manifest: Manifest): Prom
   }
   if (config === undefined) return { architectures: [], labels: {} }
   const blob = await repository.ask('GET', `blobs/${config.digest}`)
-  if (blob.status === 404) throw unreachable(repository.registry, `it has lost ${config.digest}`)
+  if (blob.status === 404) throw fault(repository, blob, `it has lost ${config.digest}`)
   const algorithm = config.digest.split(':')[0] ?? ''
   if (digestOf(blob.body, algorithm) !== config.digest)
-    throw unreachable(repository.registry, `it sent something else than ${config.digest}`)
-  const said = parse(repository, 'image configuration', blob.body, configSchema)
+    throw fault(repository, blob, `it sent something else than ${config.digest}`)
+  const said = parse(repository, 'image configuration', blob, configSchema)
   return {
     architectures: said.architecture ? [said.architecture] : [],
     labels: ourLabels(said.config?.Labels ?? {}),
   }
 }
 
-function parse<T>(repository: Repository, what: string, body: Buffer, schema: z.ZodType<T>): T {
+function parse<T>(
+  repository: Repository,
+  what: string,
+  answer: Pick<Answer, 'body' | 'isHidden'>,
+  schema: z.ZodType<T>,
+): T {
   try {
-    return schema.parse(JSON.parse(body.toString('utf8')))
+    return schema.parse(JSON.parse(answer.body.toString('utf8')))
   } catch {
-    throw unreachable(repository.registry, `it sent a ${what} that is none`)
+    throw fault(repository, answer, `it sent a ${what} that is none`)
   }
 }

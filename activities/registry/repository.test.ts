@@ -11,9 +11,8 @@ async function asked(image: string): Promise<string[]> {
     async send({ url }) {
       urls.push(url.href)
       const headers = { 'docker-content-digest': `sha256:${'1'.repeat(64)}` }
-      return { status: 200, headers, body: Buffer.from('{}') }
+      return { status: 200, headers, body: Buffer.from('{}'), url, isHidden: false }
     },
-    isHidden: () => false,
     close: async () => {},
   }
   const reference = parseImageReference(image)

@@ -1,10 +1,11 @@
 import { defaultRegistry, type ImageReference } from '../../api/imageReference.ts'
-import { answerEnd } from './answers.ts'
+import { answerEnd, errorCode } from './answers.ts'
 import { authorize, parseChallenges, type Rights } from './authentication.ts'
 import {
   type Answer,
   type Connection,
   ConnectionError,
+  hidden,
   noTls,
   type Request,
   unreachable,
@@ -27,8 +28,11 @@ export interface Repository {
   readonly isRegistry: boolean
 }
 
-/** What registries say that do not know HEAD, or say to HEAD what only GET explains. */
-const unknownMethod: ReadonlySet<number> = new Set([400, 405, 501])
+/**
+ * What registries say that do not know HEAD, or say to HEAD what only GET explains: redirects to other hosts, which
+ * are followed by GET alone, are among it.
+ */
+const unknownMethod: ReadonlySet<number> = new Set([301, 302, 303, 307, 308, 400, 405, 501])
 
 /** Docker's own registry has another address than name. */
 const hosts: Readonly<Record<string, string>> = { [defaultRegistry]: 'registry-1.docker.io' }
@@ -51,7 +55,8 @@ export async function openRepository(
   /** Sends once more with a login when the registry asks for one. */
   async function send(request: Omit<Request, 'authorization'>): Promise<Answer> {
     const first = await sendOrEnd(connection, { ...request, authorization })
-    if (first.status !== 401) return first
+    // Only the registry itself may ask for a login.
+    if (first.status !== 401 || first.url.host !== root.host) return first
     const challenges = parseChallenges(first.headers['www-authenticate'])
     const withRights = async (rights: Rights): Promise<Answer> => {
       const { repository } = reference
@@ -74,8 +79,11 @@ export async function openRepository(
       const url = new URL(`/v2/${reference.repository}/${path}`, root)
       const answer = await send({ method, url, headers })
       const { status } = answer
-      if (status === 200 || status === 404 || (method === 'HEAD' && unknownMethod.has(status))) return answer
-      throw answerEnd(root, answer)
+      // Of hosts that are hidden, one that speaks as a registry may say that the image is absent.
+      const says = !answer.isHidden || errorCode(answer) !== undefined
+      if (status === 200 || (status === 404 && says) || (method === 'HEAD' && unknownMethod.has(status)))
+        return answer
+      throw answer.isHidden ? unreachable(root, hidden) : answerEnd(root, answer)
     },
     send: async (method, url) => await send({ method, url }),
     isRegistry: rootStatus === 200 || rootStatus === 401,
@@ -112,7 +120,8 @@ async function findRoot(connection: Connection, host: string, insecure: boolean)
 
 async function tryRoot(connection: Connection, root: URL): Promise<Root | ConnectionError> {
   try {
-    const { status } = await connection.send({ method: 'GET', url: new URL('/v2/', root) })
+    const url = new URL('/v2/', root)
+    const { status } = await connection.send({ method: 'GET', url, staysAtOrigin: true })
     return { root, status }
   } catch (error) {
     if (error instanceof ConnectionError) return error

@@ -128,6 +128,13 @@ const build = z.strictObject({
     .meta(about('Labels of the nodes where builds run whose Module names none.')),
 })
 
+const host = text()
+  .regex(
+    /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:\d{1,5})?$/,
+    'must be HOST or HOST:PORT, such as registry.internal:5000',
+  )
+  .refine((given) => URL.canParse(`http://${given}`), 'must be HOST or HOST:PORT')
+
 const registry = z.strictObject({
   caFile: path()
     .optional()
@@ -152,7 +159,7 @@ const registry = z.strictObject({
       ),
     ),
   allowedHosts: z
-    .array(text(), 'must be a list of hosts')
+    .array(host, 'must be a list of hosts')
     .default([])
     .meta(
       about(
