@@ -122,6 +122,8 @@ export class AddressGuard {
   readonly #resolve: LookupFunction
   /** Hosts that were found, or written, to be at a private address. */
   readonly #inside = new Set<string>()
+  /** Hosts whose names could not be resolved, or only to addresses that are refused. */
+  readonly #unresolved = new Set<string>()
   /** The registry; what is asked first. */
   #registry: URL | undefined
   /** A connection to the registry was made outside of the network, whatever other addresses its name has or had. */
@@ -140,9 +142,14 @@ export class AddressGuard {
     return this.#listed.has(host) || this.#listed.has(`${host}:${port || (protocol === 'https:' ? 443 : 80)}`)
   }
 
-  /** Whether it is another host than the registry, at a private address: of its answers nothing is shown. */
+  /**
+   * Whether it is another host than the registry, at a private address or without an allowed one: of its answers
+   * nothing is shown, nor whether the network knows its name.
+   */
   isHidden(url: URL): boolean {
-    return url.host !== this.#registry?.host && !this.isListed(url) && this.#inside.has(url.hostname)
+    const { host, hostname } = url
+    if (host === this.#registry?.host || this.isListed(url)) return false
+    return this.#inside.has(hostname) || this.#unresolved.has(hostname)
   }
 
   /** Before a request. @throws AddressRefused */
@@ -159,7 +166,10 @@ export class AddressGuard {
   readonly lookup: LookupFunction = (hostname, options, callback) => {
     const all = { ...options, all: true } as LookupOptions & { all: true }
     this.#resolve(hostname, all, (error, found) => {
-      if (error !== null) return callback(error, [])
+      if (error !== null) {
+        this.#unresolved.add(hostname)
+        return callback(error, [])
+      }
       const addresses = found as unknown as readonly LookupAddress[]
       let refused: Error | undefined
       const allowed = addresses.filter(({ address }) => {
@@ -172,7 +182,10 @@ export class AddressGuard {
         }
       })
       const [first] = allowed
-      if (first === undefined) return callback(refused ?? refusal(hostname, isThisMachine), [])
+      if (first === undefined) {
+        this.#unresolved.add(hostname)
+        return callback(refused ?? refusal(hostname, isThisMachine), [])
+      }
       return options.all === true ? callback(null, [...allowed]) : callback(null, first.address, first.family)
     })
   }

@@ -204,7 +204,8 @@ function codeOf(error: unknown): string {
 export const noTls = 'no TLS'
 
 /** All that is shown of a host that is hidden. */
-export const hidden = 'a host in the network that it names gives no answer that can be used'
+export const hidden =
+  'a host that it names gives no answer that can be used; the admin of the operator can list it in registry.allowedHosts'
 
 /** Short names for what people meet most. */
 function causeOf(error: unknown): string {
