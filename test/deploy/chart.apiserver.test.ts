@@ -115,6 +115,7 @@ function accountFile(): string {
 describe('values that are refused', () => {
   test.each([
     ['controller.replica=3', "at '/controller': additional properties 'replica' not allowed"],
+    ["policies.trustedUsers={a'b}", "at '/policies/trustedUsers/0'"],
     ['temporal.adress=a:1', "at '/temporal': additional properties 'adress' not allowed"],
     ['controller.replicas=two', "at '/controller/replicas': got string, want integer"],
     [
