@@ -76,8 +76,9 @@ export async function giveUpClaim(deps: Dependencies, image: string, holder = th
 
 /**
  * How many claims that stand were made before this run's claim on an image, and how many of them in its namespace. A
- * claim keeps the version it was made with, so the API server's own order of them is the order of builds: whoever begins only while fewer
- * than N are before it, begins as one of at most N, whichever replica looks when (images:BLD-S12 Better).
+ * claim keeps the version it was made with, so the API server's own order of them is the order of builds: whoever begins
+ * only while fewer than N are before it, begins as one of at most N, whichever replica looks when (images:BLD-S12
+ * Better).
  */
 export async function claimsBefore(deps: Dependencies, image: string): Promise<BuildsBefore> {
   const { kube, cache, namespace } = deps

@@ -19,8 +19,7 @@ export async function recordClaimedPod(deps: Dependencies, image: string, uid: s
   const lease = await kube.get<Lease>(leases, { namespace, name: claimName(image) })
   if (lease === undefined || isOfPod(lease, uid)) return
   const { metadata } = lease
-  const order = metadata.annotations?.[annotations.claimOrder] ?? metadata.resourceVersion
-  const more = { [annotations.claimedPod]: uid, [annotations.claimOrder]: order }
+  const more = { [annotations.claimedPod]: uid, [annotations.claimOrder]: orderOf(lease) }
   const { managedFields: _fields, ...kept } = metadata
   await kube.replace(leases, {
     ...lease,
@@ -100,25 +99,22 @@ const surroundings = [
 ] as const satisfies readonly (keyof V1PodSpec)[]
 
 function doesTheSame(wanted: PodBody['spec'], found: Pod['spec']): boolean {
-  const picked = (from: object, keys: readonly string[]) =>
-    keys.map((key) => presentOrNull((from as Record<string, unknown>)[key]))
-  const exactPartsOf = (spec: object | undefined) => {
-    const { containers = [], initContainers = [] } = (spec ?? {}) as Partial<PodBody['spec']>
-    const each = [...initContainers, ...containers].map((container) => picked(container, rights))
-    return [picked(spec ?? {}, surroundings), each]
-  }
-  if (!isDeepStrictEqual(exactPartsOf(wanted), exactPartsOf(found))) return false
-  const programs = (list: readonly object[] | undefined) =>
-    (list ?? []).map((container) =>
-      Object.fromEntries(
-        compared.map((key) => [key, presentOrNull((container as Record<string, unknown>)[key])]),
-      ),
-    )
   const partsOf = (spec: object | undefined) => {
-    const { containers, initContainers, volumes = [] } = (spec ?? {}) as Partial<PodBody['spec']>
-    return [programs(containers), programs(initContainers), volumes]
+    const { containers = [], initContainers = [], volumes = [] } = (spec ?? {}) as Partial<PodBody['spec']>
+    const ofContainers = (keys: readonly string[]) =>
+      [initContainers, containers].map((list) => list.map((container) => picked(container, keys)))
+    return {
+      exact: [picked(spec ?? {}, surroundings), ofContainers(rights)],
+      withDefaults: [ofContainers(compared), volumes],
+    }
   }
-  return isWithin(partsOf(wanted), partsOf(found))
+  const [ours, theirs] = [partsOf(wanted), partsOf(found)]
+  return isDeepStrictEqual(ours.exact, theirs.exact) && isWithin(ours.withDefaults, theirs.withDefaults)
+}
+
+/** The values of these fields, in their order. */
+function picked(from: object, keys: readonly string[]): unknown[] {
+  return keys.map((key) => presentOrNull((from as Record<string, unknown>)[key]))
 }
 
 /** The API server leaves empty lists and what is false out, and adds an empty security context. */
