@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity'
 import { parseImageReference } from '../../api/imageReference.ts'
 import type { ResolvedMapping } from '../../api/mapping.ts'
 import { viewKernel } from '../../api/viewKernel.ts'
@@ -6,11 +5,12 @@ import type { KernelSubject } from '../contract.ts'
 import { viewSettings, type Dependencies } from '../dependencies.ts'
 import { tell } from '../events/tell.ts'
 import { pullOnNode } from '../pullCheck/pullOnNode.ts'
-import { AuthoritiesError, readAuthorities } from '../registry/authorities.ts'
+import { AuthoritiesError } from '../registry/authorities.ts'
 import { checkImage as askRegistry, type CheckOptions, type ImageCheck } from '../registry/checkImage.ts'
 import { readLogins } from '../registry/logins.ts'
 import { moduleOf } from '../status.ts'
 import { rememberDigest } from '../verifiedDigests.ts'
+import { registryAccess } from './registryAccess.ts'
 
 /** What a registry, or a node in its place, says of an image. */
 export type Answer =
@@ -50,23 +50,20 @@ async function ask(deps: Dependencies, subject: KernelSubject, image: string): P
     return { answer, by: 'registry', field: 'spec.moduleLoader.container.kernelMappings' }
   }
   const { field, tls, isPushed } = askedAs(mapping, image)
-  const { caFile, nodePullCheck } = deps.config.registry
+  const { registry } = deps.config
   const logins = await readLogins(deps.kube, subject.ref.namespace, mapping, parseImageReference(image))
-  const answer = await askWithAuthorities(image, caFile, {
-    insecure: tls.insecure ?? false,
-    insecureSkipTLSVerify: tls.insecureSkipTLSVerify ?? false,
+  const answer = await askWithAuthorities(image, () => ({
+    ...registryAccess(registry, tls),
     credentials: logins.credentials,
     // A build pushes with the same login.
     mayPush: isPushed && (mapping.imageRepoSecret !== undefined || logins.credentials.length > 0),
     traits: true,
-    addresses: deps.config.registry,
-    signal: Context.current().cancellationSignal,
-  })
+  }))
   if (answer.kind !== 'unauthorised' && answer.kind !== 'unreachable')
     return { answer, by: 'registry', field }
   const fix = answer.kind === 'unauthorised' ? `; ${logins.fix}. ${hiddenRepository}` : ''
   const refusal = { ...answer, message: `${answer.message}${fix}` }
-  if (!nodePullCheck) return { answer: refusal, by: 'registry', field }
+  if (!registry.nodePullCheck) return { answer: refusal, by: 'registry', field }
   const { verdict, node } = await pullOnNode(deps, subject.kernel, image, facts)
   switch (verdict.kind) {
     case 'present':
@@ -103,14 +100,9 @@ function askedAs(mapping: ResolvedMapping, image: string) {
 const hiddenRepository =
   'If the repository does not exist yet, create it: some registries say no more than this'
 
-async function askWithAuthorities(
-  image: string,
-  caFile: string | undefined,
-  options: CheckOptions,
-): Promise<ImageCheck> {
+async function askWithAuthorities(image: string, options: () => CheckOptions): Promise<ImageCheck> {
   try {
-    const ca = caFile === undefined ? {} : { ca: readAuthorities(caFile) }
-    return await askRegistry(image, { ...options, ...ca })
+    return await askRegistry(image, options())
   } catch (error) {
     if (!(error instanceof AuthoritiesError)) throw error
     return { kind: 'unreachable', message: error.message }
