@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { createServer, request as forward } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listen } from './listen.ts'
 
 /**
  * A registry that everybody reads and only one login writes to, as most public ones are: in front of a real one
@@ -31,13 +30,5 @@ export async function simulatePublicRegistry(
     passed.on('error', () => response.destroy())
     request.pipe(passed)
   })
-  server.listen(0, address)
-  await once(server, 'listening')
-  return {
-    host: `${address}:${(server.address() as AddressInfo).port}`,
-    close: () => {
-      server.close()
-      server.closeAllConnections()
-    },
-  }
+  return await listen(server, address)
 }

@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listen } from './listen.ts'
 
 /** A registry that has nothing and takes nothing, on an address that pods reach. `host`: HOST:PORT. */
 export async function simulateReadOnlyRegistry(
@@ -15,13 +14,5 @@ export async function simulateReadOnlyRegistry(
     else if (request.method === 'GET' || request.method === 'HEAD') answer(404, 'MANIFEST_UNKNOWN')
     else answer(405, 'UNSUPPORTED')
   })
-  server.listen(0, address)
-  await once(server, 'listening')
-  return {
-    host: `${address}:${(server.address() as AddressInfo).port}`,
-    close: () => {
-      server.close()
-      server.closeAllConnections()
-    },
-  }
+  return await listen(server, address)
 }
